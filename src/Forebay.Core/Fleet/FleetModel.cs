@@ -1,0 +1,164 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using Forebay.Core.Capacity;
+using Forebay.Core.Limits;
+using Forebay.Core.Serving;
+using Forebay.Core.Usage;
+
+namespace Forebay.Core.Fleet;
+
+/// <summary>A deployment in the compiled snapshot.</summary>
+/// <param name="Index">Position in <see cref="FleetModel.Deployments"/>; masks and scores are indexed by it.</param>
+/// <param name="Config">As configured.</param>
+/// <param name="Pool">The pool it runs on.</param>
+/// <param name="Site">The site of the pool.</param>
+/// <param name="Provider">The provider of the site.</param>
+/// <param name="Endpoint">Where it answers; null when nothing is served there.</param>
+/// <param name="Backing">What stands behind it.</param>
+/// <param name="Cost">What the provider charges.</param>
+public sealed record Deployment(
+    int Index,
+    DeploymentConfig Config,
+    PoolConfig Pool,
+    SiteConfig Site,
+    ProviderConfig Provider,
+    Uri? Endpoint,
+    Backing Backing,
+    PriceSchedule Cost)
+{
+    public string Id => Config.Id;
+
+    /// <summary>The model's name at the endpoint.</summary>
+    public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
+
+    public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
+}
+
+/// <summary>A model in the compiled snapshot, with its deployments.</summary>
+/// <param name="Config">As configured.</param>
+/// <param name="Deployments">Deployments that have an endpoint.</param>
+/// <param name="Prices">What customers pay.</param>
+public sealed record ServedModel(
+    ModelConfig Config,
+    ImmutableArray<Deployment> Deployments,
+    PriceSchedule Prices)
+{
+    public string Id => Config.Id;
+}
+
+/// <summary>A tenant in the compiled snapshot.</summary>
+/// <param name="Config">As configured.</param>
+/// <param name="Tier">Its tier.</param>
+/// <param name="Residency">Its policy; null allows every site but orbital ones.</param>
+/// <param name="Models">Ids of the models it may use; null for all.</param>
+public sealed record Tenant(
+    TenantConfig Config,
+    TierConfig Tier,
+    ResidencyPolicyConfig? Residency,
+    FrozenSet<string>? Models)
+{
+    public string Id => Config.Id;
+
+    /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
+    public bool Allows(SiteConfig site)
+    {
+        if (Residency is null)
+        {
+            return site.Kind != SiteKind.Orbital;
+        }
+
+        return Array.IndexOf(Residency.SiteKinds, site.Kind) >= 0
+            && (Array.IndexOf(Residency.Jurisdictions, site.Jurisdiction) >= 0
+                || Array.IndexOf(Residency.Jurisdictions, "*") >= 0);
+    }
+}
+
+/// <summary>
+/// The fleet as the request path sees it: an immutable snapshot compiled from a valid <see cref="FleetConfig"/> and the
+/// endpoints in force, swapped atomically. A request keeps the snapshot it began with.
+/// </summary>
+public sealed class FleetModel
+{
+    private readonly FrozenDictionary<string, ServedModel> _models;
+    private readonly FrozenDictionary<string, Tenant> _tenants;
+
+    private FleetModel(
+        FleetConfig config,
+        ImmutableArray<Deployment> deployments,
+        ImmutableArray<ServedModel> models,
+        FrozenDictionary<string, Tenant> tenants)
+    {
+        Config = config;
+        Deployments = deployments;
+        Models = models;
+        _models = models
+            .SelectMany(m => m.Config.Aliases.Prepend(m.Id).Select(name => (name, m)))
+            .ToFrozenDictionary(p => p.name, p => p.m, StringComparer.Ordinal);
+        _tenants = tenants;
+    }
+
+    public static FleetModel Empty { get; } = Build(new FleetConfig(), FrozenDictionary<string, Uri>.Empty);
+
+    public FleetConfig Config { get; }
+
+    /// <summary>Every deployment, served or not, by <see cref="Deployment.Index"/>.</summary>
+    public ImmutableArray<Deployment> Deployments { get; }
+
+    /// <summary>Every model in file order.</summary>
+    public ImmutableArray<ServedModel> Models { get; }
+
+    public IEnumerable<Tenant> Tenants => _tenants.Values;
+
+    /// <summary>Finds a model by id or alias.</summary>
+    public ServedModel? FindModel(string name) => _models.GetValueOrDefault(name);
+
+    /// <summary>Finds a model by id or alias without allocating a string.</summary>
+    public ServedModel? FindModel(ReadOnlySpan<char> name) =>
+        _models.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out ServedModel? model) ? model : null;
+
+    public Tenant? FindTenant(string id) => _tenants.GetValueOrDefault(id);
+
+    /// <summary>
+    /// Compiles a validated configuration. Cost: linear in its objects.
+    /// </summary>
+    /// <param name="config">A configuration that the validator accepted.</param>
+    /// <param name="emulated">Endpoints of emulated engines by deployment id, for deployments without one.</param>
+    /// <exception cref="KeyNotFoundException">A reference does not resolve: the configuration was not validated.
+    /// </exception>
+    public static FleetModel Build(FleetConfig config, IReadOnlyDictionary<string, Uri> emulated)
+    {
+        var providers = config.Providers.ToDictionary(p => p.Id);
+        var sites = config.Sites.ToDictionary(s => s.Id);
+        var pools = config.Pools.ToDictionary(p => p.Id);
+        var tiers = config.Tiers.ToDictionary(t => t.Id);
+        var policies = config.ResidencyPolicies.ToDictionary(r => r.Id);
+
+        ImmutableArray<Deployment> deployments =
+        [
+            .. config.Deployments.Select((d, index) =>
+            {
+                PoolConfig pool = pools[d.Pool];
+                SiteConfig site = sites[pool.Site];
+                Uri? endpoint = d.Endpoint ?? emulated.GetValueOrDefault(d.Id);
+                Backing backing = d.Endpoint is null ? Backing.Emulated
+                    : pool.Quota is null ? Backing.Real : Backing.Cloud;
+                PriceSchedule cost = PriceSchedule.Compile(d.Cost);
+                return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost);
+            }),
+        ];
+        var served = deployments.Where(d => d.Endpoint is not null).ToLookup(d => d.Config.Model);
+        ImmutableArray<ServedModel> models =
+        [
+            .. config.Models.Select(m =>
+                new ServedModel(m, [.. served[m.Id]], PriceSchedule.Compile(m.Prices))),
+        ];
+        var tenants = config.Tenants.ToFrozenDictionary(
+            t => t.Id,
+            t => new Tenant(
+                t,
+                tiers[t.Tier],
+                t.Residency is null ? null : policies[t.Residency],
+                t.Models?.ToFrozenSet(StringComparer.Ordinal)));
+        return new FleetModel(config, deployments, models, tenants);
+    }
+}

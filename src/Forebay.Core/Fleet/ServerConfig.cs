@@ -1,0 +1,87 @@
+using Forebay.Core.Config;
+
+namespace Forebay.Core.Fleet;
+
+/// <summary>TLS of a listening port. The files are read again when they change.</summary>
+public sealed record ListenerTlsConfig
+{
+    [ConfigKey("PEM file with the certificate and its chain.", Required = true)]
+    public required string CertificateFile { get; init; }
+
+    [ConfigKey("PEM file with the key.", Required = true)]
+    public required string KeyFile { get; init; }
+}
+
+/// <summary>A listening port. Changing it takes a restart.</summary>
+public sealed record ListenerConfig
+{
+    [ConfigKey("Address and port to listen on; port 0 takes any free one.", Example = "127.0.0.1:8080")]
+    public string? Listen { get; init; }
+
+    [ConfigKey("TLS; plain HTTP when left out.")]
+    public ListenerTlsConfig? Tls { get; init; }
+}
+
+/// <summary>What requests may cost the gateway, and how long it waits.</summary>
+public sealed record GatewayConfig
+{
+    [ConfigKey("Largest request body in bytes, decoded.", Minimum = 1024, Maximum = 1_073_741_824)]
+    public int MaxBodyBytes { get; init; } = 33_554_432;
+
+    [ConfigKey("Memory for request bodies and relays over all requests, in bytes; past it requests get 503.",
+        Minimum = 1_048_576)]
+    public long MemoryBudgetBytes { get; init; } = 1_073_741_824;
+
+    [ConfigKey("Time for a client to send its whole body.", Minimum = 0.1, Maximum = 3600)]
+    public double BodyTimeoutSeconds { get; init; } = 60;
+
+    [ConfigKey("Most requests waiting for capacity, per model.", Minimum = 0, Maximum = 1_000_000)]
+    public int MaxWaiting { get; init; } = 1000;
+
+    [ConfigKey("Longest wait for capacity.", Minimum = 0, Maximum = 3600)]
+    public double MaxWaitSeconds { get; init; } = 60;
+
+    [ConfigKey("Silence on a stream after which a keep-alive is sent.", Minimum = 0.01, Maximum = 60)]
+    public double KeepAliveSeconds { get; init; } = 10;
+
+    [ConfigKey("Retries elsewhere allowed per request in the long run; 0.2 is one in five.", Minimum = 0,
+        Maximum = 10)]
+    public double RetryBudgetRatio { get; init; } = 0.2;
+
+    [ConfigKey("Most attempts for one request, the first one included.", Minimum = 1, Maximum = 10)]
+    public int MaxAttempts { get; init; } = 3;
+
+    [ConfigKey("Time for a client that stopped reading to take up again before it is cut.", Minimum = 0.1,
+        Maximum = 3600)]
+    public double ClientStallSeconds { get; init; } = 60;
+
+    [ConfigKey("Time given to work in flight when the server is told to stop.", Minimum = 0, Maximum = 86400)]
+    public double DrainSeconds { get; init; } = 30;
+}
+
+/// <summary>What is measured and where it goes.</summary>
+public sealed record TelemetryConfig
+{
+    [ConfigKey("OTLP endpoint for metrics and traces; none when left out.", Example = "http://127.0.0.1:4317")]
+    public Uri? OtlpEndpoint { get; init; }
+
+    [ConfigKey("Tenants named in metric labels, by first use; the rest are called other.", Minimum = 0,
+        Maximum = 10_000)]
+    public int MaxTenantLabels { get; init; } = 100;
+}
+
+/// <summary>Settings of this server.</summary>
+public sealed record ServerConfig
+{
+    [ConfigKey("The port that clients call.")]
+    public ListenerConfig Api { get; init; } = new();
+
+    [ConfigKey("The port of the admin API, metrics and health.")]
+    public ListenerConfig Admin { get; init; } = new();
+
+    [ConfigKey("What requests may cost, and how long to wait.")]
+    public GatewayConfig Gateway { get; init; } = new();
+
+    [ConfigKey("Metrics and traces.")]
+    public TelemetryConfig Telemetry { get; init; } = new();
+}

@@ -1,0 +1,50 @@
+using Forebay.Core.Config;
+
+namespace Forebay.Core.Limits;
+
+/// <summary>Order in which waiting requests are served.</summary>
+public enum PriorityClass : byte
+{
+    Interactive,
+    Standard,
+    Batch,
+}
+
+/// <summary>Limits and priority that tenants share.</summary>
+public sealed record TierConfig
+{
+    [ConfigKey("Short name used everywhere else in the file.", Required = true, Pattern = Ids.Pattern)]
+    public required string Id { get; init; }
+
+    [ConfigKey("interactive, standard or batch.")]
+    public PriorityClass Priority { get; init; } = PriorityClass.Standard;
+
+    [ConfigKey("Requests per minute and tenant; no limit when left out.", Minimum = 1)]
+    public int? RequestsPerMinute { get; init; }
+
+    [ConfigKey("Input tokens per minute and tenant, cache reads excluded; no limit when left out.", Minimum = 1)]
+    public long? InputTokensPerMinute { get; init; }
+
+    [ConfigKey("Output tokens per minute and tenant; no limit when left out.", Minimum = 1)]
+    public long? OutputTokensPerMinute { get; init; }
+}
+
+/// <summary>A customer.</summary>
+public sealed record TenantConfig
+{
+    [ConfigKey("Short name used everywhere else.", Required = true, Pattern = Ids.Pattern)]
+    public required string Id { get; init; }
+
+    [ConfigKey("Name shown to people; the id when left out.")]
+    public string? Name { get; init; }
+
+    [ConfigKey("Its limits and priority.", Required = true, RefersTo = "tiers")]
+    public required string Tier { get; init; }
+
+    [ConfigKey("Where its requests may be served; everywhere but orbit when left out.",
+        RefersTo = "residency_policies")]
+    public string? Residency { get; init; }
+
+    [ConfigKey("Models it may use; all when left out.", RefersTo = "models")]
+    public string[]? Models { get; init; }
+}

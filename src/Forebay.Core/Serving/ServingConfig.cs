@@ -1,0 +1,188 @@
+using Forebay.Core.Capacity;
+using Forebay.Core.Config;
+
+namespace Forebay.Core.Serving;
+
+/// <summary>A wire format that clients and upstreams speak.</summary>
+public enum Dialect : byte
+{
+    /// <summary>Anthropic Messages: <c>/v1/messages</c>.</summary>
+    Anthropic,
+
+    /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
+    OpenAi,
+}
+
+/// <summary>What stands behind a deployment; shown wherever its answers are.</summary>
+public enum Backing : byte
+{
+    /// <summary>The engine emulator: timing from a model, text that means nothing.</summary>
+    Emulated,
+
+    /// <summary>An engine on accelerators of the fleet.</summary>
+    Real,
+
+    /// <summary>A provider's API account.</summary>
+    Cloud,
+}
+
+/// <summary>What a request or a model may hold besides text.</summary>
+public enum Modality : byte
+{
+    Text,
+    Image,
+    Document,
+    Audio,
+}
+
+/// <summary>Prices in force from a day on, in US dollars per million tokens.</summary>
+public sealed record PriceConfig
+{
+    [ConfigKey("First day (UTC) the prices hold; left out in the first entry they hold since ever.")]
+    public DateOnly? From { get; init; }
+
+    [ConfigKey("US dollars per million uncached input tokens.", Required = true, Minimum = 0)]
+    public required decimal Input { get; init; }
+
+    [ConfigKey("US dollars per million output tokens.", Required = true, Minimum = 0)]
+    public required decimal Output { get; init; }
+
+    [ConfigKey("US dollars per million input tokens read from cache; a tenth of input when left out.", Minimum = 0)]
+    public decimal? CacheRead { get; init; }
+
+    [ConfigKey("US dollars per million input tokens written to cache; 1.25 times input when left out.", Minimum = 0)]
+    public decimal? CacheWrite { get; init; }
+}
+
+/// <summary>What clients ask for by name.</summary>
+public sealed record ModelConfig
+{
+    [ConfigKey("The name that clients send.", Required = true, Pattern = Ids.ModelPattern)]
+    public required string Id { get; init; }
+
+    [ConfigKey("Name shown to people; the id when left out.")]
+    public string? DisplayName { get; init; }
+
+    [ConfigKey("Other names that clients may send for it.")]
+    public string[] Aliases { get; init; } = [];
+
+    [ConfigKey("Day the model was released.")]
+    public DateOnly? Created { get; init; }
+
+    [ConfigKey("Longest prompt plus answer, in tokens.", Required = true, Minimum = 1)]
+    public required int ContextTokens { get; init; }
+
+    [ConfigKey("Longest answer, in tokens.", Required = true, Minimum = 1)]
+    public required int MaxOutputTokens { get; init; }
+
+    [ConfigKey("What prompts may hold: text, image, document, audio.")]
+    public Modality[] Modalities { get; init; } = [Modality.Text];
+
+    [ConfigKey("Whether the model can call tools.")]
+    public bool Tools { get; init; } = true;
+
+    [ConfigKey("Total parameters in billions; sizes the weights.", Required = true)]
+    public required Figure ParametersBillion { get; init; }
+
+    [ConfigKey("Parameters active per token in billions, for mixture-of-experts; the total when left out.")]
+    public Figure? ActiveParametersBillion { get; init; }
+
+    [ConfigKey("Bytes per weight: 2 for BF16, 1 for FP8, 0.5 for FP4.", Minimum = 0.25, Maximum = 4)]
+    public double BytesPerWeight { get; init; } = 1;
+
+    [ConfigKey("Bytes of KV cache per token of context.")]
+    public Figure? KvBytesPerToken { get; init; }
+
+    [ConfigKey("What customers pay, by date.")]
+    public PriceConfig[] Prices { get; init; } = [];
+}
+
+/// <summary>TLS towards an upstream.</summary>
+public sealed record UpstreamTlsConfig
+{
+    [ConfigKey("PEM file with the certificate authorities to trust instead of the system's.")]
+    public string? CaFile { get; init; }
+
+    [ConfigKey("PEM file with the client certificate to present.")]
+    public string? ClientCertificateFile { get; init; }
+
+    [ConfigKey("PEM file with the key of the client certificate.")]
+    public string? ClientKeyFile { get; init; }
+}
+
+/// <summary>How long to wait for an upstream, in seconds.</summary>
+public sealed record UpstreamTimeoutsConfig
+{
+    [ConfigKey("To open a connection, TLS included.", Minimum = 0.01, Maximum = 600)]
+    public double ConnectSeconds { get; init; } = 5;
+
+    [ConfigKey("From the request sent to the first byte of the answer.", Minimum = 0.01, Maximum = 3600)]
+    public double FirstByteSeconds { get; init; } = 600;
+
+    [ConfigKey("Between two bytes of a stream.", Minimum = 0.01, Maximum = 3600)]
+    public double IdleSeconds { get; init; } = 120;
+
+    [ConfigKey("For the whole exchange.", Minimum = 0.01, Maximum = 86400)]
+    public double TotalSeconds { get; init; } = 3600;
+}
+
+/// <summary>A model served on a pool.</summary>
+public sealed record DeploymentConfig
+{
+    [ConfigKey("Short name used everywhere else.", Required = true, Pattern = Ids.Pattern)]
+    public required string Id { get; init; }
+
+    [ConfigKey("The model served.", Required = true, RefersTo = "models")]
+    public required string Model { get; init; }
+
+    [ConfigKey("The pool it runs on.", Required = true, RefersTo = "pools")]
+    public required string Pool { get; init; }
+
+    [ConfigKey("Copies of the model.", Minimum = 1, Maximum = 100_000)]
+    public int Replicas { get; init; } = 1;
+
+    [ConfigKey("Accelerators each copy takes; 0 on an API quota.", Minimum = 0, Maximum = 100_000)]
+    public int AcceleratorsPerReplica { get; init; }
+
+    [ConfigKey("Wire formats the endpoint speaks: anthropic, openai.")]
+    public Dialect[] Dialects { get; init; } = [Dialect.OpenAi];
+
+    [ConfigKey("Base URL of the server, without /v1. Left out: an emulated engine under `forebay up`, not served " +
+        "under `forebay serve`.", Example = "http://10.0.0.7:8000")]
+    public Uri? Endpoint { get; init; }
+
+    [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
+    public string? UpstreamModel { get; init; }
+
+    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Example = "env:ANTHROPIC_API_KEY")]
+    public string? Credential { get; init; }
+
+    [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]
+    public int MaxConcurrency { get; init; } = 256;
+
+    [ConfigKey("What the provider charges per token, by date; left out for committed accelerators, whose marginal " +
+        "cost is zero.")]
+    public PriceConfig[] Cost { get; init; } = [];
+
+    [ConfigKey("TLS towards the endpoint.")]
+    public UpstreamTlsConfig? Tls { get; init; }
+
+    [ConfigKey("Egress proxy for this endpoint, http:// or socks5://.")]
+    public Uri? Proxy { get; init; }
+
+    [ConfigKey("How long to wait for the endpoint.")]
+    public UpstreamTimeoutsConfig Timeouts { get; init; } = new();
+}
+
+/// <summary>Where a tenant's requests may be served. Fails closed: what is not allowed is denied.</summary>
+public sealed record ResidencyPolicyConfig
+{
+    [ConfigKey("Short name used everywhere else.", Required = true, Pattern = Ids.Pattern)]
+    public required string Id { get; init; }
+
+    [ConfigKey("Jurisdictions allowed; * allows every one.", Required = true)]
+    public required string[] Jurisdictions { get; init; }
+
+    [ConfigKey("Kinds of site allowed; orbital only where it is named.")]
+    public SiteKind[] SiteKinds { get; init; } = [SiteKind.Region, SiteKind.Datacenter];
+}

@@ -1,0 +1,16 @@
+using System.CommandLine;
+
+namespace Forebay;
+
+/// <summary>The command line: one command per file in Commands.</summary>
+public static class Program
+{
+    public static Task<int> Main(string[] args) => BuildRoot().Parse(args).InvokeAsync();
+
+    /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
+    public static RootCommand BuildRoot()
+    {
+        var root = new RootCommand("Pools AI compute from many providers behind one API.");
+        return root;
+    }
+}
