@@ -45,10 +45,11 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
     public Task<IReadOnlyList<ApiKey>> ListAsync(CancellationToken cancel) => store.ListKeysAsync(cancel);
 
     /// <summary>Everything wrong with a request; empty when nothing is.</summary>
-    public IReadOnlyList<FieldProblem> Check(KeyRequest request)
+    public IReadOnlyList<FieldProblem> Check(KeyRequest request) => Check(request, fleet.Model);
+
+    private List<FieldProblem> Check(KeyRequest request, FleetModel model)
     {
         var problems = new List<FieldProblem>();
-        FleetModel model = fleet.Model;
         Tenant? tenant = model.FindTenant(request.Tenant);
         if (tenant is null)
         {
@@ -76,10 +77,10 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
     /// <exception cref="RefusedException">The request is wrong, or the audit log cannot be written.</exception>
     public async Task<IssuedKey> CreateAsync(KeyRequest request, string actor, CancellationToken cancel)
     {
-        RefusedException.ThrowIfAny(Check(request));
         FleetModel model = fleet.Model;
+        RefusedException.ThrowIfAny(Check(request, model));
         IReadOnlyList<string>? models = request.Models is { } named
-            ? [.. named.Select(name => model.FindModel(name)?.Id ?? name).Distinct()]
+            ? [.. named.Select(name => model.FindModel(name)!.Id).Distinct()]
             : null;
         string secret = NewSecret.Create(NewSecret.KeyPrefix);
         ApiKey key = Make(request.Tenant, request.Name, secret, request.Expires?.ToUnixTimeMilliseconds(), models);
