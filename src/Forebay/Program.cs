@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Forebay.Commands;
 
 namespace Forebay;
 
@@ -10,7 +11,16 @@ public static class Program
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
     public static RootCommand BuildRoot()
     {
-        var root = new RootCommand("Pools AI compute from many providers behind one API.");
+        var root = new RootCommand("Pools AI compute from many providers behind one API.")
+        {
+            KeyCommand.Create(),
+            TokenCommand.Create(),
+            UsageCommand.Create(),
+            StatusCommand.Create(),
+            AuditCommand.Create(),
+            ReloadCommand.Create(),
+            BackupCommand.Create(),
+        };
         return root;
     }
 }
