@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Forebay.Commands;
 
 namespace Forebay;
 
@@ -11,6 +12,7 @@ public static class Program
     public static RootCommand BuildRoot()
     {
         var root = new RootCommand("Pools AI compute from many providers behind one API.");
+        root.Subcommands.Add(ReplayCommand.Create());
         return root;
     }
 }
