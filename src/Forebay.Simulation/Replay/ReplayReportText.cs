@@ -85,9 +85,12 @@ public static class ReplayReportText
         {
             yield return new ReportTable(
                 "Errors",
-                ["reason", "requests", "status", "first message", "request id"],
+                ["reason", "requests", "status", "first request id", "its message"],
                 [.. r.Errors.Select(e => (string[])[
-                    e.Reason, N(e.Requests), e.Status == 0 ? "-" : $"{e.Status}", e.Message, e.RequestId ?? "-"])]);
+                    e.Reason, N(e.Requests), e.Status == 0 ? "-" : $"{e.Status}", e.RequestId ?? "-", e.Message])])
+            {
+                LastColumnIsProse = true,
+            };
         }
 
         foreach (string split in (string[])["provider", "deployment", "backing", "model", "dialect"])
@@ -108,8 +111,7 @@ public static class ReplayReportText
         [.. groups.Select(g => (string[])[
             g.Name, N(g.Requests), N(g.Failed), N(g.InputTokens), N(g.OutputTokens),
             g.OutputTokensPerSecond.ToString("N0", CultureInfo.InvariantCulture),
-            Ms(g.TimeToFirstTokenMs.P50), Ms(g.TimeToFirstTokenMs.P90), Ms(g.TimeToFirstTokenMs.P99),
-            Ms(g.TimePerOutputTokenMs.P50), Ms(g.TimePerOutputTokenMs.P90), Ms(g.TimePerOutputTokenMs.P99),
+            .. Short(g.TimeToFirstTokenMs), .. Short(g.TimePerOutputTokenMs),
         ])]);
 
     private static IEnumerable<string> Notes(ReplayReport r)
@@ -127,8 +129,12 @@ public static class ReplayReportText
         }
     }
 
-    private static string[] Row(string name, Percentiles p) =>
-        [name, Ms(p.Mean), Ms(p.P50), Ms(p.P90), Ms(p.P95), Ms(p.P99), Ms(p.Max)];
+    private static string[] Row(string name, Percentiles p) => p.Count == 0
+        ? [name, "-", "-", "-", "-", "-", "-"]
+        : [name, Ms(p.Mean), Ms(p.P50), Ms(p.P90), Ms(p.P95), Ms(p.P99), Ms(p.Max)];
+
+    private static string[] Short(Percentiles p) =>
+        p.Count == 0 ? ["-", "-", "-"] : [Ms(p.P50), Ms(p.P90), Ms(p.P99)];
 
     private static string N(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

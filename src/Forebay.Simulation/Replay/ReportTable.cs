@@ -6,6 +6,9 @@ namespace Forebay.Simulation.Replay;
 /// </summary>
 internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList<string[]> Rows)
 {
+    /// <summary>The last column holds sentences, which stand to the left too.</summary>
+    public bool LastColumnIsProse { get; init; }
+
     public void WriteText(StringBuilder to)
     {
         int[] widths = Widths();
@@ -24,7 +27,7 @@ internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList
         to.Append("|---");
         for (int i = 1; i < Columns.Length; i++)
         {
-            to.Append("|---:");
+            to.Append(LastColumnIsProse && i == Columns.Length - 1 ? "|---" : "|---:");
         }
 
         to.AppendLine("|");
@@ -37,12 +40,13 @@ internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList
     private int[] Widths() =>
         [.. Columns.Select((column, i) => Rows.Select(r => r[i].Length).Append(column.Length).Max())];
 
-    private static void AppendRow(StringBuilder to, string[] cells, int[] widths)
+    private void AppendRow(StringBuilder to, string[] cells, int[] widths)
     {
         var line = new StringBuilder("  ").Append(cells[0].PadRight(widths[0]));
         for (int i = 1; i < cells.Length; i++)
         {
-            line.Append("  ").Append(cells[i].PadLeft(widths[i]));
+            bool left = LastColumnIsProse && i == cells.Length - 1;
+            line.Append("  ").Append(left ? cells[i].PadRight(widths[i]) : cells[i].PadLeft(widths[i]));
         }
 
         to.AppendLine(line.ToString().TrimEnd());
