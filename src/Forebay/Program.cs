@@ -19,5 +19,6 @@ public static class Program
         ReloadCommand.Create(),
         BackupCommand.Create(),
         EngineCommand.Create(),
+        ReplayCommand.Create(),
     };
 }
