@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Forebay.Commands;
 
 namespace Forebay;
 
@@ -8,9 +9,15 @@ public static class Program
     public static Task<int> Main(string[] args) => BuildRoot().Parse(args).InvokeAsync();
 
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
-    public static RootCommand BuildRoot()
+    public static RootCommand BuildRoot() => new("Pools AI compute from many providers behind one API.")
     {
-        var root = new RootCommand("Pools AI compute from many providers behind one API.");
-        return root;
-    }
+        StatusCommand.Create(),
+        KeyCommand.Create(),
+        UsageCommand.Create(),
+        TokenCommand.Create(),
+        AuditCommand.Create(),
+        ReloadCommand.Create(),
+        BackupCommand.Create(),
+        EngineCommand.Create(),
+    };
 }
