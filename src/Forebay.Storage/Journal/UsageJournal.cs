@@ -81,14 +81,14 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
 
     public bool Writable => _writable;
 
-    /// <summary>Requests accepted and not settled.</summary>
-    public int OpenCount
+    /// <summary>How far the journal is on disk.</summary>
+    public JournalPosition Synced
     {
         get
         {
             lock (_tail)
             {
-                return _open.Count;
+                return _synced;
             }
         }
     }
@@ -144,20 +144,18 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
         }
     }
 
-    /// <summary>Makes everything written so far durable; returns how far the journal is.</summary>
+    /// <summary>Makes everything written so far durable, or starts over where the disk failed; returns how far the
+    /// journal is on disk.</summary>
     public JournalPosition Sync()
     {
         lock (_syncing)
         {
-            if (_writable)
+            if (!_disposed)
             {
-                SyncWritten();
+                SyncOrResume();
             }
 
-            lock (_tail)
-            {
-                return _synced;
-            }
+            return Synced;
         }
     }
 
