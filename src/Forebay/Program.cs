@@ -19,5 +19,7 @@ public static class Program
         ReloadCommand.Create(),
         BackupCommand.Create(),
         EngineCommand.Create(),
+        ValidateCommand.Create(),
+        SchemaCommand.Create(),
     };
 }
