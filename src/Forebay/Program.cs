@@ -11,14 +11,16 @@ public static class Program
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
     public static RootCommand BuildRoot() => new("Pools AI compute from many providers behind one API.")
     {
+        ValidateCommand.Create(),
+        SchemaCommand.Create(),
         StatusCommand.Create(),
         KeyCommand.Create(),
         UsageCommand.Create(),
+        ReplayCommand.Create(),
+        ReloadCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
-        ReloadCommand.Create(),
         BackupCommand.Create(),
         EngineCommand.Create(),
-        ReplayCommand.Create(),
     };
 }
