@@ -141,7 +141,7 @@ public sealed class FleetModel
                 SiteConfig site = sites[pool.Site];
                 Uri? endpoint = d.Endpoint ?? emulated.GetValueOrDefault(d.Id);
                 Backing backing = d.Endpoint is null ? Backing.Emulated
-                    : pool.Quota is null ? Backing.Real : Backing.Cloud;
+                    : d.Backing ?? (pool.Quota is null ? Backing.Real : Backing.Cloud);
                 PriceSchedule cost = PriceSchedule.Compile(d.Cost);
                 return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost);
             }),

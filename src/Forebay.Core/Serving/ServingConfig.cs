@@ -151,6 +151,10 @@ public sealed record DeploymentConfig
         "under `forebay serve`.", Example = "http://10.0.0.7:8000")]
     public Uri? Endpoint { get; init; }
 
+    [ConfigKey("What answers at the endpoint: real (an engine on accelerators) or cloud (a provider's API account). " +
+        "Left out: cloud on a pool with a quota, else real.")]
+    public Backing? Backing { get; init; }
+
     [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
     public string? UpstreamModel { get; init; }
 
