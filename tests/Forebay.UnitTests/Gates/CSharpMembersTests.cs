@@ -45,7 +45,7 @@ public sealed class CSharpMembersTests
         Assert.Equal(
             [("public int P", 12, 1), ("public void Short()", 15, 6)],
             members.Take(2).Select(m => (m.Declaration, m.Line, m.BodyLines)));
-        Assert.Equal(("public int Deep<T>(T t) where T : class", 4), (members[2].Declaration, members[2].BodyLines));
+        Assert.Equal(("public int Deep<T>(T t) where T : class", 3), (members[2].Declaration, members[2].BodyLines));
         Assert.Equal(3, members.Count);
     }
 
