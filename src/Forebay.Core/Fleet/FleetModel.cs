@@ -60,17 +60,7 @@ public sealed record Tenant(
     public string Id => Config.Id;
 
     /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
-    public bool Allows(SiteConfig site)
-    {
-        if (Residency is null)
-        {
-            return site.Kind != SiteKind.Orbital;
-        }
-
-        return Array.IndexOf(Residency.SiteKinds, site.Kind) >= 0
-            && (Array.IndexOf(Residency.Jurisdictions, site.Jurisdiction) >= 0
-                || Array.IndexOf(Residency.Jurisdictions, "*") >= 0);
-    }
+    public bool Allows(SiteConfig site) => ResidencyRule.Allows(Residency, site);
 }
 
 /// <summary>
