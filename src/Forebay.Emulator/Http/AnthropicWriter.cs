@@ -33,7 +33,8 @@ internal sealed class AnthropicWriter(AnswerContext context) : IAnswerWriter
         sink.EndEvent();
         if (HasContent)
         {
-            sink.Write("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"u8);
+            sink.Write("event: content_block_start\ndata: "u8);
+            sink.Write("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":"u8);
             sink.Write(context.Answer.Tool is { } tool
                 ? Encoding.UTF8.GetBytes($"{{\"type\":\"tool_use\",\"id\":\"toolu_{context.Id}\",\"name\":"
                     + $"\"{JsonEncodedText.Encode(tool)}\",\"input\":{{}},\"caller\":{{\"type\":\"direct\"}}}}}}\n\n")

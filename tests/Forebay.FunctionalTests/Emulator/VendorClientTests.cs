@@ -25,14 +25,19 @@ public sealed class VendorClientTests(EmulatorFixture emulator)
     private static MessageCreateParams Ask(bool tool)
     {
         string more = tool
-            ? """, "tool_choice":{"type":"any"},"tools":[{"name":"weather","input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}]"""
+            ? """
+              , "tool_choice":{"type":"any"},
+                "tools":[{"name":"weather",
+                          "input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}]
+              """
             : "";
         var none = new Dictionary<string, JsonElement>();
         return MessageCreateParams.FromRawUnchecked(
             none,
             none,
             JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(
-                EmulatorFixture.Messages("What is the weather?", more: more).Replace("\"stream\":false,", "", StringComparison.Ordinal))!);
+                EmulatorFixture.Messages("What is the weather?", more: more)
+                    .Replace("\"stream\":false,", "", StringComparison.Ordinal))!);
     }
 
     [Theory]
@@ -78,6 +83,7 @@ public sealed class VendorClientTests(EmulatorFixture emulator)
         ChatCompletion called = await OpenAi.CompleteChatAsync([new UserChatMessage("Hello")], options);
         Assert.Equal(ChatFinishReason.ToolCalls, called.FinishReason);
         Assert.Equal("weather", called.ToolCalls[0].FunctionName);
-        Assert.Equal("current", JsonDocument.Parse(called.ToolCalls[0].FunctionArguments).RootElement.GetProperty("city").GetString());
+        JsonElement arguments = JsonDocument.Parse(called.ToolCalls[0].FunctionArguments).RootElement;
+        Assert.Equal("current", arguments.GetProperty("city").GetString());
     }
 }
