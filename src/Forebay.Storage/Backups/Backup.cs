@@ -68,30 +68,16 @@ public static class Backup
     private static async Task<BackupResult> CreateAsync(
         LocalStore store, string path, string staging, TimeProvider time, CancellationToken cancel)
     {
-        // The fold stands still, so the database's position stays at or before the journal's end, and no segment goes.
-        using (await store.Folder.PauseAsync(cancel).ConfigureAwait(false))
+        var sources = new List<(string Name, FileStream Contents)>();
+        try
         {
-            JournalPosition end = store.UsageJournal.Sync();
-            string database = Path.Combine(staging, DatabaseName);
-            store.Database.CopyTo(database);
-            var sources = new List<(string Name, string Path)> { (DatabaseName, database) };
-            foreach (long segment in store.Segments.Segments().Where(s => s <= end.Segment))
-            {
-                string file = store.Segments.FileOf(segment);
-                if (segment == end.Segment)
-                {
-                    string copy = Path.Combine(staging, Path.GetFileName(file));
-                    await CopyStartAsync(file, copy, end.Offset, cancel).ConfigureAwait(false);
-                    file = copy;
-                }
-
-                sources.Add((JournalPrefix + Path.GetFileName(file), file));
-            }
-
+            await SnapshotAsync(store, staging, sources, cancel).ConfigureAwait(false);
             var files = new List<BackupFile>();
-            foreach ((string name, string source) in sources)
+            foreach ((string name, FileStream contents) in sources)
             {
-                files.Add(await DescribeAsync(name, source, cancel).ConfigureAwait(false));
+                byte[] digest = await SHA256.HashDataAsync(contents, cancel).ConfigureAwait(false);
+                files.Add(new BackupFile(name, contents.Length, Convert.ToHexStringLower(digest)));
+                contents.Position = 0;
             }
 
             string archive = Path.Combine(staging, "archive");
@@ -101,10 +87,46 @@ public static class Backup
             Posix.FlushDirectory(Path.GetDirectoryName(path)!);
             return new BackupResult(path, files.Count, files.Sum(f => f.Bytes));
         }
+        finally
+        {
+            sources.ForEach(s => s.Contents.Dispose());
+        }
+    }
+
+    /// <summary>
+    /// Copies what changes and opens what does not, so that it stays readable when it is removed. The fold stands still
+    /// meanwhile: the database's position is then at or before the journal's end, and no segment goes.
+    /// </summary>
+    private static async Task SnapshotAsync(
+        LocalStore store, string staging, List<(string Name, FileStream Contents)> sources, CancellationToken cancel)
+    {
+        using (await store.Folder.PauseAsync(cancel).ConfigureAwait(false))
+        {
+            JournalPosition end = store.UsageJournal.Sync();
+            string database = Path.Combine(staging, DatabaseName);
+            store.Database.CopyTo(database);
+            sources.Add((DatabaseName, OpenShared(database)));
+            foreach (long segment in store.Segments.Segments().Where(s => s <= end.Segment))
+            {
+                string file = store.Segments.FileOf(segment);
+                string name = Path.GetFileName(file);
+                if (segment == end.Segment)
+                {
+                    string copy = Path.Combine(staging, name);
+                    await CopyStartAsync(file, copy, end.Offset, cancel).ConfigureAwait(false);
+                    file = copy;
+                }
+
+                sources.Add((JournalPrefix + name, OpenShared(file)));
+            }
+        }
     }
 
     private static async Task WriteArchiveAsync(
-        string archive, BackupManifest manifest, List<(string Name, string Path)> sources, CancellationToken cancel)
+        string archive,
+        BackupManifest manifest,
+        List<(string Name, FileStream Contents)> sources,
+        CancellationToken cancel)
     {
         FileStream file = PrivateFile.Open(archive, FileMode.CreateNew, FileAccess.Write, FileShare.None);
         await using (file.ConfigureAwait(false))
@@ -118,9 +140,8 @@ public static class Backup
                     using var text = new MemoryStream(
                         JsonSerializer.SerializeToUtf8Bytes(manifest, StorageJson.Default.BackupManifest));
                     await AddAsync(tar, ManifestName, text, manifest.CreatedAt, cancel).ConfigureAwait(false);
-                    foreach ((string name, string source) in sources)
+                    foreach ((string name, FileStream contents) in sources)
                     {
-                        using FileStream contents = OpenShared(source);
                         await AddAsync(tar, name, contents, manifest.CreatedAt, cancel).ConfigureAwait(false);
                     }
                 }
@@ -158,13 +179,6 @@ public static class Backup
             await to.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
             left -= read;
         }
-    }
-
-    private static async Task<BackupFile> DescribeAsync(string name, string source, CancellationToken cancel)
-    {
-        using FileStream contents = OpenShared(source);
-        byte[] digest = await SHA256.HashDataAsync(contents, cancel).ConfigureAwait(false);
-        return new BackupFile(name, contents.Length, Convert.ToHexStringLower(digest));
     }
 
     private static FileStream OpenShared(string path) =>

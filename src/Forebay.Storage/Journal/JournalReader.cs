@@ -76,7 +76,16 @@ internal sealed class JournalReader : IDisposable
 
         long start = segment == _from.Segment ? _from.Offset : JournalFormat.HeaderBytes;
         long? end = segment == _to.Segment ? _to.Offset : _folder.HeaderOf(segment + 1)?.PreviousLength;
-        _reader = new SegmentReader(_folder, segment, start, end, _texts);
+        try
+        {
+            _reader = new SegmentReader(_folder, segment, start, end, _texts);
+        }
+        catch (FileNotFoundException)
+        {
+            // Past retention since the segments were listed; the damaged header that was found above says so.
+            return;
+        }
+
         _position = new JournalPosition(segment, _reader.Offset);
     }
 

@@ -44,13 +44,13 @@ public sealed class BackupTests : IDisposable
     public async Task A_backup_among_writers_is_consistent()
     {
         await using OpenStore open = await OpenStore.OpenAsync(
-            Data, options: new LocalStoreOptions { SegmentBytes = 20_000 });
+            Data, TimeProvider.System, new LocalStoreOptions { SegmentBytes = 20_000 });
         using var stop = new CancellationTokenSource();
         ulong next = 0;
         ulong settled = 0;
         Task[] writers = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
         {
-            while (!stop.IsCancellationRequested)
+            for (int i = 0; i < 20_000 && !stop.IsCancellationRequested; i++)
             {
                 ulong id = Interlocked.Increment(ref next);
                 open.Store.Journal.Accept(Records.Accept(id));
