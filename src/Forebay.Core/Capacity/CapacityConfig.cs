@@ -67,7 +67,7 @@ public sealed record SiteConfig
     [ConfigKey("Degrees east.", Minimum = -180, Maximum = 180)]
     public double? Longitude { get; init; }
 
-    [ConfigKey("Electric power of the site in megawatts.")]
+    [ConfigKey("Electric power of the site in megawatts.", Minimum = 0)]
     public Figure? PowerMw { get; init; }
 
     [ConfigKey("Concentration groups of this site beyond its provider's.", RefersTo = "concentration_groups")]
@@ -81,7 +81,7 @@ public sealed record PoolAcceleratorsConfig
         Example = "H100-SXM")]
     public required string Type { get; init; }
 
-    [ConfigKey("How many accelerators.", Required = true)]
+    [ConfigKey("How many accelerators.", Required = true, Minimum = 1)]
     public required Figure Count { get; init; }
 
     [ConfigKey("Accelerators that share one fast interconnect; the catalogue's figure when left out.", Minimum = 1)]
@@ -144,14 +144,14 @@ public sealed record RampStepConfig
     [ConfigKey("First day of the step.", Required = true, Example = "2026-05-31")]
     public required DateOnly From { get; init; }
 
-    [ConfigKey("Quantity owed from that day on, in the commitment's unit.", Required = true)]
+    [ConfigKey("Quantity owed from that day on, in the commitment's unit.", Required = true, Minimum = 0)]
     public required Figure Quantity { get; init; }
 }
 
 /// <summary>The price of a commitment.</summary>
 public sealed record CommitmentPriceConfig
 {
-    [ConfigKey("US dollars.", Required = true)]
+    [ConfigKey("US dollars.", Required = true, Minimum = 0)]
     public required Figure Usd { get; init; }
 
     [ConfigKey("month, accelerator_hour or total.", Required = true)]
@@ -170,7 +170,7 @@ public sealed record CommitmentConfig
     [ConfigKey("accelerators, megawatts, dollars, requests_per_minute or tokens_per_minute.", Required = true)]
     public required CommitmentUnit Unit { get; init; }
 
-    [ConfigKey("Full quantity, in the unit.", Required = true)]
+    [ConfigKey("Full quantity, in the unit.", Required = true, Minimum = 0)]
     public required Figure Quantity { get; init; }
 
     [ConfigKey("Steps on the way to the full quantity, by date.")]
@@ -185,13 +185,13 @@ public sealed record CommitmentConfig
     [ConfigKey("What it costs.")]
     public CommitmentPriceConfig? Price { get; init; }
 
-    [ConfigKey("Share of the price owed whether used or not, 0 to 1.")]
+    [ConfigKey("Share of the price owed whether used or not, 0 to 1.", Minimum = 0, Maximum = 1)]
     public Figure? TakeOrPayShare { get; init; }
 
-    [ConfigKey("Days of notice before either side may end it.")]
+    [ConfigKey("Days of notice before either side may end it.", Minimum = 0)]
     public Figure? NoticeDays { get; init; }
 
-    [ConfigKey("Days the provider has to make up a shortfall.")]
+    [ConfigKey("Days the provider has to make up a shortfall.", Minimum = 0)]
     public Figure? CureDays { get; init; }
 
     [ConfigKey("When the provider may take the capacity back, in words.")]

@@ -28,4 +28,11 @@ public sealed class ConfigKeyAttribute(string description) : Attribute
     /// <summary>Name of the section whose ids this key (or each entry of this list) must name, such as <c>sites</c>.
     /// The validator checks every such reference.</summary>
     public string? RefersTo { get; init; }
+
+    /// <summary>The value is a reference to a secret (<c>env:NAME</c> or <c>file:PATH</c>). No message ever shows it: it
+    /// may be a secret pasted there by mistake.</summary>
+    public bool Secret { get; init; }
+
+    /// <summary>A change takes effect at the next start only; a reload says so.</summary>
+    public bool NeedsRestart { get; init; }
 }

@@ -60,17 +60,7 @@ public sealed record Tenant(
     public string Id => Config.Id;
 
     /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
-    public bool Allows(SiteConfig site)
-    {
-        if (Residency is null)
-        {
-            return site.Kind != SiteKind.Orbital;
-        }
-
-        return Array.IndexOf(Residency.SiteKinds, site.Kind) >= 0
-            && (Array.IndexOf(Residency.Jurisdictions, site.Jurisdiction) >= 0
-                || Array.IndexOf(Residency.Jurisdictions, "*") >= 0);
-    }
+    public bool Allows(SiteConfig site) => ResidencyRule.Allows(Residency, site);
 }
 
 /// <summary>
@@ -141,7 +131,7 @@ public sealed class FleetModel
                 SiteConfig site = sites[pool.Site];
                 Uri? endpoint = d.Endpoint ?? emulated.GetValueOrDefault(d.Id);
                 Backing backing = d.Endpoint is null ? Backing.Emulated
-                    : pool.Quota is null ? Backing.Real : Backing.Cloud;
+                    : d.Backing ?? (pool.Quota is null ? Backing.Real : Backing.Cloud);
                 PriceSchedule cost = PriceSchedule.Compile(d.Cost);
                 return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost);
             }),

@@ -15,10 +15,11 @@ public sealed record ListenerTlsConfig
 /// <summary>A listening port. Changing it takes a restart.</summary>
 public sealed record ListenerConfig
 {
-    [ConfigKey("Address and port to listen on; port 0 takes any free one.", Example = "127.0.0.1:8080")]
+    [ConfigKey("Address and port to listen on; port 0 takes any free one.", NeedsRestart = true,
+        Example = "127.0.0.1:8080")]
     public string? Listen { get; init; }
 
-    [ConfigKey("TLS; plain HTTP when left out.")]
+    [ConfigKey("TLS; plain HTTP when left out.", NeedsRestart = true)]
     public ListenerTlsConfig? Tls { get; init; }
 }
 
@@ -62,7 +63,8 @@ public sealed record GatewayConfig
 /// <summary>What is measured and where it goes.</summary>
 public sealed record TelemetryConfig
 {
-    [ConfigKey("OTLP endpoint for metrics and traces; none when left out.", Example = "http://127.0.0.1:4317")]
+    [ConfigKey("OTLP endpoint for metrics and traces; none when left out.", NeedsRestart = true,
+        Example = "http://127.0.0.1:4317")]
     public Uri? OtlpEndpoint { get; init; }
 
     [ConfigKey("Tenants named in metric labels, by first use; the rest are called other.", Minimum = 0,

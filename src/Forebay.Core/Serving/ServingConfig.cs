@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 
@@ -10,6 +11,7 @@ public enum Dialect : byte
     Anthropic,
 
     /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
+    [JsonStringEnumMemberName("openai")]
     OpenAi,
 }
 
@@ -38,19 +40,24 @@ public enum Modality : byte
 /// <summary>Prices in force from a day on, in US dollars per million tokens.</summary>
 public sealed record PriceConfig
 {
+    /// <summary>Far above any price asked, and low enough that micro-units never overflow.</summary>
+    private const double MaxUsd = 1_000_000;
+
     [ConfigKey("First day (UTC) the prices hold; left out in the first entry they hold since ever.")]
     public DateOnly? From { get; init; }
 
-    [ConfigKey("US dollars per million uncached input tokens.", Required = true, Minimum = 0)]
+    [ConfigKey("US dollars per million uncached input tokens.", Required = true, Minimum = 0, Maximum = MaxUsd)]
     public required decimal Input { get; init; }
 
-    [ConfigKey("US dollars per million output tokens.", Required = true, Minimum = 0)]
+    [ConfigKey("US dollars per million output tokens.", Required = true, Minimum = 0, Maximum = MaxUsd)]
     public required decimal Output { get; init; }
 
-    [ConfigKey("US dollars per million input tokens read from cache; a tenth of input when left out.", Minimum = 0)]
+    [ConfigKey("US dollars per million input tokens read from cache; a tenth of input when left out.", Minimum = 0,
+        Maximum = MaxUsd)]
     public decimal? CacheRead { get; init; }
 
-    [ConfigKey("US dollars per million input tokens written to cache; 1.25 times input when left out.", Minimum = 0)]
+    [ConfigKey("US dollars per million input tokens written to cache; 1.25 times input when left out.", Minimum = 0,
+        Maximum = MaxUsd)]
     public decimal? CacheWrite { get; init; }
 }
 
@@ -63,7 +70,7 @@ public sealed record ModelConfig
     [ConfigKey("Name shown to people; the id when left out.")]
     public string? DisplayName { get; init; }
 
-    [ConfigKey("Other names that clients may send for it.")]
+    [ConfigKey("Other names that clients may send for it.", Pattern = Ids.ModelPattern)]
     public string[] Aliases { get; init; } = [];
 
     [ConfigKey("Day the model was released.")]
@@ -81,16 +88,17 @@ public sealed record ModelConfig
     [ConfigKey("Whether the model can call tools.")]
     public bool Tools { get; init; } = true;
 
-    [ConfigKey("Total parameters in billions; sizes the weights.", Required = true)]
+    [ConfigKey("Total parameters in billions; sizes the weights.", Required = true, Minimum = 0.001)]
     public required Figure ParametersBillion { get; init; }
 
-    [ConfigKey("Parameters active per token in billions, for mixture-of-experts; the total when left out.")]
+    [ConfigKey("Parameters active per token in billions, for mixture-of-experts; the total when left out.",
+        Minimum = 0.001)]
     public Figure? ActiveParametersBillion { get; init; }
 
     [ConfigKey("Bytes per weight: 2 for BF16, 1 for FP8, 0.5 for FP4.", Minimum = 0.25, Maximum = 4)]
     public double BytesPerWeight { get; init; } = 1;
 
-    [ConfigKey("Bytes of KV cache per token of context.")]
+    [ConfigKey("Bytes of KV cache per token of context.", Minimum = 1)]
     public Figure? KvBytesPerToken { get; init; }
 
     [ConfigKey("What customers pay, by date.")]
@@ -151,10 +159,14 @@ public sealed record DeploymentConfig
         "under `forebay serve`.", Example = "http://10.0.0.7:8000")]
     public Uri? Endpoint { get; init; }
 
+    [ConfigKey("What answers at the endpoint: real (an engine on accelerators) or cloud (a provider's API account). " +
+        "Left out: cloud on a pool with a quota, else real.")]
+    public Backing? Backing { get; init; }
+
     [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
     public string? UpstreamModel { get; init; }
 
-    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Example = "env:ANTHROPIC_API_KEY")]
+    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
     [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]
@@ -180,7 +192,8 @@ public sealed record ResidencyPolicyConfig
     [ConfigKey("Short name used everywhere else.", Required = true, Pattern = Ids.Pattern)]
     public required string Id { get; init; }
 
-    [ConfigKey("Jurisdictions allowed; * allows every one.", Required = true)]
+    [ConfigKey("Jurisdictions allowed; * allows every one.", Required = true, Pattern = @"\*|" + Ids.Pattern,
+        Example = "[us, eu]")]
     public required string[] Jurisdictions { get; init; }
 
     [ConfigKey("Kinds of site allowed; orbital only where it is named.")]

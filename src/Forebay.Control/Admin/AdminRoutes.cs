@@ -1,0 +1,37 @@
+using Forebay.Control.Admin.Endpoints;
+
+namespace Forebay.Control.Admin;
+
+/// <summary>The one table of what the admin API offers and who may use it.</summary>
+internal static class AdminRoutes
+{
+    public static IReadOnlyList<AdminRoute> Table(AdminServices services)
+    {
+        var health = new HealthEndpoints(services);
+        var status = new StatusEndpoints(services, health);
+        var keys = new KeyEndpoints(services);
+        var tokens = new TokenEndpoints(services);
+        var records = new RecordEndpoints(services);
+        var operations = new OperationEndpoints(services);
+        return
+        [
+            new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
+            new("GET", "/readyz", RouteAccess.Everybody, health.ReadyAsync),
+            new("GET", "/metrics", RouteAccess.ViewerOrLocal, operations.MetricsAsync),
+            new("GET", "/v1/status", RouteAccess.Viewer, status.StatusAsync),
+            new("GET", "/v1/errors", RouteAccess.Viewer, StatusEndpoints.ErrorsAsync),
+            new("GET", "/v1/keys", RouteAccess.Viewer, keys.ListAsync),
+            new("POST", "/v1/keys", RouteAccess.Operator, keys.CreateAsync),
+            new("POST", "/v1/keys/{id}/rotate", RouteAccess.Operator, keys.RotateAsync),
+            new("POST", "/v1/keys/{id}/revoke", RouteAccess.Operator, keys.RevokeAsync),
+            new("GET", "/v1/tokens", RouteAccess.Viewer, tokens.ListAsync),
+            new("POST", "/v1/tokens", RouteAccess.Admin, tokens.CreateAsync),
+            new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
+            new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
+            new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
+            new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),
+            new("POST", "/v1/reload", RouteAccess.Operator, operations.ReloadAsync),
+            new("POST", "/v1/backup", RouteAccess.Admin, operations.BackupAsync),
+        ];
+    }
+}

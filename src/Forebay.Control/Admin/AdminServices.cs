@@ -1,0 +1,54 @@
+using Forebay.Control.Access;
+using Forebay.Control.Admin.Contract;
+using Forebay.Control.Audit;
+using Forebay.Control.Backup;
+using Forebay.Control.Telemetry;
+using Forebay.Core.Audit;
+using Forebay.Core.Fleet;
+using Forebay.Core.Usage;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Control.Admin;
+
+/// <summary>Everything the admin API shows and changes.</summary>
+public sealed record AdminServices
+{
+    public required FleetState Fleet { get; init; }
+
+    public required KeyService Keys { get; init; }
+
+    public required AdminTokenService Tokens { get; init; }
+
+    public required IUsageLedger Ledger { get; init; }
+
+    public required IUsageJournal Journal { get; init; }
+
+    public required IAuditLog Audit { get; init; }
+
+    public required AuditedChange Change { get; init; }
+
+    public required MetricsCollector Metrics { get; init; }
+
+    public required BackupService Backup { get; init; }
+
+    /// <summary>The fleet file in force; null when the fleet does not come from a file.</summary>
+    public required Func<FleetFileView?> FleetFile { get; init; }
+
+    /// <summary>
+    /// Reads the fleet file again. A file with problems leaves the fleet in force and is told of in the answer, not by
+    /// an exception. The request is in the audit log before this is called.
+    /// </summary>
+    public required Func<CancellationToken, Task<ReloadView>> Reload { get; init; }
+
+    /// <summary>What must hold for <c>/readyz</c>, beside the built-in conditions.</summary>
+    public IReadOnlyList<ReadinessCondition> Readiness { get; init; } = [];
+
+    public required TimeProvider Time { get; init; }
+
+    public required ILoggerFactory Logs { get; init; }
+}
+
+/// <summary>Something that must hold before the server takes requests.</summary>
+/// <param name="Name">Lower-case words joined by underscores.</param>
+/// <param name="Failing">Why it does not hold now, in words; null while it does. Must be quick and not throw.</param>
+public sealed record ReadinessCondition(string Name, Func<string?> Failing);

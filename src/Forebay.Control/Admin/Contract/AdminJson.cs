@@ -1,0 +1,29 @@
+using System.Text.Json.Serialization;
+
+namespace Forebay.Control.Admin.Contract;
+
+/// <summary>Source-generated JSON of the admin API: snake_case, absent instead of null.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(KeyListView))]
+[JsonSerializable(typeof(KeyView))]
+[JsonSerializable(typeof(IssuedKeyView))]
+[JsonSerializable(typeof(CreateKeyBody))]
+[JsonSerializable(typeof(RotateKeyBody))]
+[JsonSerializable(typeof(TokenListView))]
+[JsonSerializable(typeof(TokenView))]
+[JsonSerializable(typeof(IssuedTokenView))]
+[JsonSerializable(typeof(CreateTokenBody))]
+[JsonSerializable(typeof(LiveView))]
+[JsonSerializable(typeof(ReadyView))]
+[JsonSerializable(typeof(StatusView))]
+[JsonSerializable(typeof(ReloadView))]
+[JsonSerializable(typeof(BackupBody))]
+[JsonSerializable(typeof(BackupView))]
+[JsonSerializable(typeof(UsageView))]
+[JsonSerializable(typeof(AuditListView))]
+[JsonSerializable(typeof(AuditVerifyView))]
+[JsonSerializable(typeof(ReasonListView))]
+[JsonSerializable(typeof(ProblemView))]
+public sealed partial class AdminJson : JsonSerializerContext;

@@ -1,0 +1,74 @@
+namespace Forebay.Control.Admin.Contract;
+
+/// <summary>Answer of <c>GET /livez</c>.</summary>
+public sealed record LiveView(bool Live);
+
+/// <summary>Answer of <c>GET /readyz</c>: ready when nothing fails.</summary>
+public sealed record ReadyView(bool Ready, IReadOnlyList<FailingConditionView> Failing);
+
+public sealed record FailingConditionView(string Condition, string Detail);
+
+/// <summary>Answer of <c>GET /v1/status</c>.</summary>
+public sealed record StatusView(
+    string Version,
+    DateTimeOffset Started,
+    bool Ready,
+    bool Draining,
+    int Waiting,
+    bool JournalWritable,
+    FleetView Fleet,
+    FleetFileView? FleetFile,
+    IReadOnlyList<DeploymentView> Deployments);
+
+/// <summary>The fleet in counts; <c>Summary</c> says them in a line.</summary>
+public sealed record FleetView(
+    string Summary,
+    int Providers,
+    int Sites,
+    int Pools,
+    int Models,
+    int Tenants,
+    int Keys,
+    int Deployments,
+    int Real,
+    int Emulated,
+    int Cloud,
+    int Unserved);
+
+/// <summary>The fleet file in force, and what was wrong with a later one that was not taken over.</summary>
+public sealed record FleetFileView(
+    string Path,
+    int Loads,
+    string Sha256,
+    DateTimeOffset Loaded,
+    DateTimeOffset? Rejected,
+    IReadOnlyList<FileProblemView> Problems);
+
+/// <summary>One thing wrong with a fleet file.</summary>
+public sealed record FileProblemView(string Path, int? Line, string Message, string Fix);
+
+/// <summary>A deployment with its live counters.</summary>
+public sealed record DeploymentView(
+    string Id,
+    string Model,
+    string Provider,
+    string Site,
+    string Pool,
+    string Backing,
+    bool Served,
+    int InFlight,
+    int MaxConcurrency,
+    long Started,
+    long Completed,
+    long Failed,
+    string LastFailure,
+    DateTimeOffset? DownUntil);
+
+/// <summary>Answer of <c>POST /v1/reload</c>.</summary>
+public sealed record ReloadView(bool Applied, FleetFileView? FleetFile, IReadOnlyList<FileProblemView> Problems);
+
+/// <summary>Body of <c>POST /v1/backup</c>. Without a name the backup is the answer's body and is not kept.</summary>
+public sealed record BackupBody(string? Name);
+
+/// <summary>A backup kept on the server.</summary>
+public sealed record BackupView(string Path, long Bytes, string Sha256);

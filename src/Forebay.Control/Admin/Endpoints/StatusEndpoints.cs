@@ -1,0 +1,97 @@
+using System.Reflection;
+using Forebay.Control.Admin.Contract;
+using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Forebay.Core.Time;
+using Microsoft.AspNetCore.Http;
+
+namespace Forebay.Control.Admin.Endpoints;
+
+/// <summary>What the server is and does now.</summary>
+internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints health)
+{
+    private static readonly string Version = typeof(StatusEndpoints).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private readonly DateTimeOffset _started = services.Time.GetUtcNow();
+
+    public Task StatusAsync(AdminCall call)
+    {
+        FleetState state = services.Fleet;
+        FleetModel model = state.Model;
+        var now = Instant.From(services.Time);
+        var view = new StatusView(
+            Version,
+            _started,
+            health.Failing().Count == 0,
+            state.Draining,
+            state.Waiting,
+            services.Journal.Writable,
+            FleetOf(model, state.Keys.Count),
+            services.FleetFile(),
+            [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))]);
+        return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
+    }
+
+    public static Task ErrorsAsync(AdminCall call) => call.ReplyAsync(
+        StatusCodes.Status200OK,
+        new ReasonListView([.. ReasonTable.Rows.Select(r => new ReasonView(
+            r.Label,
+            r.AnthropicStatus,
+            r.AnthropicType,
+            r.OpenAiStatus,
+            r.OpenAiType,
+            r.OpenAiCode,
+            r.Severity.ToString().ToLowerInvariant(),
+            r.Retry == RetryAdvice.Unstated ? null : r.Retry == RetryAdvice.Retry))]),
+        AdminJson.Default.ReasonListView);
+
+    private static FleetView FleetOf(FleetModel model, int keys)
+    {
+        int Count(Backing backing) => model.Deployments.Count(d => d.Endpoint is not null && d.Backing == backing);
+        int real = Count(Backing.Real);
+        int emulated = Count(Backing.Emulated);
+        int cloud = Count(Backing.Cloud);
+        int unserved = model.Deployments.Length - real - emulated - cloud;
+        FleetConfig config = model.Config;
+        string summary = $"{Of(config.Providers.Length, "provider")}, {Of(config.Sites.Length, "site")}, " +
+            $"{Of(model.Deployments.Length, "deployment")}: {real} real, {emulated} emulated, {cloud} cloud" +
+            (unserved == 0 ? "" : $", {unserved} not served");
+        return new FleetView(
+            summary,
+            config.Providers.Length,
+            config.Sites.Length,
+            config.Pools.Length,
+            model.Models.Length,
+            config.Tenants.Length,
+            keys,
+            model.Deployments.Length,
+            real,
+            emulated,
+            cloud,
+            unserved);
+    }
+
+    private static string Of(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
+
+    private static DeploymentView ViewOf(Deployment d, DeploymentState state, Instant now)
+    {
+        long downNs = state.DownUntilMonotonicNs > now.MonotonicNs ? state.DownUntilMonotonicNs - now.MonotonicNs : 0;
+        return new DeploymentView(
+            d.Id,
+            d.Config.Model,
+            d.Provider.Id,
+            d.Site.Id,
+            d.Pool.Id,
+            d.Backing.ToString().ToLowerInvariant(),
+            d.Endpoint is not null,
+            state.InFlight,
+            d.Config.MaxConcurrency,
+            state.Started,
+            state.Completed,
+            state.Failed,
+            ReasonTable.LabelOf(state.LastFailure),
+            downNs == 0 ? null : now.Wall.AddMilliseconds(Math.Ceiling(downNs / (double)Instant.NsPerMs)));
+    }
+}

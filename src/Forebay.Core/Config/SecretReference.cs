@@ -1,0 +1,52 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Forebay.Core.Config;
+
+/// <summary>Where a secret comes from.</summary>
+public enum SecretKind : byte
+{
+    /// <summary><c>env:NAME</c>: an environment variable of the server.</summary>
+    Environment,
+
+    /// <summary><c>file:PATH</c>: a file, without its last line break.</summary>
+    File,
+}
+
+/// <summary>A reference to a secret: the only form in which a configuration names one.</summary>
+/// <param name="Kind">Where the secret comes from.</param>
+/// <param name="Name">The variable's name or the file's path.</param>
+public readonly record struct SecretReference(SecretKind Kind, string Name)
+{
+    private const string EnvironmentPrefix = "env:";
+    private const string FilePrefix = "file:";
+
+    /// <summary>Reads a reference. Text of any other form may be a secret itself: never show it.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? text, out SecretReference reference)
+    {
+        reference = default;
+        if (text is null)
+        {
+            return false;
+        }
+
+        if (text.StartsWith(EnvironmentPrefix, StringComparison.Ordinal))
+        {
+            reference = new SecretReference(SecretKind.Environment, text[EnvironmentPrefix.Length..]);
+            return IsVariableName(reference.Name);
+        }
+
+        if (text.StartsWith(FilePrefix, StringComparison.Ordinal))
+        {
+            reference = new SecretReference(SecretKind.File, text[FilePrefix.Length..]);
+            return !string.IsNullOrWhiteSpace(reference.Name) && !reference.Name.Any(char.IsControl);
+        }
+
+        return false;
+    }
+
+    /// <summary>The reference as it stands in the file.</summary>
+    public override string ToString() => (Kind == SecretKind.Environment ? EnvironmentPrefix : FilePrefix) + Name;
+
+    private static bool IsVariableName(string name) =>
+        name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
+}

@@ -1,0 +1,124 @@
+using Forebay.Core.Capacity;
+using Forebay.Core.Config;
+using Forebay.Core.Fleet;
+
+namespace Forebay.Core.Serving;
+
+/// <summary>Rules over deployments: what they take of their pool, and how their endpoint is reached.</summary>
+internal static class DeploymentRules
+{
+    private const int MaxNamed = 5;
+
+    public static void Check(FleetIndex index, List<ConfigProblem> problems)
+    {
+        DeploymentConfig[] deployments = index.Config.Deployments;
+        for (int i = 0; i < deployments.Length; i++)
+        {
+            string path = $"deployments[{i}]";
+            CheckAccelerators(deployments[i], index.Pool(deployments[i].Pool), path, problems);
+            CheckEndpoint(deployments[i], path, problems);
+            CheckTimeouts(deployments[i].Timeouts, $"{path}.timeouts", problems);
+            ModelRules.CheckPrices(deployments[i].Cost, $"{path}.cost", problems);
+        }
+
+        CheckPools(index.Config, problems);
+    }
+
+    private static void CheckAccelerators(
+        DeploymentConfig deployment,
+        PoolConfig? pool,
+        string path,
+        List<ConfigProblem> problems)
+    {
+        if (pool is { Accelerators: not null, Quota: null } && deployment.AcceleratorsPerReplica == 0)
+        {
+            problems.Add(new ConfigProblem(
+                $"{path}.accelerators_per_replica",
+                $"accelerators_per_replica is 0, but pool {pool.Id} holds accelerators",
+                "Say how many accelerators each replica takes."));
+        }
+
+        if (pool is { Accelerators: null, Quota: not null } && deployment.AcceleratorsPerReplica > 0)
+        {
+            problems.Add(new ConfigProblem(
+                $"{path}.accelerators_per_replica",
+                $"accelerators_per_replica is {deployment.AcceleratorsPerReplica}, but pool {pool.Id} is an API quota",
+                "Take it out."));
+        }
+    }
+
+    /// <summary>For every pool, what its deployments take fits what may be counted on: the low end of its count.</summary>
+    private static void CheckPools(FleetConfig config, List<ConfigProblem> problems)
+    {
+        ILookup<string, DeploymentConfig> byPool =
+            config.Deployments.ToLookup(d => d.Pool, StringComparer.Ordinal);
+        for (int i = 0; i < config.Pools.Length; i++)
+        {
+            PoolConfig pool = config.Pools[i];
+            if (pool.Accelerators?.Count is not { HasNumber: true } count)
+            {
+                continue;
+            }
+
+            DeploymentConfig[] takers = [.. byPool[pool.Id].Where(d => d.AcceleratorsPerReplica > 0)];
+            long taken = takers.Sum(d => (long)d.Replicas * d.AcceleratorsPerReplica);
+            if (taken > count.Low)
+            {
+                string parts = string.Join(
+                    " + ", takers.Take(MaxNamed).Select(d => $"{d.Id} {d.Replicas} x {d.AcceleratorsPerReplica}"));
+                problems.Add(new ConfigProblem(
+                    $"pools[{i}].accelerators.count",
+                    $"the deployments on pool {pool.Id} take {taken} accelerators ({parts}"
+                        + (takers.Length > MaxNamed ? " + ..." : "") + $"), but count is {Words.Show(count)}",
+                    "Lower replicas or accelerators_per_replica, or raise count."
+                        + (count.Value is null ? " A range counts with its lower end." : "")));
+            }
+        }
+    }
+
+    private static void CheckEndpoint(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
+    {
+        if (deployment.Dialects.Length == 0)
+        {
+            problems.Add(new ConfigProblem(
+                $"{path}.dialects", "the list is empty", "List what the endpoint speaks: anthropic, openai."));
+        }
+
+        UrlRules.Check($"{path}.endpoint", deployment.Endpoint, UrlRules.Http, problems);
+        UrlRules.Check($"{path}.proxy", deployment.Proxy, UrlRules.Proxy, problems);
+        if (deployment.Endpoint is { IsAbsoluteUri: true } endpoint
+            && endpoint.AbsolutePath.TrimEnd('/').EndsWith("/v1", StringComparison.Ordinal))
+        {
+            problems.Add(new ConfigProblem(
+                $"{path}.endpoint", "the URL ends with /v1, which is added to it", "Take /v1 out."));
+        }
+
+        if (deployment.Tls is { } tls && tls.ClientCertificateFile is null != tls.ClientKeyFile is null)
+        {
+            string given = tls.ClientKeyFile is null ? "client_certificate_file" : "client_key_file";
+            string missing = tls.ClientKeyFile is null ? "client_key_file" : "client_certificate_file";
+            problems.Add(new ConfigProblem(
+                $"{path}.tls.{given}", $"{given} is given without {missing}", "Give both, or neither."));
+        }
+    }
+
+    private static void CheckTimeouts(UpstreamTimeoutsConfig timeouts, string path, List<ConfigProblem> problems)
+    {
+        (string Key, double Seconds)[] parts =
+        [
+            ("connect_seconds", timeouts.ConnectSeconds),
+            ("first_byte_seconds", timeouts.FirstByteSeconds),
+            ("idle_seconds", timeouts.IdleSeconds),
+        ];
+        foreach ((string key, double seconds) in parts)
+        {
+            if (seconds > timeouts.TotalSeconds)
+            {
+                problems.Add(new ConfigProblem(
+                    $"{path}.{key}",
+                    $"{key} is {seconds}, above total_seconds, which is {timeouts.TotalSeconds}",
+                    $"Lower {key} or raise total_seconds.") { OtherPath = $"{path}.total_seconds" });
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Forebay.Control.Admin.Contract;
+
+namespace Forebay.Commands.Connection;
+
+/// <summary>The admin API, typed. Every failure becomes a <see cref="CommandException"/> with words for the user.
+/// </summary>
+public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
+{
+    private static readonly AdminJson Json = AdminJson.Default;
+
+    private readonly HttpClient _http = AdminHttp.Create(endpoint);
+
+    public Task<StatusView> StatusAsync(CancellationToken cancel) => GetAsync("v1/status", Json.StatusView, cancel);
+
+    public Task<KeyListView> KeysAsync(CancellationToken cancel) => GetAsync("v1/keys", Json.KeyListView, cancel);
+
+    public Task<IssuedKeyView> CreateKeyAsync(CreateKeyBody body, CancellationToken cancel) =>
+        PostAsync("v1/keys", body, Json.CreateKeyBody, Json.IssuedKeyView, cancel);
+
+    public Task<IssuedKeyView> RotateKeyAsync(string id, TimeSpan? overlap, CancellationToken cancel) => PostAsync(
+        $"v1/keys/{Uri.EscapeDataString(id)}/rotate",
+        new RotateKeyBody(overlap?.TotalSeconds),
+        Json.RotateKeyBody,
+        Json.IssuedKeyView,
+        cancel);
+
+    public Task<KeyView> RevokeKeyAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/keys/{Uri.EscapeDataString(id)}/revoke", Json.KeyView, cancel);
+
+    public Task<TokenListView> TokensAsync(CancellationToken cancel) =>
+        GetAsync("v1/tokens", Json.TokenListView, cancel);
+
+    public Task<IssuedTokenView> CreateTokenAsync(CreateTokenBody body, CancellationToken cancel) =>
+        PostAsync("v1/tokens", body, Json.CreateTokenBody, Json.IssuedTokenView, cancel);
+
+    public Task<TokenView> RevokeTokenAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/tokens/{Uri.EscapeDataString(id)}/revoke", Json.TokenView, cancel);
+
+    /// <param name="query">The query string without its question mark, escaped.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<UsageView> UsageAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/usage?{query}", Json.UsageView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public async Task<string> UsageCsvAsync(string query, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, $"v1/usage?{query}&format=csv"), cancel).ConfigureAwait(false);
+        return await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
+    }
+
+    public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
+        GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
+
+    public Task<AuditVerifyView> VerifyAuditAsync(CancellationToken cancel) =>
+        GetAsync("v1/audit/verify", Json.AuditVerifyView, cancel);
+
+    /// <summary>Has the fleet file read again; a file with problems is an answer, not a failure.</summary>
+    public Task<ReloadView> ReloadAsync(CancellationToken cancel) => PostAsync("v1/reload", Json.ReloadView, cancel);
+
+    public Task<BackupView> BackupOnServerAsync(string name, CancellationToken cancel) =>
+        PostAsync("v1/backup", new BackupBody(name), Json.BackupBody, Json.BackupView, cancel);
+
+    /// <summary>Has a backup made and streams it; returns the SHA-256 the server says it has.</summary>
+    public async Task<string> BackupToAsync(Stream target, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Post, "v1/backup"), cancel).ConfigureAwait(false);
+        try
+        {
+            await response.Content.CopyToAsync(target, cancel).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandException($"The backup was cut off ({e.Message}). Try again.", e);
+        }
+
+        return response.Headers.TryGetValues("x-content-sha256", out IEnumerable<string>? values)
+            ? values.First()
+            : throw new CommandException("The server sent no checksum with the backup; is it a Forebay server?");
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, path), cancel).ConfigureAwait(false);
+        return await ReadAsync(response, type, cancel).ConfigureAwait(false);
+    }
+
+    private async Task<T> PostAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Post, path), cancel).ConfigureAwait(false);
+        return await ReadAsync(response, type, cancel).ConfigureAwait(false);
+    }
+
+    private async Task<T> PostAsync<TBody, T>(
+        string path,
+        TBody body,
+        JsonTypeInfo<TBody> bodyType,
+        JsonTypeInfo<T> type,
+        CancellationToken cancel)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body, bodyType) };
+        using HttpResponseMessage response = await SendAsync(request, cancel).ConfigureAwait(false);
+        return await ReadAsync(response, type, cancel).ConfigureAwait(false);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancel)
+    {
+        HttpResponseMessage response;
+        try
+        {
+            using (request)
+            {
+                response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel)
+                    .ConfigureAwait(false);
+            }
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandException(Unreachable(e), e);
+        }
+
+        if (response.IsSuccessStatusCode || (response.StatusCode == HttpStatusCode.UnprocessableEntity
+            && response.Content.Headers.ContentType?.MediaType == "application/json"))
+        {
+            return response;
+        }
+
+        using (response)
+        {
+            throw await FailureAsync(response, cancel).ConfigureAwait(false);
+        }
+    }
+
+    private string Unreachable(HttpRequestException e) => e.HttpRequestError switch
+    {
+        HttpRequestError.SecureConnectionError =>
+            $"{endpoint.Url} presents a certificate that is not trusted here: {e.InnerException?.Message ?? e.Message}",
+        _ when endpoint.Server is { } server =>
+            $"Nothing answers at {endpoint.Url}, where process {server.Pid} should serve ({e.Message}). " +
+            "If it is gone, start the server again with `forebay up`.",
+        _ => $"Nothing answers at {endpoint.Url} ({e.Message}). Check the address and that the server runs.",
+    };
+
+    private async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        try
+        {
+            return await response.Content.ReadFromJsonAsync(type, cancel).ConfigureAwait(false)
+                ?? throw new JsonException("The answer is null.");
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException)
+        {
+            throw new CommandException(
+                $"{endpoint.Url} does not answer as an admin API does ({e.Message}). Is it the admin address, and is " +
+                "this program as new as the server?", e);
+        }
+    }
+
+    private async Task<CommandException> FailureAsync(HttpResponseMessage response, CancellationToken cancel)
+    {
+        MediaTypeHeaderValue? media = response.Content.Headers.ContentType;
+        if (media?.MediaType != "application/problem+json")
+        {
+            return new CommandException(
+                $"{endpoint.Url} answered {(int)response.StatusCode}. Is it the admin address of a Forebay server?");
+        }
+
+        ProblemView problem = await ReadAsync(response, Json.ProblemView, cancel).ConfigureAwait(false);
+        IEnumerable<string> fields = (problem.Errors ?? []).Select(f => $"  {f.Field} {f.Message} {f.Fix}");
+        return new CommandException(string.Join('\n', fields.Prepend($"{problem.Title}: {problem.Detail}"))
+            + (problem.Status >= 500 ? $"\n  request id {problem.RequestId}" : ""));
+    }
+}
