@@ -226,7 +226,7 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
         return '\0';
     }
 
-    /// <summary>Passes over one escape; adds to <paramref name="saved"/> the bytes that its text is shorter by.</summary>
+    /// <summary>Passes over one escape; adds to <paramref name="saved"/> the bytes its text is shorter by.</summary>
     private bool ReadEscape(ref int saved)
     {
         ReadOnlySpan<byte> rest = _json[Position..];

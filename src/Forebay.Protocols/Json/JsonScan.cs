@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics;
 namespace Forebay.Protocols.Json;
 
 /// <summary>
-/// Finds where plain text ends inside a JSON string. Code in a prompt has an escape every dozen bytes, so what counts is
-/// the cost of starting again after each: one load and three compares here. Measured on such a body, reading it takes a
-/// fifth less time than with a general search for the same bytes.
+/// Finds where plain text ends inside a JSON string. Code in a prompt has an escape every dozen bytes, so what counts
+/// is the cost of starting again after each: one load and three compares here. Measured on such a body, reading it
+/// takes a fifth less time than with a general search for the same bytes.
 /// </summary>
 internal static class JsonScan
 {

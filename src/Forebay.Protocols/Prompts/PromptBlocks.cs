@@ -18,9 +18,10 @@ public static class PromptBlocks
 
     /// <summary>
     /// Hashes the prompt of a request in the order a model reads it: tools, system, messages, whatever the order of
-    /// the keys. Text is taken as it stands in the JSON, escapes unresolved. Cache markers, identifiers, block types and
-    /// the place of the role within a message change nothing; a text and a list of that one text block are the same. An
-    /// image or document weighs as many blocks as its estimate has tokens. The last, incomplete block has no hash.
+    /// the keys. Text is taken as it stands in the JSON, escapes unresolved. Cache markers, identifiers, block types
+    /// and the place of the role within a message change nothing; a text and a list of that one text block are the
+    /// same. An image or document weighs as many blocks as its estimated tokens fill. The last, incomplete block has no
+    /// hash.
     /// </summary>
     /// <param name="facts">What <see cref="RequestReader"/> found in the body.</param>
     /// <param name="body">The body.</param>

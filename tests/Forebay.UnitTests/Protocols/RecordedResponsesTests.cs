@@ -117,8 +117,8 @@ public sealed class RecordedResponsesTests
 
             string body = exchange["ResponseBody"]!.ToJsonString();
             using JsonDocument document = JsonDocument.Parse(body);
-            Assert.True(
-                ResponseReader.TryRead(WireDialect.OpenAi, Encoding.UTF8.GetBytes(body), out ResponseFacts facts), body);
+            byte[] bytes = Encoding.UTF8.GetBytes(body);
+            Assert.True(ResponseReader.TryRead(WireDialect.OpenAi, bytes, out ResponseFacts facts), body);
             Assert.Equal(ExpectedUsage.OfOpenAi([document.RootElement]), facts.Usage);
             Assert.Equal(exchange["StatusCode"]!.GetValue<int>() >= 400, facts.IsError);
             errors += facts.IsError ? 1 : 0;
@@ -162,7 +162,7 @@ public sealed class RecordedResponsesTests
         Assert.Equal(new WireUsage(true, 1_068_605, 246, 0, 28_222), total);
     }
 
-    /// <summary>Follows a stream in one piece and in many, which must agree, and expects it to pass untouched.</summary>
+    /// <summary>Follows a stream in one piece and in many, which must agree; it must pass untouched.</summary>
     private static StreamRun Whole(WireDialect dialect, byte[] stream, string name)
     {
         StreamRun run = StreamRun.Of(dialect, stream);
@@ -197,7 +197,8 @@ public sealed class RecordedResponsesTests
         {
             using JsonDocument chunk = JsonDocument.Parse(line);
             Assert.Equal("mine", chunk.RootElement.GetProperty("model").GetString());
-            Assert.False(chunk.RootElement.TryGetProperty("usage", out JsonElement u) && u.ValueKind == JsonValueKind.Null);
+            bool hasUsage = chunk.RootElement.TryGetProperty("usage", out JsonElement usage);
+            Assert.False(hasUsage && usage.ValueKind == JsonValueKind.Null);
         }
 
         chunks.ForEach(chunk => chunk.Dispose());
@@ -245,5 +246,9 @@ public sealed class RecordedResponsesTests
     }
 
     private static WireUsage Add(WireUsage a, WireUsage b) => new(
-        a.Known || b.Known, a.Input + b.Input, a.CacheRead + b.CacheRead, a.CacheWrite + b.CacheWrite, a.Output + b.Output);
+        a.Known || b.Known,
+        a.Input + b.Input,
+        a.CacheRead + b.CacheRead,
+        a.CacheWrite + b.CacheWrite,
+        a.Output + b.Output);
 }

@@ -15,9 +15,9 @@ public sealed class PromptBlocksTests
     private static ulong[] Hash(string body, ulong salt = 1, int room = 10_000)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(body);
-        Assert.True(
-            RequestReader.TryRead(WireDialect.Anthropic, bytes, true, out RequestFacts facts, out RequestProblem problem),
-            problem.Message);
+        bool good = RequestReader.TryRead(
+            WireDialect.Anthropic, bytes, true, out RequestFacts facts, out RequestProblem problem);
+        Assert.True(good, problem.Message);
         var hashes = new ulong[room];
         return hashes[..PromptBlocks.Hash(facts, bytes, salt, hashes)];
     }
@@ -80,7 +80,8 @@ public sealed class PromptBlocksTests
 
         const string marker = ",\"cache_control\":{\"type\":\"ephemeral\"}";
         string marked = $$"""
-            {"messages":[{"content":[{"cache_control":{"type":"ephemeral","ttl":"1h"},"text":{{content}},"type":"text"}],
+            {"messages":[{"content":[{"cache_control":{"type":"ephemeral","ttl":"1h"},"text":{{content}},
+            "type":"text"}],
             "role":"user"}],"system":[{"type":"text","text":{{JsonSerializer.Serialize(Long)}},"cache_control":{ } } ],
             {{Tools("b", marker)}},
             "model":"other","max_tokens":7,"stream":true}

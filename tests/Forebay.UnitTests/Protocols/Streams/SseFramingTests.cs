@@ -56,7 +56,8 @@ public sealed class SseFramingTests
     public void Any_cut_of_any_stream_gives_the_same_events()
     {
         Gen<string> lines = Gen.Elements(
-            "data: a", "data", "event: x", ":", "", "\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n", "\n\r\n", "\uFEFF", "é");
+            "data: a", "data", "event: x", ":", "", "\n", "\r", "\r\n", "\n\n", "\r\r", "\r\n\r\n", "\n\r\n", "\uFEFF",
+            "é");
         Prop.ForAll(lines.ListOf().Select(string.Concat).ToArbitrary(), text =>
         {
             byte[] stream = Encoding.UTF8.GetBytes(text);

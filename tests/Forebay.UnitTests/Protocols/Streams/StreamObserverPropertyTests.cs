@@ -15,7 +15,8 @@ public sealed class StreamObserverPropertyTests
         + "event: message_stop\ndata: {}\n\n";
 
     private const string OpenAi =
-        "data: {\"usage\":null,\"model\":\"up\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+        "data: {\"usage\":null,\"model\":\"up\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"
+        + "\n\n"
         + "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],\"usage\":null,\n"
         + "data: \"model\":\"up\"}\r\n\r\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":3,"
         + "\"total_tokens\":8,\"prompt_tokens_details\":{\"cached_tokens\":2}}}\n\ndata: [DONE]\n\n";
