@@ -4,7 +4,8 @@ namespace Forebay.Simulation.Replay;
 /// Counts times in buckets that grow by a constant ratio: any percentile is within 1% of the exact one, in 10 kB
 /// however many are recorded, and two histograms add up. Not safe for concurrent callers.
 /// </summary>
-/// <remarks>Masson, Rim and Lee, "DDSketch", VLDB 2019, section 2.1, with a fixed range instead of collapsing.</remarks>
+/// <remarks>Masson, Rim and Lee, "DDSketch", VLDB 2019, section 2.1; its range is fixed, so nothing collapses.
+/// </remarks>
 public sealed class LatencyHistogram
 {
     /// <summary>Largest relative error of a percentile.</summary>

@@ -122,12 +122,10 @@ public sealed record ReplayReport
     public bool AllSucceeded =>
         !Stopped && Requests.NotSent == 0 && Requests.Failed == 0 && Requests.Interrupted == 0;
 
-    /// <summary>The report as indented JSON, keys in snake_case.</summary>
+    /// <summary>The report as one line of JSON, keys in snake_case.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ReplayJson.Default.ReplayReport);
 }
 
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ReplayReport))]
 internal sealed partial class ReplayJson : JsonSerializerContext;

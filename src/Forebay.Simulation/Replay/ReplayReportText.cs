@@ -95,7 +95,8 @@ public static class ReplayReportText
 
         foreach (string split in (string[])["provider", "deployment", "backing", "model", "dialect"])
         {
-            if (r.Splits.TryGetValue(split, out GroupReport[]? groups) && groups.Length > 0)
+            // A server that names no provider has nothing to split by.
+            if (r.Splits.TryGetValue(split, out GroupReport[]? groups) && groups.Any(g => g.Name != ReplayTally.Unknown))
             {
                 yield return SplitTable(split, groups);
             }

@@ -106,7 +106,8 @@ public sealed class ReplayRun
         }
     }
 
-    private async Task SendAsync(TraceRequest request, ulong number, Instant start, double dueMs, CancellationToken stop)
+    private async Task SendAsync(
+        TraceRequest request, ulong number, Instant start, double dueMs, CancellationToken stop)
     {
         // Leaves the schedule's thread before composing and connecting, so that no request delays the next.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);

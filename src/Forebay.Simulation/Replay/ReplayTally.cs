@@ -11,7 +11,9 @@ internal sealed class ReplayTally
     /// <summary>Groups of one split, and reasons; what comes later counts as <see cref="Other"/>.</summary>
     internal const int MaxGroups = 100;
     internal const string Other = "other";
-    private const string Unknown = "unknown";
+
+    /// <summary>Where the server does not say; also what failed before it could.</summary>
+    internal const string Unknown = "unknown";
 
     private readonly Lock _gate = new();
     private readonly GroupTally _all = new();

@@ -38,7 +38,7 @@ internal static class ReplayProgressView
                 new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn(), new TaskDescriptionColumn())
             .StartAsync(async context =>
             {
-                ProgressTask bar = context.AddTask("", maxValue: summary.Requests);
+                ProgressTask bar = context.AddTask(Describe(run.Progress, summary), maxValue: summary.Requests);
                 while (!await EndedWithinAsync(running, BarInterval, time).ConfigureAwait(false))
                 {
                     Update(bar, run.Progress, summary);

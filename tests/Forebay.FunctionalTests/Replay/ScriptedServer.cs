@@ -115,7 +115,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
             body.RootElement.GetProperty("model").GetString()!,
             body.RootElement.GetProperty("max_tokens").GetInt32(),
             body.RootElement.GetProperty("messages")[0].GetProperty("content").GetString()!,
-            context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+            context.Request.Headers.ToDictionary(
+                h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
         lock (_seen)
         {
             _seen.Add(request);

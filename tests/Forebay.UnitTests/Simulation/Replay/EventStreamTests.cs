@@ -40,7 +40,8 @@ public sealed class EventStreamTests
     public void Any_cut_of_the_bytes_gives_the_same_events()
     {
         byte[] bytes = Encoding.UTF8.GetBytes(Sample);
-        Prop.ForAll<NonEmptyArray<byte>>(sizes => ReadAll(new PiecewiseStream(bytes, sizes.Get)).SequenceEqual(Expected))
+        Prop.ForAll<NonEmptyArray<byte>>(
+            sizes => ReadAll(new PiecewiseStream(bytes, sizes.Get)).SequenceEqual(Expected))
             .QuickCheckThrowOnFailure();
     }
 

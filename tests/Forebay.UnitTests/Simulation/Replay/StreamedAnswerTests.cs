@@ -33,7 +33,7 @@ public sealed class StreamedAnswerTests
             ("content_block_delta", """{"type":"content_block_delta","delta":{"text":"a"}}"""),
             ("content_block_delta", """{"type":"content_block_delta","delta":{"text":"b"}}"""),
             ("content_block_stop", "{}"),
-            ("message_delta", """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":42}}"""),
+            ("message_delta", """{"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":42}}"""),
             ("message_stop", """{"type":"message_stop"}"""));
 
         Assert.Equal(18, answer.InputTokens);
