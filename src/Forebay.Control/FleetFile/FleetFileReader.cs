@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
 using System.Text;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
@@ -12,7 +14,7 @@ namespace Forebay.Control.FleetFile;
 /// <param name="knownAccelerators">Types in the accelerator catalogue.</param>
 public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
 {
-    /// <summary>Largest file, in bytes (in <see cref="Read"/>: in characters).</summary>
+    /// <summary>Largest file, in bytes; for text, in characters.</summary>
     public const int MaxBytes = 4 * 1024 * 1024;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -20,12 +22,15 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
     /// <summary>Reads the text of a fleet file.</summary>
     /// <param name="text">The text.</param>
     /// <param name="fileName">The file's name for messages.</param>
-    public FleetFileResult Read(string text, string fileName)
+    public FleetFileResult Read(string text, string fileName) =>
+        Read(text, fileName, HashOf(Encoding.UTF8.GetBytes(text)));
+
+    private FleetFileResult Read(string text, string fileName, string hash)
     {
         var problems = new ProblemList(fileName);
         if (text.Length > MaxBytes)
         {
-            return Failed(fileName, problems, TooLarge, "Is this the right file?");
+            return Failed(fileName, hash, problems, TooLarge, "Is this the right file?");
         }
 
         // 1. Text to nodes.
@@ -33,8 +38,8 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
         YamlNode? root = composer.Compose();
         if (root is null or YamlScalar { IsNull: true })
         {
-            return problems.Count > 0 ? Failed(fileName, problems)
-                : Failed(fileName, problems, "the file is empty", "See examples/small.yaml.");
+            return problems.Count > 0 ? Failed(fileName, hash, problems)
+                : Failed(fileName, hash, problems, "the file is empty", "See examples/small.yaml.");
         }
 
         if (root is not YamlMapping mapping)
@@ -44,7 +49,7 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
                 "",
                 $"expected keys such as providers: and sites:, found {ScalarBinding.Describe(root, secret: true)}",
                 "See examples/small.yaml.");
-            return Failed(fileName, problems);
+            return Failed(fileName, hash, problems);
         }
 
         // 2. Nodes to records: forms and types.
@@ -63,39 +68,62 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
         }
 
         return new FleetFileResult(
-            fileName, problems.Count == 0 ? config : null, problems.Sorted(), binder.Places);
+            fileName, problems.Count == 0 ? config : null, problems.Sorted(), binder.Places, hash);
     }
 
     /// <summary>Reads a fleet file from disk. A file that cannot be read is a problem like any other.</summary>
-    public FleetFileResult ReadFile(string path) => ReadFile(path, out _);
-
-    internal FleetFileResult ReadFile(string path, out byte[] content)
+    public FleetFileResult ReadFile(string path)
     {
         var problems = new ProblemList(path);
-        content = [];
+        if (!TryReadBytes(path, out byte[] content, out string? reason))
+        {
+            return Failed(path, "", problems, reason, "Check the path and its permissions.");
+        }
+
+        string hash = HashOf(content);
+        if (content.Length > MaxBytes)
+        {
+            return Failed(path, hash, problems, TooLarge, "Is this the right file?");
+        }
+
         try
         {
-            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            content = ReadBounded(file);
-            return content.Length > MaxBytes ? Failed(path, problems, TooLarge, "Is this the right file?")
-                : Read(Utf8.GetString(content).TrimStart('\uFEFF'), path);
+            return Read(Utf8.GetString(content).TrimStart('\uFEFF'), path, hash);
         }
         catch (DecoderFallbackException e)
         {
             int line = 1 + content.AsSpan(0, Math.Clamp(e.Index, 0, content.Length)).Count((byte)'\n');
             problems.Add(new Place(line, 1), "", "the file is not UTF-8 text", "Save it as UTF-8.");
-            return Failed(path, problems);
+            return Failed(path, hash, problems);
+        }
+    }
+
+    /// <summary>The hash that <see cref="FleetFileResult.Sha256"/> would hold for the file's content now.</summary>
+    internal static string HashOf(string path) => TryReadBytes(path, out byte[] content, out _) ? HashOf(content) : "";
+
+    private static string HashOf(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
+
+    private static bool TryReadBytes(string path, out byte[] content, [NotNullWhen(false)] out string? problem)
+    {
+        content = [];
+        problem = null;
+        try
+        {
+            using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            content = ReadBounded(file);
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
             or ArgumentException)
         {
-            string reason = e switch
+            string name = Words.Quote(path, maxShown: 200);
+            problem = e switch
             {
-                FileNotFoundException or DirectoryNotFoundException => $"there is no file {Words.Quote(path, 200)}",
-                UnauthorizedAccessException => $"{Words.Quote(path, 200)} may not be read, or is a directory",
-                _ => $"{Words.Quote(path, 200)} cannot be read: {e.Message}",
+                FileNotFoundException or DirectoryNotFoundException => $"there is no file {name}",
+                UnauthorizedAccessException => $"{name} may not be read, or is a directory",
+                _ => $"{name} cannot be read: {Words.Quote(e.Message, maxShown: 200)}",
             };
-            return Failed(path, problems, reason, "Check the path and its permissions.");
+            return false;
         }
     }
 
@@ -115,12 +143,17 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
 
     private static string TooLarge => $"the file is larger than {MaxBytes / 1024 / 1024} MiB";
 
-    private static FleetFileResult Failed(string file, ProblemList problems, string message, string fix)
+    private static FleetFileResult Failed(
+        string file,
+        string hash,
+        ProblemList problems,
+        string message,
+        string fix)
     {
         problems.Add(new Place(1, 1), "", message, fix);
-        return Failed(file, problems);
+        return Failed(file, hash, problems);
     }
 
-    private static FleetFileResult Failed(string file, ProblemList problems) =>
-        new(file, null, problems.Sorted(), FrozenDictionary<string, Place>.Empty);
+    private static FleetFileResult Failed(string file, string hash, ProblemList problems) =>
+        new(file, null, problems.Sorted(), FrozenDictionary<string, Place>.Empty, hash);
 }

@@ -13,8 +13,10 @@ public sealed class FleetFileResult
         string file,
         FleetConfig? config,
         IReadOnlyList<FleetFileProblem> problems,
-        IReadOnlyDictionary<string, Place> places)
+        IReadOnlyDictionary<string, Place> places,
+        string sha256)
     {
+        Sha256 = sha256;
         _file = file;
         _places = places;
         Config = config;
@@ -26,6 +28,9 @@ public sealed class FleetFileResult
 
     /// <summary>Every problem, in order of place; none if the configuration may be used.</summary>
     public IReadOnlyList<FleetFileProblem> Problems { get; }
+
+    /// <summary>Hash of the content, lower-case hex; empty when the file could not be read.</summary>
+    public string Sha256 { get; }
 
     /// <summary>Finds the place in the file of a problem found later, such as a secret that is not there.</summary>
     public FleetFileProblem Locate(ConfigProblem problem)

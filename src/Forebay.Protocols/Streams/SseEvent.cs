@@ -7,7 +7,9 @@ namespace Forebay.Protocols;
 /// <param name="Data">The value of the only <c>data</c> line. Where there are several, a range from the first value to
 /// the last, whose lines <see cref="CopyData"/> joins.</param>
 /// <param name="DataLines">How many <c>data</c> lines there are.</param>
-public readonly record struct SseEvent(ByteRange Name, ByteRange Data, int DataLines)
+/// <param name="HasUnknownField">Whether a line's field is none of event, data, id and retry. Clients ignore such
+/// lines; where nothing else is there, the bytes are no event stream at all.</param>
+public readonly record struct SseEvent(ByteRange Name, ByteRange Data, int DataLines, bool HasUnknownField)
 {
     /// <summary>Whether clients ignore the event: comments, blank lines, or a name without data.</summary>
     public bool IsComment => Data.IsEmpty;
@@ -18,6 +20,7 @@ public readonly record struct SseEvent(ByteRange Name, ByteRange Data, int DataL
         ByteRange name = default;
         ByteRange data = default;
         int dataLines = 0;
+        bool unknown = false;
         int at = RequestReader.ByteOrderMarkLength(ev);
         while (TryReadLine(ev, ref at, out ByteRange field, out ByteRange value))
         {
@@ -29,9 +32,13 @@ public readonly record struct SseEvent(ByteRange Name, ByteRange Data, int DataL
             {
                 name = value;
             }
+            else if (!field.IsEmpty && !field.Of(ev).SequenceEqual("id"u8) && !field.Of(ev).SequenceEqual("retry"u8))
+            {
+                unknown = true;
+            }
         }
 
-        return new SseEvent(name, data, dataLines);
+        return new SseEvent(name, data, dataLines, unknown);
     }
 
     /// <summary>Writes the event's data as a client sees it: its lines with a line feed between them.</summary>

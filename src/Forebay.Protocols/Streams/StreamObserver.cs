@@ -65,7 +65,7 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
         SseEvent fields = SseEvent.Parse(ev);
         if (fields.IsComment)
         {
-            return StreamEventKind.Comment;
+            return fields.HasUnknownField ? StreamEventKind.Malformed : StreamEventKind.Comment;
         }
 
         if (_state.Terminated)

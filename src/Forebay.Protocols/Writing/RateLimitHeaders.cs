@@ -24,53 +24,51 @@ public enum RateLimitUnit : byte
     OutputTokens,
 }
 
+/// <summary>Where headers go; lets a caller set them without an intermediate list.</summary>
+public interface IHeaderSink
+{
+    void Set(string name, string value);
+}
+
 /// <summary>Names and values of the headers that tell a client its limits, per dialect.</summary>
 public static class RateLimitHeaders
 {
-    /// <summary>Anthropic rounds what is left of a token limit to this many tokens.</summary>
-    private const long TokenRounding = 1_000;
-
-    /// <summary>Adds the three headers of one limit; none where the dialect has none for the unit.</summary>
-    /// <param name="headers">Where they are added, as name and value.</param>
+    /// <summary>Sets the three headers of one limit; none where the dialect has none for the unit.</summary>
+    /// <param name="headers">Takes name and value.</param>
     /// <param name="dialect">The client's dialect.</param>
     /// <param name="unit">What the limit counts.</param>
     /// <param name="limit">Where it stands.</param>
     /// <param name="now">The present: Anthropic gives the time of the reset, OpenAI the time until it.</param>
-    public static void Add(
-        ICollection<KeyValuePair<string, string>> headers,
+    public static void Set<TSink>(
+        ref TSink headers,
         WireDialect dialect,
         RateLimitUnit unit,
         RateLimit limit,
         DateTimeOffset now)
+        where TSink : IHeaderSink
     {
-        bool anthropic = dialect == WireDialect.Anthropic;
-        if (!anthropic && unit is RateLimitUnit.InputTokens or RateLimitUnit.OutputTokens)
+        string count = Number(limit.Limit);
+        string remaining = Number(Math.Max(0, limit.Remaining));
+        if (dialect == WireDialect.Anthropic)
         {
-            return;
+            string word = unit switch
+            {
+                RateLimitUnit.Requests => "requests",
+                RateLimitUnit.Tokens => "tokens",
+                RateLimitUnit.InputTokens => "input-tokens",
+                _ => "output-tokens",
+            };
+            headers.Set($"anthropic-ratelimit-{word}-limit", count);
+            headers.Set($"anthropic-ratelimit-{word}-remaining", remaining);
+            headers.Set($"anthropic-ratelimit-{word}-reset", Rfc3339(now + limit.ResetIn));
         }
-
-        long remaining = Math.Max(0, limit.Remaining);
-        string word = unit switch
+        else if (unit is RateLimitUnit.Requests or RateLimitUnit.Tokens)
         {
-            RateLimitUnit.Requests => "requests",
-            RateLimitUnit.Tokens => "tokens",
-            RateLimitUnit.InputTokens => "input-tokens",
-            _ => "output-tokens",
-        };
-        if (!anthropic)
-        {
-            Put($"x-ratelimit-limit-{word}", Number(limit.Limit));
-            Put($"x-ratelimit-remaining-{word}", Number(remaining));
-            Put($"x-ratelimit-reset-{word}", Duration(limit.ResetIn));
-            return;
+            string word = unit == RateLimitUnit.Requests ? "requests" : "tokens";
+            headers.Set($"x-ratelimit-limit-{word}", count);
+            headers.Set($"x-ratelimit-remaining-{word}", remaining);
+            headers.Set($"x-ratelimit-reset-{word}", Duration(limit.ResetIn));
         }
-
-        remaining = unit == RateLimitUnit.Requests ? remaining : Rounded(remaining);
-        Put($"anthropic-ratelimit-{word}-limit", Number(limit.Limit));
-        Put($"anthropic-ratelimit-{word}-remaining", Number(remaining));
-        Put($"anthropic-ratelimit-{word}-reset", Rfc3339(now + limit.ResetIn));
-
-        void Put(string name, string value) => headers.Add(new KeyValuePair<string, string>(name, value));
     }
 
     /// <summary>A time as RFC 3339 in UTC, in whole seconds rounded up, so that nobody comes back too early.</summary>
@@ -100,8 +98,6 @@ public static class RateLimitHeaders
         decimal seconds = ms % 60_000 / 1_000m;
         return text.Append(seconds.ToString("0.###", CultureInfo.InvariantCulture)).Append('s').ToString();
     }
-
-    private static long Rounded(long tokens) => (tokens + TokenRounding / 2) / TokenRounding * TokenRounding;
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 }
