@@ -193,7 +193,9 @@ public sealed class FaultTests(EmulatorFixture emulator)
         foreach (string line in page.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             Assert.Matches(
-                @"^(# TYPE vllm:[a-z0-9_]+ (gauge|counter|histogram)|vllm:[a-z0-9_]+\{([a-z_]+=""[^""]*"",?)+\} [0-9.eE+-]+)$", line);
+                @"^(# TYPE vllm:[a-z0-9_]+ (gauge|counter|histogram)" +
+                @"|vllm:[a-z0-9_]+\{([a-z_]+=""[^""]*"",?)+\} [0-9.eE+-]+)$",
+                line);
         }
 
         Assert.Contains("vllm:time_to_first_token_seconds_bucket{model_name=\"m-70b\",engine=\"0\",le=\"+Inf\"}", page);

@@ -107,7 +107,10 @@ public sealed partial class TidyTests
         where declared.Length > 0 && !$"{expected}.".StartsWith($"{declared}.", StringComparison.Ordinal)
         select $"{file.Path}: namespace {declared} where the folder says {expected}");
 
-    /// <summary>tests/Forebay.UnitTests/Core/Limits/XTests.cs tests what stands in src/Forebay.Core/Limits.</summary>
+    /// <summary>
+    /// tests/Forebay.UnitTests/Core/Limits/XTests.cs tests what stands in src/Forebay.Core/Limits. The executable's
+    /// tests are in Executable; a suite that every implementation of a port must pass is in Conformance.
+    /// </summary>
     [Fact]
     public void Unit_tests_stand_where_what_they_test_stands()
     {
@@ -116,15 +119,16 @@ public sealed partial class TidyTests
             from file in SourceTree.CSharp
             where file.Path.StartsWith(tests, StringComparison.Ordinal)
             let folder = Path.GetDirectoryName(file.Path[tests.Length..])!
-            where folder != "Gates" && !Directory.Exists(MirrorOf(folder))
-            select $"{file.Path}: src has no {MirrorOf(folder)}");
+            where folder != "Gates" && Path.GetFileName(folder) != "Conformance"
+            where !Directory.Exists(Path.Combine(SharedFiles.RepositoryRoot, MirrorOf(folder)))
+            select $"{file.Path}: there is no {MirrorOf(folder)}");
     }
 
     private static string MirrorOf(string testFolder)
     {
         string[] parts = testFolder.Split('/', 2);
-        string project = parts[0] == "Forebay" ? "Forebay" : $"Forebay.{parts[0]}";
-        return Path.Combine([SharedFiles.RepositoryRoot, "src", project, .. parts.Skip(1)]);
+        string project = parts[0] == "Executable" ? "Forebay" : $"Forebay.{parts[0]}";
+        return string.Join('/', ["src", project, .. parts.Skip(1)]);
     }
 
     // Written so that the patterns do not match themselves.

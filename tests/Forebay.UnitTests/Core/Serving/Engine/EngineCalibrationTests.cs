@@ -98,7 +98,8 @@ public sealed class EngineCalibrationTests
             }
 
             string row = string.Create(CultureInfo.InvariantCulture,
-                $"| {group.Key.Span} x {group.Key.Chip} | {decode.Count} | {Median(decode)} | {prompt.Count} | {Median(prompt)} |");
+                $"| {group.Key.Span} x {group.Key.Chip} | {decode.Count} | {Median(decode)} " +
+                $"| {prompt.Count} | {Median(prompt)} |");
             Assert.True(page.Contains(row, StringComparison.Ordinal), $"The page lacks: {row}");
         }
     }
