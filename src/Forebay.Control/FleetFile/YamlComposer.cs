@@ -38,6 +38,10 @@ internal sealed class YamlComposer
         {
             return ComposeStream();
         }
+        catch (TooDeepException)
+        {
+            // Reported where it was found.
+        }
         catch (YamlException e)
         {
             // A misplaced tab is reported where its mapping starts: what the scanner has reached is nearer.
@@ -96,7 +100,9 @@ internal sealed class YamlComposer
 
         if (depth > MaxDepth && current is (SequenceStart or MappingStart))
         {
-            return SkipTooDeep(at);
+            // The scanner's cost grows with the square of the depth: nothing more is asked of it.
+            _problems.Add(at, "", $"this is nested more than {MaxDepth} deep", "Take levels out.");
+            throw new TooDeepException();
         }
 
         var node = (NodeEvent)current;
@@ -146,18 +152,6 @@ internal sealed class YamlComposer
         return mapping;
     }
 
-    /// <summary>Past the bound a collection is skipped whole, so that nesting never costs stack.</summary>
-    private YamlUnread SkipTooDeep(Place at)
-    {
-        _problems.Add(at, "", $"this is nested more than {MaxDepth} deep", "Take levels out.");
-        for (int open = 1; open > 0; open += _parser.Current!.NestingIncrease)
-        {
-            Next();
-        }
-
-        return new YamlUnread(at);
-    }
-
     private void CheckTag(NodeEvent node, Place at)
     {
         if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
@@ -197,4 +191,6 @@ internal sealed class YamlComposer
     }
 
     private static Place At(Mark mark) => new((int)Math.Max(1, mark.Line), (int)Math.Max(1, mark.Column));
+
+    private sealed class TooDeepException : Exception;
 }
