@@ -6,20 +6,27 @@ namespace Forebay;
 /// <summary>The command line: one command per file in Commands.</summary>
 public static class Program
 {
-    public static Task<int> Main(string[] args) => BuildRoot().Parse(args).InvokeAsync();
+    public static Task<int> Main(string[] args)
+    {
+        // Commands that run on take signals themselves: draining may take longer than the library would wait, and the
+        // engine process must outlive a Ctrl-C that its whole group receives.
+        var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
+        return BuildRoot().Parse(args).InvokeAsync(configuration);
+    }
 
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
     public static RootCommand BuildRoot() => new("Pools AI compute from many providers behind one API.")
     {
+        ValidateCommand.Create(),
+        SchemaCommand.Create(),
         StatusCommand.Create(),
         KeyCommand.Create(),
         UsageCommand.Create(),
+        ReplayCommand.Create(),
+        ReloadCommand.Create(),
         TokenCommand.Create(),
         AuditCommand.Create(),
-        ReloadCommand.Create(),
         BackupCommand.Create(),
         EngineCommand.Create(),
-        ValidateCommand.Create(),
-        SchemaCommand.Create(),
     };
 }

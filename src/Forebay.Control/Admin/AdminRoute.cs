@@ -21,5 +21,11 @@ internal readonly record struct RouteAccess(AdminRole? Role, bool OpenLocally = 
     public static RouteAccess Admin => new(AdminRole.Admin);
 }
 
+/// <summary>A route as shown to whoever asks what the server offers.</summary>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Pattern">Path; <c>{id}</c> stands for one segment.</param>
+/// <param name="Role">The least role; null for everybody.</param>
+public sealed record AdminRouteInfo(string Method, string Pattern, AdminRole? Role);
+
 /// <summary>One row of the table of routes.</summary>
 internal sealed record AdminRoute(string Method, string Pattern, RouteAccess Access, AdminHandler Handler);

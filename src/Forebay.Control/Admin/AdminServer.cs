@@ -24,14 +24,18 @@ public sealed class AdminServer : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private AdminServer(WebApplication app, Uri address)
+    private AdminServer(WebApplication app, Uri address, IReadOnlyList<AdminRoute> routes)
     {
         _app = app;
         Address = address;
+        Routes = [.. routes.Select(r => new AdminRouteInfo(r.Method, r.Pattern, r.Access.Role))];
     }
 
     /// <summary>Where it listens, with the port in use.</summary>
     public Uri Address { get; }
+
+    /// <summary>What it offers and the least role for each; null for everybody.</summary>
+    public IReadOnlyList<AdminRouteInfo> Routes { get; }
 
     /// <summary>Starts listening.</summary>
     /// <exception cref="IOException">The address cannot be listened on; the message says why and what to do.
@@ -42,7 +46,8 @@ public sealed class AdminServer : IAsyncDisposable
         CancellationToken cancel)
     {
         ILogger<AdminServer> logger = services.Logs.CreateLogger<AdminServer>();
-        WebApplication app = Build(services, options, logger);
+        IReadOnlyList<AdminRoute> routes = AdminRoutes.Table(services);
+        WebApplication app = Build(services, options, routes, logger);
         try
         {
             await app.StartAsync(cancel).ConfigureAwait(false);
@@ -64,7 +69,7 @@ public sealed class AdminServer : IAsyncDisposable
         }
 
         logger.Listening(bound);
-        return new AdminServer(app, new Uri(bound));
+        return new AdminServer(app, new Uri(bound), routes);
     }
 
     /// <summary>Stops listening and lets calls in progress end, until cancelled.</summary>
@@ -75,6 +80,7 @@ public sealed class AdminServer : IAsyncDisposable
     private static WebApplication Build(
         AdminServices services,
         AdminServerOptions options,
+        IReadOnlyList<AdminRoute> routes,
         ILogger<AdminServer> logger)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -88,7 +94,7 @@ public sealed class AdminServer : IAsyncDisposable
         app.Use(pipeline.GuardAsync);
         app.UseRouting();
         app.Use(pipeline.AuthoriseAsync);
-        foreach (AdminRoute route in AdminRoutes.Table(services))
+        foreach (AdminRoute route in routes)
         {
             RequestDelegate handle = context => route.Handler(AdminPipeline.CallOf(context));
             app.MapMethods(route.Pattern, [route.Method], handle).WithMetadata(route);

@@ -46,16 +46,17 @@ internal static class PrometheusNames
 
     private static string UnitSuffix(string? unit, MetricKind kind)
     {
-        if (string.IsNullOrEmpty(unit) || unit[0] == '{')
+        if (string.IsNullOrEmpty(unit))
         {
             return "";
         }
 
         int slash = unit.IndexOf('/', StringComparison.Ordinal);
-        if (slash > 0)
+        if (slash > 0 && slash < unit.Length - 1)
         {
-            string per = One(unit[(slash + 1)..]);
-            return per.Length == 0 ? "" : UnitSuffix(unit[..slash], kind) + "_per_" + per.TrimEnd('s');
+            string of = UnitSuffix(unit[..slash], kind);
+            string per = One(unit[(slash + 1)..]).TrimEnd('s');
+            return per.Length == 0 ? of : of.Length == 0 ? "per_" + per : $"{of}_per_{per}";
         }
 
         return unit == "1" ? kind == MetricKind.Gauge ? "ratio" : "" : One(unit);

@@ -13,6 +13,7 @@ public sealed class FleetState
 {
     private readonly ConcurrentDictionary<string, DeploymentState> _deployments = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
     private FleetModel _model = FleetModel.Empty;
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
@@ -46,6 +47,22 @@ public sealed class FleetState
 
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
+
+    /// <summary>Where requests for a model wait.</summary>
+    public WaitRoom RoomOf(ServedModel model) => _rooms.GetOrAdd(model.Id, static _ => new WaitRoom());
+
+    /// <summary>Wakes every waiting request: the fleet changed, or time passed that may have let a deployment back in.
+    /// </summary>
+    public void WakeWaiters()
+    {
+        foreach (KeyValuePair<string, WaitRoom> room in _rooms)
+        {
+            room.Value.WakeAll();
+        }
+    }
+
+    /// <summary>Retries that the fleet may still make.</summary>
+    public RetryBudget Retries { get; } = new();
 
     /// <summary>The buckets of a tenant.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>

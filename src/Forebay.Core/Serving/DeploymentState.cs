@@ -75,7 +75,8 @@ public sealed class DeploymentState(string id)
         Interlocked.Increment(ref _failed);
         Volatile.Write(ref _lastFailure, (int)reason);
         int streak = Interlocked.Increment(ref _consecutiveFailures);
-        TimeSpan down = pause ?? (streak < 3 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(streak - 3, 5))));
+        TimeSpan down = pause
+            ?? (streak < 3 ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(streak - 3, 5))));
         if (down > TimeSpan.Zero)
         {
             long until = nowMonotonicNs + down.Ticks * 100;

@@ -82,12 +82,28 @@ public sealed class WaitRoom
         }
     }
 
-    /// <summary>Whether this waiter is the first: only the first may take a place ahead of newcomers.</summary>
-    public bool IsFirst(LinkedListNode<IWaiter> place)
+    /// <summary>Whether someone already waits for one of these places: a newcomer then queues behind them.</summary>
+    public bool Competes(ReadOnlySpan<Fleet.Deployment> eligible)
     {
+        if (Count == 0)
+        {
+            return false;
+        }
+
         lock (_lock)
         {
-            return _waiters.First == place;
+            foreach (IWaiter waiter in _waiters)
+            {
+                foreach (Fleet.Deployment deployment in eligible)
+                {
+                    if (waiter.CanUse(deployment.Id))
+                    {
+                        return true;
+                    }
+                }
+            }
         }
+
+        return false;
     }
 }

@@ -4,7 +4,7 @@ using Forebay.Emulator.Faults;
 
 namespace Forebay.Emulator.Engine;
 
-/// <summary>A deployment: its replicas, made when first needed, and what is configured for its requests.</summary>
+/// <summary>A deployment: its replicas, the first made at once and the others when needed, and what is configured for its requests.</summary>
 internal sealed class EmulatedDeployment : IDisposable
 {
     private readonly EnginePump?[] _replicas;
@@ -22,6 +22,7 @@ internal sealed class EmulatedDeployment : IDisposable
         TokensPerEvent = all.TokensPerEvent;
         StartedUnixSeconds = clock.Now.WallUnixMs / 1000;
         _replicas = new EnginePump?[spec.Replicas];
+        _replicas[0] = new EnginePump(Parameters, clock);
         _faults = [.. spec.Faults.Select(f => Fault.TryParse(f, out Fault fault, out _) ? fault : default)];
         _seed = Mixing.Mix(all.Seed, (ulong)spec.Id.Length + spec.Id.Aggregate(0UL, (h, c) => Mixing.Mix(h, c)));
     }
@@ -45,6 +46,9 @@ internal sealed class EmulatedDeployment : IDisposable
 
     /// <summary>The number of a new request: counts up from 1.</summary>
     public long NextRequest() => Interlocked.Increment(ref _requests);
+
+    /// <summary>A name for a request: 16 hexadecimal digits, different from one deployment to the next.</summary>
+    public string NameOf(long request) => Mixing.Mix(_seed, (ulong)request).ToString("x16");
 
     /// <summary>The configured fault that strikes a request, if any.</summary>
     public Fault? FaultFor(long request)

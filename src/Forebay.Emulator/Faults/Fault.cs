@@ -14,7 +14,7 @@ public enum FaultKind : byte
     /// <summary>Tokens come several times slower than the engine makes them.</summary>
     Slow,
 
-    /// <summary>The connection is reset after a number of events.</summary>
+    /// <summary>The connection is closed after a number of events.</summary>
     Cut,
 
     /// <summary>Bytes that are neither events nor JSON.</summary>

@@ -13,7 +13,7 @@ internal sealed class ChatHandler(EmulatedDeployment deployment)
     public async Task HandleAsync(HttpContext http, Dialect dialect)
     {
         long number = deployment.NextRequest();
-        string id = string.Create(CultureInfo.InvariantCulture, $"{deployment.Spec.Id}-{number:x8}");
+        string id = deployment.NameOf(number);
         http.Response.Headers[dialect == Dialect.Anthropic ? "request-id" : "x-request-id"] = "req_" + id;
 
         // 1. the fault of this request, and those that come before anything is read

@@ -32,7 +32,7 @@ internal static class ErrorWriter
             if (dialect == Dialect.OpenAi)
             {
                 writer.WriteString("param"u8, parameter);
-                writer.WriteString("code"u8, OpenAiCode(status));
+                writer.WriteString("code"u8, OpenAiCode(status, parameter));
             }
 
             writer.WriteEndObject();
@@ -64,9 +64,9 @@ internal static class ErrorWriter
         _ => "invalid_request_error",
     };
 
-    private static string? OpenAiCode(int status) => status switch
+    private static string? OpenAiCode(int status, string? parameter) => status switch
     {
-        404 => "model_not_found",
+        404 when parameter == "model" => "model_not_found",
         429 => "rate_limit_exceeded",
         >= 500 => "server_error",
         _ => null,

@@ -89,7 +89,7 @@ internal sealed class StreamedAnswer(
     {
         if (fault?.Kind == FaultKind.WrongLength)
         {
-            http.Abort();
+            throw new ConnectionCutException();
         }
 
         if (!sink.IsClosed)
@@ -103,8 +103,7 @@ internal sealed class StreamedAnswer(
                 await Task.Delay(Timeout.InfiniteTimeSpan, deployment.Clock.Time, http.RequestAborted);
                 break;
             case FaultKind.Cut:
-                http.Abort();
-                break;
+                throw new ConnectionCutException();
             case FaultKind.HalfEvent:
                 http.Response.BodyWriter.Write(writer.HalfEvent);
                 await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
@@ -115,12 +114,4 @@ internal sealed class StreamedAnswer(
                 break;
         }
     }
-}
-
-/// <summary>Bytes that are neither an event nor JSON nor UTF-8.</summary>
-internal static class Garbage
-{
-    private static readonly byte[] Value = [.. "<html>\u0007 502 "u8, 0xFF, 0xFE, 0x00, 0xC3, 0x28, .. "\ndata: {]\n\n"u8];
-
-    public static ReadOnlySpan<byte> Bytes => Value;
 }

@@ -49,13 +49,11 @@ internal sealed class WholeAnswer(
             case FaultKind.Cut:
                 response.ContentLength = document.Length;
                 await response.BodyWriter.WriteAsync(document[..(document.Length / 2)], http.RequestAborted);
-                http.Abort();
-                break;
+                throw new ConnectionCutException();
             case FaultKind.WrongLength:
                 response.ContentLength = document.Length + 100;
                 await response.BodyWriter.WriteAsync(document, http.RequestAborted);
-                http.Abort();
-                break;
+                throw new ConnectionCutException();
             default:
                 response.ContentLength = document.Length;
                 await response.BodyWriter.WriteAsync(document, http.RequestAborted);

@@ -101,7 +101,7 @@ public static class EngineCommand
                     : await File.ReadAllBytesAsync(path, cancellation));
             await using EmulatorHost host = await EmulatorHost.StartAsync(spec, TimeProvider.System, cancellation);
             await SayReadyAsync(path, host);
-            await WaitForEndAsync(path, input, cancellation);
+            await WaitForEndAsync(path, input);
             return 0;
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
@@ -174,17 +174,25 @@ public static class EngineCommand
         await Console.Out.FlushAsync();
     }
 
-    /// <summary>Waits for Ctrl-C, SIGTERM, or the end of the parent's standard input.</summary>
-    private static async Task WaitForEndAsync(string? path, Stream input, CancellationToken cancellation)
+    /// <summary>
+    /// Waits for Ctrl-C or SIGTERM; under a parent only for the end of standard input, because the parent gets the
+    /// same signals and still needs its engines while it drains.
+    /// </summary>
+    private static async Task WaitForEndAsync(string? path, Stream input)
     {
         var signalled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using PosixSignalRegistration terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        void OnSignal(PosixSignalContext context)
         {
             context.Cancel = true;
-            signalled.TrySetResult();
-        });
-        using CancellationTokenRegistration cancelled = cancellation.Register(() => signalled.TrySetResult());
-        await Task.WhenAny(signalled.Task, path == "-" ? UntilEndAsync(input) : signalled.Task);
+            if (path != "-")
+            {
+                signalled.TrySetResult();
+            }
+        }
+
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        await (path == "-" ? UntilEndAsync(input) : signalled.Task);
     }
 
     private static async Task UntilEndAsync(Stream input)

@@ -68,11 +68,12 @@ public sealed class OtlpExport : IDisposable
             return;
         }
 
-        bool named = !string.IsNullOrWhiteSpace(environment(ProtocolVariable));
-        if (!named)
+        options.Protocol = environment(ProtocolVariable) switch
         {
-            options.Protocol = configured.Port == HttpPort ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc;
-        }
+            "http/protobuf" => OtlpExportProtocol.HttpProtobuf,
+            "grpc" => OtlpExportProtocol.Grpc,
+            _ => configured.Port == HttpPort ? OtlpExportProtocol.HttpProtobuf : OtlpExportProtocol.Grpc,
+        };
 
         // Over HTTP each signal has a path of its own; the exporter adds it only to addresses from the environment.
         options.Endpoint = options.Protocol == OtlpExportProtocol.HttpProtobuf

@@ -9,19 +9,19 @@ public sealed record EngineCalibration
     public static EngineCalibration Default { get; } = new();
 
     /// <summary>Share of the dense peak reached in BF16 and FP8.</summary>
-    public double ComputeEfficiency { get; init; } = 0.70;
+    public double ComputeEfficiency { get; init; } = 0.65;
 
     /// <summary>Share of the dense peak reached in FP4.</summary>
     public double Fp4ComputeEfficiency { get; init; } = 0.40;
 
     /// <summary>Share of the memory's bandwidth reached.</summary>
-    public double BandwidthEfficiency { get; init; } = 0.50;
+    public double BandwidthEfficiency { get; init; } = 0.75;
 
     /// <summary>Share of the interconnect's bandwidth reached by the all-reduces of tensor parallelism.</summary>
     public double InterconnectEfficiency { get; init; } = 0.40;
 
     /// <summary>Scheduling, launches and sampling per step, in microseconds.</summary>
-    public double StepOverheadUs { get; init; } = 6000;
+    public double StepOverheadUs { get; init; } = 8000;
 
     /// <summary>Added to each step when a replica spans several accelerators, in microseconds.</summary>
     public double ParallelOverheadUs { get; init; } = 2000;

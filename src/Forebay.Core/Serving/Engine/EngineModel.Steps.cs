@@ -55,12 +55,11 @@ public sealed partial class EngineModel
         }
 
         _leftoverTokens = budget;
-        SetRun(_p.MaxTokensPerStep - budget);
+        SetRun(_p.MaxTokensPerStep - budget, preempted ? 1 : MaxStepsPerRun);
     }
 
-    private void SetRun(int tokens)
+    private void SetRun(int tokens, int steps)
     {
-        int steps = MaxStepsPerRun;
         if (_sequences.TryPeekFinish(out long finish, out _))
         {
             steps = (int)Math.Min(steps, finish - _decode.Step);

@@ -61,20 +61,28 @@ public sealed partial class EngineModel
         }
     }
 
-    public EngineCounters Counters => new(
-        Running,
-        _sequences.CountOf(SequencePhase.Waiting),
-        UsedBlocks,
-        _cache.Reusable,
-        _p.KvBlocks,
-        _submitted,
-        _finished,
-        _cancelled,
-        _preemptions,
-        _promptTokens,
-        _generated,
-        _prefixQueried,
-        _prefixHit);
+    /// <summary>What the engine holds and has done up to the last time it was told of.</summary>
+    public EngineCounters Counters
+    {
+        get
+        {
+            EnsurePlanned();
+            return new EngineCounters(
+                Running,
+                _sequences.CountOf(SequencePhase.Waiting),
+                UsedBlocks,
+                _cache.Reusable,
+                _p.KvBlocks,
+                _submitted,
+                _finished,
+                _cancelled,
+                _preemptions,
+                _promptTokens,
+                _generated,
+                _prefixQueried,
+                _prefixHit);
+        }
+    }
 
     private int Running => _decode.Count + _sequences.CountOf(SequencePhase.Prefilling);
 

@@ -1,0 +1,158 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Forebay.Core.Errors;
+using Microsoft.AspNetCore.Http;
+
+namespace Forebay.Gateway.Bodies;
+
+/// <summary>Why a body was not read.</summary>
+/// <param name="Reason">The reason; <see cref="Core.Errors.Reason.None"/> when it was read.</param>
+/// <param name="Message">What to tell the client.</param>
+public readonly record struct BodyProblem(Reason Reason, string Message)
+{
+    public static BodyProblem None => new(Reason.None, "");
+}
+
+/// <summary>
+/// Step 2, accept: reads a request body once into pooled memory, decoded, within the size limit, the time limit and the
+/// global budget. The limit is checked against the declared length first, so that a large body is refused before it is
+/// sent.
+/// </summary>
+public static class BodyReader
+{
+    private const int ChunkBytes = 16 * 1024;
+
+    /// <summary>Refuses what the headers already show to be too large or in an unknown encoding.</summary>
+    public static BodyProblem CheckHeaders(HttpRequest request, int maxBodyBytes)
+    {
+        if (request.ContentLength > maxBodyBytes)
+        {
+            return TooLarge(maxBodyBytes);
+        }
+
+        string? encoding = request.Headers.ContentEncoding;
+        return ContentDecoder.IsKnown(encoding)
+            ? BodyProblem.None
+            : new BodyProblem(
+                Reason.UnsupportedEncoding,
+                $"Content-Encoding '{Printable(encoding)}' is not supported here; send {ContentDecoder.Supported}, or " +
+                "the body as it is.");
+    }
+
+    /// <summary>Reads and decodes the body into <paramref name="into"/>.</summary>
+    public static async ValueTask<BodyProblem> ReadAsync(
+        HttpRequest request,
+        PooledBuffer into,
+        int maxBodyBytes,
+        CancellationToken cancel)
+    {
+        string? encoding = request.Headers.ContentEncoding;
+        try
+        {
+            if (string.IsNullOrEmpty(encoding) || encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            {
+                return await ReadPlainAsync(request.BodyReader, request.ContentLength, into, maxBodyBytes, cancel);
+            }
+
+            await using Stream decoded = ContentDecoder.Open(encoding, request.Body);
+            return await ReadDecodedAsync(decoded, into, maxBodyBytes, cancel);
+        }
+        catch (Exception e) when (e is InvalidDataException or ZstdException)
+        {
+            return new BodyProblem(
+                Reason.BadRequest,
+                $"The body is not valid {Printable(encoding)}: it could not be decoded.");
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status408RequestTimeout)
+        {
+            return new BodyProblem(Reason.RequestTimeout, "The body arrived too slowly; send it again.");
+        }
+        catch (BadHttpRequestException e)
+        {
+            return new BodyProblem(
+                Reason.BadRequest,
+                $"The body could not be read: {e.Message} Send as many bytes as Content-Length says.");
+        }
+    }
+
+    private static async ValueTask<BodyProblem> ReadPlainAsync(
+        PipeReader reader,
+        long? declared,
+        PooledBuffer into,
+        int maxBodyBytes,
+        CancellationToken cancel)
+    {
+        if (declared is { } length && !into.TryReserve((int)length))
+        {
+            return OverBudget();
+        }
+
+        while (true)
+        {
+            ReadResult result = await reader.ReadAsync(cancel);
+            ReadOnlySequence<byte> buffer = result.Buffer;
+            if (into.Length + buffer.Length > maxBodyBytes)
+            {
+                reader.AdvanceTo(buffer.End);
+                return TooLarge(maxBodyBytes);
+            }
+
+            int bytes = (int)buffer.Length;
+            if (!into.TryReserve(bytes))
+            {
+                reader.AdvanceTo(buffer.End);
+                return OverBudget();
+            }
+
+            buffer.CopyTo(into.Free.Span);
+            into.Advance(bytes);
+            reader.AdvanceTo(buffer.End);
+            if (result.IsCompleted)
+            {
+                return BodyProblem.None;
+            }
+        }
+    }
+
+    private static async ValueTask<BodyProblem> ReadDecodedAsync(
+        Stream decoded,
+        PooledBuffer into,
+        int maxBodyBytes,
+        CancellationToken cancel)
+    {
+        while (true)
+        {
+            if (!into.TryReserve(ChunkBytes))
+            {
+                return OverBudget();
+            }
+
+            int read = await decoded.ReadAsync(into.Free, cancel);
+            if (read == 0)
+            {
+                return BodyProblem.None;
+            }
+
+            into.Advance(read);
+            if (into.Length > maxBodyBytes)
+            {
+                return TooLarge(maxBodyBytes);
+            }
+        }
+    }
+
+    private static BodyProblem TooLarge(int maxBodyBytes) => new(
+        Reason.BodyTooLarge,
+        $"The body is larger than {maxBodyBytes:N0} bytes, decoded. Send less, or raise " +
+        "server.gateway.max_body_bytes.");
+
+    private static BodyProblem OverBudget() => new(
+        Reason.MemoryBudget,
+        "The server holds as many request bytes as it may; try again shortly.");
+
+    private static string Printable(string? text)
+    {
+        string cut = text is null ? "" : text.Length <= 40 ? text : text[..40] + "...";
+        return string.Concat(cut.Where(c => c is >= ' ' and < (char)127));
+    }
+}

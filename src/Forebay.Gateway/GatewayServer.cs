@@ -1,0 +1,150 @@
+using System.Net;
+using Forebay.Core.Fleet;
+using Forebay.Core.Telemetry;
+using Forebay.Core.Usage;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Relay;
+using Forebay.Gateway.Surfaces;
+using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Upstreams;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Gateway;
+
+/// <summary>What a gateway is made from.</summary>
+/// <param name="State">Snapshot, keys and counters, shared with the control plane.</param>
+/// <param name="Journal">Where usage is recorded.</param>
+/// <param name="Upstreams">The upstreams of the snapshot in force.</param>
+/// <param name="Endpoint">Address and port to listen on; port 0 takes any free one.</param>
+/// <param name="ConfigureListener">Adds TLS to the port; null serves plain HTTP.</param>
+/// <param name="Time">The clock.</param>
+/// <param name="Loggers">Where logs go.</param>
+public sealed record GatewayParts(
+    FleetState State,
+    IUsageJournal Journal,
+    UpstreamSet Upstreams,
+    IPEndPoint Endpoint,
+    Action<ListenOptions>? ConfigureListener,
+    TimeProvider Time,
+    ILoggerFactory Loggers);
+
+/// <summary>
+/// The data plane: one Kestrel server without routing, middleware or a container on the request path.
+/// </summary>
+public sealed class GatewayServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly GatewayRuntime _runtime;
+    private readonly CancellationTokenSource _cut;
+
+    private GatewayServer(WebApplication app, GatewayRuntime runtime, CancellationTokenSource cut)
+    {
+        _app = app;
+        _runtime = runtime;
+        _cut = cut;
+    }
+
+    /// <summary>Where clients reach it, with the port that was taken.</summary>
+    public Uri Address => new(_app.Urls.First());
+
+    /// <summary>Model calls in progress.</summary>
+    public int InFlight => _runtime.Metrics.InFlight;
+
+    /// <summary>Starts listening.</summary>
+    /// <exception cref="IOException">The address is taken.</exception>
+    public static async Task<GatewayServer> StartAsync(GatewayParts parts, CancellationToken cancel)
+    {
+        var cut = new CancellationTokenSource();
+        var memory = new MemoryBudget();
+        ILogger logger = parts.Loggers.CreateLogger("Forebay.Gateway");
+        FleetState state = parts.State;
+        var runtime = new GatewayRuntime(
+            state,
+            parts.Journal,
+            parts.Upstreams,
+            parts.Time,
+            logger,
+            new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory),
+            memory,
+            new StreamSweep(state, parts.Time),
+            cut.Token);
+
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(parts.Loggers);
+        builder.Services.AddLogging();
+        builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
+        {
+            options.AddServerHeader = false;
+            // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
+            options.Limits.MaxRequestBodySize = null;
+            options.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
+            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
+            options.Listen(parts.Endpoint, listen => parts.ConfigureListener?.Invoke(listen));
+        });
+        WebApplication app = builder.Build();
+        var handler = new GatewayHandler(runtime);
+        app.Run(handler.HandleAsync);
+        await app.StartAsync(cancel);
+        Log.Listening(logger, string.Join(", ", app.Urls));
+        if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
+        {
+            Log.NoTls(logger, parts.Endpoint.ToString());
+        }
+
+        return new GatewayServer(app, runtime, cut);
+    }
+
+    /// <summary>
+    /// Stops in order: new requests are turned away at once, work in flight has <paramref name="drain"/> to finish, then
+    /// streams end with a retriable error event.
+    /// </summary>
+    public async Task StopAsync(TimeSpan drain, CancellationToken hurry)
+    {
+        _runtime.State.Draining = true;
+        Log.Draining(_runtime.Logger, InFlight);
+        await WaitForIdleAsync(drain, hurry);
+        if (InFlight > 0)
+        {
+            Log.Cutting(_runtime.Logger, InFlight);
+            await _cut.CancelAsync();
+            await WaitForIdleAsync(TimeSpan.FromSeconds(2), hurry);
+        }
+
+        using var brief = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await _app.StopAsync(brief.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _runtime.Sweep.Dispose();
+        await _app.DisposeAsync();
+        _runtime.Metrics.Dispose();
+        _cut.Dispose();
+    }
+
+    private async Task WaitForIdleAsync(TimeSpan limit, CancellationToken hurry)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20), _runtime.Time);
+        long started = _runtime.Time.GetTimestamp();
+        while (InFlight > 0 && _runtime.Time.GetElapsedTime(started) < limit && !hurry.IsCancellationRequested)
+        {
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Signals belong to the process, not to this host: whoever started it stops it.</summary>
+    private sealed class OwnedLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

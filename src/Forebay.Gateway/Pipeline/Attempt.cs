@@ -1,0 +1,205 @@
+using System.Net.Http.Headers;
+using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Forebay.Core.Usage;
+using Forebay.Gateway.Relay;
+using Forebay.Gateway.Upstreams;
+using Forebay.Protocols;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>
+/// Steps 8 and 9 at one deployment: forward, then relay. Every way it can end is an <see cref="AttemptResult"/>; only
+/// the client's own departure comes out as an exception.
+/// </summary>
+internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstream, GatewayRuntime runtime)
+{
+    private bool AddsUsage => x.Facts.Stream && x.Wire == WireDialect.OpenAi && x.Facts.IncludeUsage != true;
+
+    public async Task<AttemptResult> RunAsync()
+    {
+        using var clock = new AttemptClock(
+            deployment.Config.Timeouts, runtime.Time, x.Http.RequestAborted, runtime.Cut);
+        try
+        {
+            using HttpRequestMessage request = BuildRequest();
+            using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
+            if (UpstreamVerdict.IsVerbatim(response.StatusCode))
+            {
+                return await RelayVerbatimAsync(response, clock);
+            }
+
+            if (!UpstreamVerdict.IsSuccess(response.StatusCode))
+            {
+                (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(response, deployment);
+                return AttemptResult.Elsewhere(failure, pause);
+            }
+
+            return x.Facts.Stream
+                ? await RelayStreamAsync(response, clock)
+                : await RelayBodyAsync(response, clock);
+        }
+        catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
+        {
+            return Stopped(clock);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException && !x.Http.RequestAborted.IsCancellationRequested)
+        {
+            return Broken(e);
+        }
+    }
+
+    private HttpRequestMessage BuildRequest()
+    {
+        bool rename = deployment.UpstreamModel != x.Facts.Model;
+        SpliceList splices = RequestSplicer.For(
+            in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage);
+        Uri uri = x.Dialect == Dialect.Anthropic ? upstream.MessagesUri : upstream.ChatCompletionsUri;
+        var request = new HttpRequestMessage(HttpMethod.Post, uri)
+        {
+            Content = new SplicedContent(x.Body.WrittenMemory, splices),
+        };
+        HeaderPolicy.CopyRequest(x.Http.Request.Headers, request, x.Dialect, deployment.Backing, upstream.Secret);
+        runtime.Metrics.InjectTrace(request);
+        return request;
+    }
+
+    private async Task<AttemptResult> RelayStreamAsync(HttpResponseMessage response, AttemptClock clock)
+    {
+        MediaTypeHeaderValue? type = response.Content.Headers.ContentType;
+        if (type?.MediaType != "text/event-stream")
+        {
+            return AttemptResult.Elsewhere(new Failure(
+                Reason.UpstreamProtocol, "The provider did not answer with a stream; try again.",
+                Detail: $"deployment {deployment.Id} answered a stream request with {type?.MediaType ?? "no type"}"));
+        }
+
+        var observer = new StreamObserver(x.Wire, new StreamRewrite(ResponseModelJson(), AddsUsage));
+        if (!x.Stream!.Started)
+        {
+            HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
+            PipelineHeaders.Served(x, deployment);
+        }
+
+        await using Stream source = await response.Content.ReadAsStreamAsync(clock.Token);
+        try
+        {
+            AttemptResult result = await StreamRelay.RunAsync(
+                x, source, observer, clock, runtime, () => Settle(observer, UsageOutcome.Completed, Reason.None));
+            x.Status = 200;
+            return result;
+        }
+        finally
+        {
+            Note(observer);
+        }
+    }
+
+    private async Task<AttemptResult> RelayBodyAsync(HttpResponseMessage response, AttemptClock clock)
+    {
+        PipelineHeaders.Served(x, deployment);
+        return await BodyRelay.RunAsync(
+            x, response, ResponseModelJson(), clock, runtime, usage =>
+            {
+                x.Tokens = TokensOf(usage, 0);
+                x.TokensEstimated = !usage.Known;
+                x.Status = (int)response.StatusCode;
+                Settlement.Write(x, runtime, UsageOutcome.Completed, Reason.None);
+            });
+    }
+
+    private async Task<AttemptResult> RelayVerbatimAsync(HttpResponseMessage response, AttemptClock clock)
+    {
+        if (x.Stream is { Started: true })
+        {
+            // Keep-alives already went out as a 200: the upstream's refusal can only follow as an in-stream error.
+            return AttemptResult.Fail(
+                new Failure(
+                    Reason.UpstreamRefused,
+                    $"The provider refused the request with status {(int)response.StatusCode}."),
+                blame: false);
+        }
+
+        PipelineHeaders.Served(x, deployment);
+        AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, () =>
+        {
+            x.Status = (int)response.StatusCode;
+            Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused);
+        });
+        return result.End == AttemptEnd.Served
+            ? result with
+            {
+                Failure = new Failure(
+                    Reason.UpstreamRefused, "", Detail: $"{deployment.Id} answered {(int)response.StatusCode}"),
+            }
+            : result;
+    }
+
+    /// <summary>The name the client used, to put back where the upstream says its own; empty where both agree.</summary>
+    private ReadOnlyMemory<byte> ResponseModelJson() => deployment.UpstreamModel == x.Facts.Model
+        ? default
+        : x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length);
+
+    private void Settle(StreamObserver observer, UsageOutcome outcome, Reason reason)
+    {
+        Note(observer);
+        x.Status = 200;
+        Settlement.Write(x, runtime, outcome, reason);
+    }
+
+    /// <summary>Keeps what the stream has told of usage so far. Where it broke off before the final count, a content
+    /// event counts as a token.</summary>
+    private void Note(StreamObserver observer)
+    {
+        if (x.Settled || (!observer.Started && observer.ContentEvents == 0))
+        {
+            return;
+        }
+
+        x.Tokens = TokensOf(observer.Usage, observer.Terminated ? 0 : observer.ContentEvents);
+        x.TokensEstimated = !observer.Usage.Known || !observer.Terminated;
+    }
+
+    private TokenUsage TokensOf(WireUsage usage, long atLeastOutput) => usage.Known
+        ? new TokenUsage(usage.Input, usage.CacheRead, usage.CacheWrite, Math.Max(usage.Output, atLeastOutput))
+        : new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, atLeastOutput);
+
+    private AttemptResult Stopped(AttemptClock clock)
+    {
+        bool begun = x.Stream is { HasContent: true };
+        if (runtime.Cut.IsCancellationRequested)
+        {
+            return AttemptResult.Fail(
+                new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1),
+                blame: false);
+        }
+
+        var failure = new Failure(
+            Reason.UpstreamTimeout,
+            $"The provider did not answer in time ({clock.Describe()}); try again.",
+            Detail: $"deployment {deployment.Id}: {clock.Describe()}");
+        return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
+    }
+
+    private AttemptResult Broken(Exception e)
+    {
+        bool begun = x.Stream is { HasContent: true } || (x.Stream is null && x.Http.Response.HasStarted);
+        Reason reason = e switch
+        {
+            HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse } => Reason.UpstreamProtocol,
+            HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => Reason.UpstreamCut,
+            // The connection stood, the request went out, the answer did not come: cut, not unreachable.
+            HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: IOException } =>
+                Reason.UpstreamCut,
+            HttpRequestException => Reason.UpstreamUnavailable,
+            _ => Reason.UpstreamCut,
+        };
+        var failure = new Failure(
+            reason,
+            begun ? "The provider broke off in the middle of the answer; try again."
+                : "The provider could not be reached or broke off; try again.",
+            Detail: $"deployment {deployment.Id}: {e.Message}");
+        return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
+    }
+}

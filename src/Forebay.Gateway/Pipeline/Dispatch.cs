@@ -1,0 +1,189 @@
+using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Forebay.Core.Time;
+using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Upstreams;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>
+/// Steps 6 and 7, and the loop around 8 and 9: wait for a place, take the best one, try it, and try elsewhere while
+/// nothing has reached the client and the retry budget allows.
+/// </summary>
+internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
+{
+    private readonly int[] _tried = new int[x.Settings.MaxAttempts];
+    private int _triedCount;
+
+    public async Task<Failure> RunAsync()
+    {
+        var last = Failure.None;
+        while (true)
+        {
+            (Deployment? deployment, Failure waited) = await EnterAsync(last);
+            if (deployment is null)
+            {
+                return waited;
+            }
+
+            AttemptResult result = await TryAsync(deployment);
+            if (result.End == AttemptEnd.Served)
+            {
+                return result.Failure;
+            }
+
+            last = result.Failure;
+            _tried[_triedCount++] = deployment.Index;
+            if (result.End == AttemptEnd.Failed
+                || _triedCount == _tried.Length
+                || _triedCount == x.EligibleCount
+                || !runtime.State.Retries.TryWithdraw())
+            {
+                return last;
+            }
+
+            runtime.Metrics.Retried(x, last.Reason);
+            Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
+        }
+    }
+
+    private async Task<AttemptResult> TryAsync(Deployment deployment)
+    {
+        DeploymentState live = runtime.State.Of(deployment);
+        x.Deployment = deployment;
+        x.Attempts++;
+        x.Tokens = default;
+        Upstream? upstream = runtime.Upstreams.Lease(deployment);
+        try
+        {
+            if (upstream is null)
+            {
+                return AttemptResult.Elsewhere(new Failure(
+                    Reason.UpstreamUnavailable, "The deployment was taken out of service; try again.",
+                    Detail: $"deployment {deployment.Id} is gone since the request began"));
+            }
+
+            AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            Judge(live, result);
+            return result;
+        }
+        finally
+        {
+            upstream?.Release();
+            live.Leave();
+            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+        }
+    }
+
+    private void Judge(DeploymentState live, AttemptResult result)
+    {
+        if (result.End == AttemptEnd.Served)
+        {
+            live.Succeeded();
+        }
+        else if (result.Blame)
+        {
+            live.FailedWith(result.Failure.Reason, Instant.From(runtime.Time).MonotonicNs, result.Pause);
+        }
+    }
+
+    private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
+    {
+        WaitRoom room = runtime.State.RoomOf(x.Model!);
+        if (!room.Competes(x.Eligible.AsSpan(0, x.EligibleCount)) && TryEnter() is { } free)
+        {
+            return (free, Failure.None);
+        }
+
+        // A retry that finds every other place taken answers with why the first one failed rather than wait again.
+        if (!last.IsNone)
+        {
+            return (TryEnter(), last);
+        }
+
+        return await WaitAsync(room);
+    }
+
+    private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
+    {
+        using var waiter = new Waiter(x);
+        LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
+        if (place is null)
+        {
+            return (null, new Failure(
+                Reason.Overloaded,
+                $"Every place for {x.Model!.Id} is taken and {room.Count} requests wait already; try again shortly.",
+                null,
+                RetrySeconds(room.Count)));
+        }
+
+        var started = Instant.From(runtime.Time);
+        using var deadline = new CancellationTokenSource(
+            TimeSpan.FromSeconds(x.Settings.MaxWaitSeconds), runtime.Time);
+        using CancellationTokenRegistration client = x.Http.RequestAborted.UnsafeRegister(
+            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
+        using CancellationTokenRegistration server = runtime.Cut.UnsafeRegister(
+            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
+        runtime.State.ChangeWaiting(1);
+        try
+        {
+            while (true)
+            {
+                await waiter.WaitAsync(deadline.Token);
+                if (TryEnter() is { } entered)
+                {
+                    return (entered, Failure.None);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
+        {
+            return (null, runtime.Cut.IsCancellationRequested
+                ? new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1)
+                : new Failure(
+                    Reason.QueueTimeout,
+                    $"No place for {x.Model!.Id} became free within {x.Settings.MaxWaitSeconds} s; try again later.",
+                    null,
+                    RetrySeconds(room.Count)));
+        }
+        finally
+        {
+            runtime.State.ChangeWaiting(-1);
+            room.Leave(place);
+            x.QueueMs += Instant.From(runtime.Time).MsSince(started);
+        }
+    }
+
+    private Deployment? TryEnter() => Router.Enter(
+        x.Eligible.AsSpan(0, x.EligibleCount),
+        runtime.State,
+        _tried.AsSpan(0, _triedCount),
+        Instant.From(runtime.Time).MonotonicNs,
+        (uint)x.Id);
+
+    /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
+    private int RetrySeconds(int waiting) =>
+        Math.Clamp(1 + 29 * waiting / Math.Max(1, x.Settings.MaxWaiting), 1, 30);
+
+    private sealed class Waiter(Exchange x) : IWaiter, IDisposable
+    {
+        private readonly SemaphoreSlim _signal = new(0);
+
+        public bool CanUse(string deploymentId) =>
+            Array.Exists(x.Eligible, d => d is not null && d.Id == deploymentId);
+
+        public void Wake()
+        {
+            if (_signal.CurrentCount == 0)
+            {
+                _signal.Release();
+            }
+        }
+
+        public Task WaitAsync(CancellationToken cancel) => _signal.WaitAsync(cancel);
+
+        /// <summary>Safe once it has left the room: waking happens under the room's lock.</summary>
+        public void Dispose() => _signal.Dispose();
+    }
+}

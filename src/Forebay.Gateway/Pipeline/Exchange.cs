@@ -1,0 +1,81 @@
+using Forebay.Core.Access;
+using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
+using Forebay.Core.Serving;
+using Forebay.Core.Time;
+using Forebay.Core.Usage;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Relay;
+using Forebay.Protocols;
+using Microsoft.AspNetCore.Http;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>
+/// One request on its way through the numbered steps: what each step found out, for the ones after it. Owned by one
+/// request, never shared.
+/// </summary>
+internal sealed class Exchange(HttpContext http, FleetModel model, Dialect dialect, UInt128 id, Instant accepted)
+{
+    public HttpContext Http { get; } = http;
+
+    /// <summary>The snapshot that the request began with and keeps.</summary>
+    public FleetModel Fleet { get; } = model;
+
+    public GatewayConfig Settings => Fleet.Config.Server.Gateway;
+
+    public Dialect Dialect { get; } = dialect;
+
+    public WireDialect Wire => (WireDialect)Dialect;
+
+    public UInt128 Id { get; } = id;
+
+    public string IdText { get; } = RequestId.Format(id);
+
+    public Instant Accepted { get; } = accepted;
+
+    // Step 1.
+    public ApiKey? Key { get; set; }
+
+    public Tenant? Tenant { get; set; }
+
+    // Steps 2 and 3.
+    public PooledBuffer? Body { get; set; }
+
+    public RequestFacts Facts;
+
+    // Step 4.
+    public ServedModel? Model { get; set; }
+
+    public Deployment[] Eligible { get; set; } = [];
+
+    public int EligibleCount { get; set; }
+
+    // Step 5.
+    public LimitReservation Reservation { get; set; }
+
+    public bool Reserved { get; set; }
+
+    /// <summary>The accept record was written: a usage record must follow, exactly once.</summary>
+    public bool AcceptRecorded { get; set; }
+
+    public bool Settled { get; set; }
+
+    // Steps 6 to 9.
+    public Deployment? Deployment { get; set; }
+
+    public int Attempts { get; set; }
+
+    public double QueueMs { get; set; }
+
+    public double TimeToFirstTokenMs { get; set; } = -1;
+
+    public TokenUsage Tokens { get; set; }
+
+    public bool TokensEstimated { get; set; }
+
+    public ClientStream? Stream { get; set; }
+
+    /// <summary>HTTP status sent.</summary>
+    public int Status { get; set; }
+}

@@ -1,0 +1,21 @@
+using Forebay.Core.Fleet;
+using Forebay.Core.Usage;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Relay;
+using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Upstreams;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>What all requests of a gateway share.</summary>
+internal sealed record GatewayRuntime(
+    FleetState State,
+    IUsageJournal Journal,
+    UpstreamSet Upstreams,
+    TimeProvider Time,
+    ILogger Logger,
+    GatewayMetrics Metrics,
+    MemoryBudget Memory,
+    StreamSweep Sweep,
+    CancellationToken Cut);

@@ -1,0 +1,41 @@
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Microsoft.AspNetCore.Http;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>Headers that the gateway itself sets.</summary>
+internal static class PipelineHeaders
+{
+    public const string Backing = "x-forebay-backing";
+    public const string Deployment = "x-forebay-deployment";
+    public const string Provider = "x-forebay-provider";
+    public const string Site = "x-forebay-site";
+    public const string Attempts = "x-forebay-attempts";
+    public const string Reason = "x-forebay-reason";
+
+    /// <summary>Both dialects' request-id headers, on every response.</summary>
+    public static void RequestId(HttpContext http, string id)
+    {
+        http.Response.Headers["request-id"] = id;
+        http.Response.Headers["x-request-id"] = id;
+    }
+
+    /// <summary>Where the answer comes from, and whether that is real.</summary>
+    public static void Served(Exchange x, Deployment deployment)
+    {
+        IHeaderDictionary headers = x.Http.Response.Headers;
+        headers[Backing] = NameOf(deployment.Backing);
+        headers[Deployment] = deployment.Id;
+        headers[Provider] = deployment.Provider.Id;
+        headers[Site] = deployment.Site.Id;
+        headers[Attempts] = x.Attempts.ToString();
+    }
+
+    private static string NameOf(Backing backing) => backing switch
+    {
+        Core.Serving.Backing.Real => "real",
+        Core.Serving.Backing.Cloud => "cloud",
+        _ => "emulated",
+    };
+}

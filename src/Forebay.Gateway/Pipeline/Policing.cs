@@ -1,0 +1,98 @@
+using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Forebay.Protocols;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>Step 4: turns a request into the deployments that may serve it, or a precise error.</summary>
+internal static class Policing
+{
+    private const string AnthropicVersion = "anthropic-version";
+
+    public static Failure Check(Exchange x)
+    {
+        if (x.Dialect == Dialect.Anthropic && x.Http.Request.Headers[AnthropicVersion].Count == 0)
+        {
+            return new Failure(
+                Reason.BadRequest, "anthropic-version: header is required, for example 2023-06-01.", AnthropicVersion);
+        }
+
+        ServedModel? model = x.Fleet.FindModel(x.Facts.Model);
+        if (model is null || !MaySee(x, model))
+        {
+            return NoSuchModel(x);
+        }
+
+        if (x.Key!.Models is { } models && !models.Contains(model.Id))
+        {
+            return new Failure(
+                Reason.NotPermitted,
+                $"API key {x.Key.Id} may use only {string.Join(", ", models)}. Use one of these, or another key.",
+                "model");
+        }
+
+        x.Model = model;
+        if (x.Facts.MaxTokens > model.Config.MaxOutputTokens)
+        {
+            return new Failure(
+                Reason.BadRequest,
+                $"max_tokens: {x.Facts.MaxTokens} is more than {model.Config.MaxOutputTokens}, the most that " +
+                $"{model.Id} may produce. Ask for fewer.",
+                "max_tokens");
+        }
+
+        RoutingRequest routing = RoutingOf(x);
+        x.Eligible = new Deployment[Math.Max(1, model.Deployments.Length)];
+        Reason reason = Router.Police(x.Tenant!, model, routing, x.Eligible, out int count);
+        x.EligibleCount = count;
+        return reason == Reason.None ? Failure.None : Refusal(x, model, reason);
+    }
+
+    /// <summary>Models that a tenant may not use do not exist for it.</summary>
+    public static bool MaySee(Exchange x, ServedModel model) =>
+        x.Tenant!.Models is not { } allowed || allowed.Contains(model.Id);
+
+    public static RoutingRequest RoutingOf(Exchange x) => new(
+        x.Dialect,
+        x.Facts.Features.HasFlag(RequestFeatures.Tools),
+        x.Facts.Features.HasFlag(RequestFeatures.Images),
+        x.Facts.Features.HasFlag(RequestFeatures.Documents),
+        x.Facts.Features.HasFlag(RequestFeatures.Audio),
+        x.Facts.EstimatedInputTokens,
+        x.Facts.MaxTokens);
+
+    private static Failure NoSuchModel(Exchange x)
+    {
+        string known = string.Join(", ", x.Fleet.Models.Where(m => MaySee(x, m)).Select(m => m.Id).Take(20));
+        string name = x.Facts.Model;
+        return new Failure(
+            Reason.NoSuchModel,
+            known.Length == 0
+                ? $"model: {name}. This key may use no model; ask the operator."
+                : $"model: {name}. There is no such model here for this key. It may use: {known}.",
+            "model");
+    }
+
+    private static Failure Refusal(Exchange x, ServedModel model, Reason reason) => reason switch
+    {
+        Reason.Capability => new Failure(
+            reason,
+            $"{model.Id} cannot take this request: it has a context of {model.Config.ContextTokens:N0} tokens and takes " +
+            $"{string.Join(", ", model.Config.Modalities).ToLowerInvariant()}" +
+            $"{(model.Config.Tools ? " and tools" : ", no tools")}. Choose another model, or send less.",
+            "model"),
+        Reason.Residency => new Failure(
+            reason,
+            $"{model.Id} is not served anywhere that this tenant's residency policy " +
+            $"'{x.Tenant!.Residency?.Id ?? "default"}' allows. Choose another model, or ask the operator."),
+        Reason.NoSuchDialect => new Failure(
+            reason,
+            x.Dialect == Dialect.Anthropic
+                ? $"{model.Id} is served in the OpenAI dialect only: call POST /v1/chat/completions for it."
+                : $"{model.Id} is served in the Anthropic dialect only: call POST /v1/messages for it.",
+            "model"),
+        _ => new Failure(
+            reason, $"{model.Id} is configured but served nowhere right now; try again later.", "model", 30),
+    };
+}

@@ -1,0 +1,151 @@
+using Forebay.Core.Errors;
+using Forebay.Core.Time;
+using Forebay.Core.Usage;
+using Forebay.Gateway.Relay;
+using Forebay.Gateway.Replies;
+using Forebay.Gateway.Telemetry;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>
+/// A model call, in the ten numbered steps: authenticate, accept, parse, police, reserve, queue, route, forward, relay,
+/// settle. Each step returns a failure or nothing; the first failure is the answer.
+/// </summary>
+internal sealed class RequestPipeline(GatewayRuntime runtime)
+{
+    /// <summary>Serves one call from start to end. Never throws but for a broken invariant.</summary>
+    public async Task HandleAsync(Exchange x)
+    {
+        Failure failure;
+        try
+        {
+            failure = await RunAsync(x);
+        }
+        catch (Exception e) when (x.Http.RequestAborted.IsCancellationRequested)
+        {
+            failure = new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
+        }
+        catch (JournalUnavailableException e)
+        {
+            failure = new Failure(
+                Reason.JournalUnavailable, "Usage cannot be recorded right now, so nothing is served; try again " +
+                "shortly.", null, 1, e.Message);
+        }
+        catch (Exception e)
+        {
+            failure = new Failure(Reason.Internal, "Something went wrong inside the gateway; try again.",
+                Detail: e.ToString());
+        }
+        finally
+        {
+            if (x.Stream is { } stream)
+            {
+                runtime.Sweep.Remove(stream);
+            }
+        }
+
+        await FinishAsync(x, failure);
+        x.Body?.Dispose();
+    }
+
+    private async Task<Failure> RunAsync(Exchange x)
+    {
+        // 1. Authenticate: from the headers alone.
+        Failure failure = Authentication.Check(x, runtime);
+        if (!failure.IsNone)
+        {
+            return failure;
+        }
+
+        // 2. Accept: the body, once, within every limit.  3. Parse: one forward pass.
+        failure = await Acceptance.ReadAsync(x, runtime, countTokens: false);
+        if (!failure.IsNone)
+        {
+            return failure;
+        }
+
+        // 4. Police: who may use what, where.
+        failure = Policing.Check(x);
+        if (!failure.IsNone)
+        {
+            return failure;
+        }
+
+        // 5. Reserve: limits first, then the accept record, before anything is forwarded.
+        failure = Reserve(x);
+        if (!failure.IsNone)
+        {
+            return failure;
+        }
+
+        // 6 to 10. Queue, route, forward, relay, settle: once per attempt.
+        runtime.State.Retries.Deposit(x.Settings.RetryBudgetRatio);
+        if (x.Facts.Stream)
+        {
+            x.Stream = new ClientStream(x.Http, x.Wire, runtime.Time);
+            runtime.Sweep.Add(x.Stream, x.Http);
+        }
+
+        return await new Dispatch(x, runtime).RunAsync();
+    }
+
+    private Failure Reserve(Exchange x)
+    {
+        long output = x.Facts.MaxTokens ?? x.Model!.Config.MaxOutputTokens;
+        var decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
+            x.Tenant!.Tier, x.Facts.EstimatedInputTokens, output, x.Accepted);
+        LimitHeaders.Set(x, runtime.State);
+        if (decision.Reason != Reason.None)
+        {
+            return LimitHeaders.Refusal(x, decision);
+        }
+
+        x.Reservation = decision.Reservation;
+        x.Reserved = true;
+        runtime.Journal.Accept(new AcceptRecord(
+            x.Id,
+            x.Accepted.WallUnixMs,
+            x.Tenant!.Id,
+            x.Key!.Id,
+            x.Model!.Id,
+            x.Facts.EstimatedInputTokens,
+            decision.Reservation.OutputTokens));
+        x.AcceptRecorded = true;
+        return Failure.None;
+    }
+
+    /// <summary>Whatever happened: the record is settled, the client has an answer, the failure is counted and logged
+    /// once.</summary>
+    private async Task FinishAsync(Exchange x, Failure failure)
+    {
+        if (!failure.IsNone && x.Status == 0)
+        {
+            x.Status = ErrorReply.StatusOf(x, failure);
+        }
+
+        if (x.AcceptRecorded && !x.Settled)
+        {
+            UsageOutcome outcome = failure.Reason == Reason.ClientGone ? UsageOutcome.ClientGone : UsageOutcome.Failed;
+            Settlement.Write(x, runtime, outcome, failure.Reason);
+        }
+        else
+        {
+            Settlement.ReleaseLimits(x, runtime, Instant.From(runtime.Time));
+        }
+
+        if (!failure.IsNone && failure.Reason is not (Reason.ClientGone or Reason.UpstreamRefused))
+        {
+            await ErrorReply.SendAsync(x, failure);
+        }
+        else if (failure.Reason == Reason.UpstreamRefused && failure.Message.Length > 0)
+        {
+            await ErrorReply.SendAsync(x, failure);
+        }
+
+        runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
+        if (!failure.IsNone)
+        {
+            Log.RequestFailed(runtime.Logger, x, failure);
+        }
+    }
+}

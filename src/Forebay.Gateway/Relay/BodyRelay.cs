@@ -1,0 +1,131 @@
+using Forebay.Core.Errors;
+using Forebay.Core.Time;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Upstreams;
+using Forebay.Protocols;
+
+namespace Forebay.Gateway.Relay;
+
+/// <summary>Step 9 for whole answers: read, check that it is an answer, record usage, send. Until the first byte goes out
+/// a broken answer is another deployment's chance.</summary>
+internal static class BodyRelay
+{
+    private const int ReadBytes = 16 * 1024;
+    private const int MaxAnswerBytes = 256 * 1024 * 1024;
+
+    /// <summary>
+    /// Relays a 2xx answer.
+    /// </summary>
+    /// <param name="x">The exchange.</param>
+    /// <param name="response">The upstream's answer, headers read.</param>
+    /// <param name="modelJson">The model name to put back in place of the upstream's; empty to leave it.</param>
+    /// <param name="clock">Deadlines.</param>
+    /// <param name="runtime">Shared parts.</param>
+    /// <param name="settle">Called once with the usage, before the answer goes out.</param>
+    public static async Task<AttemptResult> RunAsync(
+        Exchange x,
+        HttpResponseMessage response,
+        ReadOnlyMemory<byte> modelJson,
+        AttemptClock clock,
+        GatewayRuntime runtime,
+        Action<WireUsage> settle)
+    {
+        using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
+        if (await ReadAllAsync(response, buffer, MaxAnswerBytes, clock) is { } broken)
+        {
+            return AttemptResult.Elsewhere(broken);
+        }
+
+        if (!ResponseReader.TryRead(x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
+        {
+            return AttemptResult.Elsewhere(new Failure(
+                Reason.UpstreamProtocol,
+                "The provider's answer was not a valid message; try again.",
+                Detail: facts.IsError ? "an error inside a 200" : $"{buffer.Length} bytes that are no answer"));
+        }
+
+        x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
+        settle(facts.Usage);
+        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
+        x.Http.Response.StatusCode = x.Status = (int)response.StatusCode;
+        await SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson);
+        return AttemptResult.Served;
+    }
+
+    /// <summary>Relays an upstream's own 4xx word for word: clients match on its wording.</summary>
+    public static async Task<AttemptResult> RunVerbatimAsync(
+        Exchange x,
+        HttpResponseMessage response,
+        AttemptClock clock,
+        GatewayRuntime runtime,
+        Action settle)
+    {
+        const int maxErrorBytes = 4 * 1024 * 1024;
+        using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
+        if (await ReadAllAsync(response, buffer, maxErrorBytes, clock) is { } broken)
+        {
+            return AttemptResult.Elsewhere(broken);
+        }
+
+        settle();
+        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
+        x.Http.Response.StatusCode = x.Status = (int)response.StatusCode;
+        await SendAsync(x, buffer.WrittenMemory, default, default);
+        return AttemptResult.Served;
+    }
+
+    private static async ValueTask<Failure?> ReadAllAsync(
+        HttpResponseMessage response,
+        PooledBuffer into,
+        int maxBytes,
+        AttemptClock clock)
+    {
+        await using Stream source = await response.Content.ReadAsStreamAsync(clock.Token);
+        long expected = response.Content.Headers.ContentLength ?? 0;
+        int chunk = (int)Math.Clamp(expected + 1, ReadBytes, 1024 * 1024);
+        while (true)
+        {
+            if (into.Length > maxBytes)
+            {
+                return new Failure(
+                    Reason.UpstreamProtocol, "The provider's answer was too large to relay.", Detail: "answer size");
+            }
+
+            if (!into.TryReserve(into.Length == 0 ? chunk : ReadBytes))
+            {
+                return new Failure(
+                    Reason.MemoryBudget, "The server holds as many bytes as it may; try again shortly.");
+            }
+
+            int read = await source.ReadAsync(into.Free, clock.Token);
+            if (read == 0)
+            {
+                return null;
+            }
+
+            clock.Expect(AttemptPhase.NextByte);
+            into.Advance(read);
+        }
+    }
+
+    private static async ValueTask SendAsync(
+        Exchange x,
+        ReadOnlyMemory<byte> body,
+        ByteRange modelValue,
+        ReadOnlyMemory<byte> modelJson)
+    {
+        CancellationToken cancel = x.Http.RequestAborted;
+        if (modelJson.IsEmpty || modelValue.IsEmpty)
+        {
+            x.Http.Response.ContentLength = body.Length;
+            await x.Http.Response.Body.WriteAsync(body, cancel);
+            return;
+        }
+
+        x.Http.Response.ContentLength = body.Length - modelValue.Length + modelJson.Length;
+        await x.Http.Response.Body.WriteAsync(body[..modelValue.Start], cancel);
+        await x.Http.Response.Body.WriteAsync(modelJson, cancel);
+        await x.Http.Response.Body.WriteAsync(body[modelValue.End..], cancel);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Buffers;
+using Forebay.Core.Errors;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Pipeline;
+using Forebay.Protocols;
+
+namespace Forebay.Gateway.Relay;
+
+/// <summary>The whole events of one read, as they go to the client, and what they mean. Reused from read to read.
+/// </summary>
+internal sealed class EventBatch : IDisposable
+{
+    private readonly ArrayBufferWriter<byte> _rewritten = new();
+    private byte[] _events = ArrayPool<byte>.Shared.Rent(16 * 1024);
+    private int _length;
+
+    /// <summary>Events to send.</summary>
+    public ReadOnlySpan<byte> Events => _events.AsSpan(0, _length);
+
+    public bool HasEvents => _length > 0;
+
+    /// <summary>Something besides comments and pings is among them.</summary>
+    public bool HasUpstreamEvents { get; private set; }
+
+    /// <summary>A token is among them.</summary>
+    public bool HasContent { get; private set; }
+
+    /// <summary>The last event of the stream is among them; what follows it is dropped.</summary>
+    public bool Terminal { get; private set; }
+
+    /// <summary>The upstream reported an error or sent something that is no event of the dialect; the events before it
+    /// still go out.</summary>
+    public Failure? Failure { get; private set; }
+
+    public void Clear()
+    {
+        _length = 0;
+        HasUpstreamEvents = HasContent = Terminal = false;
+        Failure = null;
+    }
+
+    /// <summary>Takes the whole events out of the buffer; half an event stays.</summary>
+    public void Read(PooledBuffer buffer, StreamObserver observer)
+    {
+        int consumed = 0;
+        while (!Terminal && Failure is null
+            && SseFraming.TryReadEvent(buffer.Written[consumed..], out int eventLength))
+        {
+            Take(buffer.Written.Slice(consumed, eventLength), observer);
+            consumed += eventLength;
+        }
+
+        buffer.Consume(consumed);
+    }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_events);
+        _events = [];
+    }
+
+    private void Take(ReadOnlySpan<byte> wholeEvent, StreamObserver observer)
+    {
+        StreamEventKind kind = observer.Observe(wholeEvent, _rewritten, out StreamAction action);
+        switch (kind)
+        {
+            case StreamEventKind.Error:
+                Failure = new Failure(
+                    IsOverload(observer.ErrorType) ? Reason.UpstreamOverloaded : Reason.UpstreamUnavailable,
+                    "The provider reported an error in the middle of the answer; try again.",
+                    Detail: $"in-stream error {observer.ErrorType}: {observer.ErrorMessage}");
+                return;
+            case StreamEventKind.Malformed:
+                Failure = new Failure(
+                    Reason.UpstreamProtocol, "The provider sent something that is not a valid event; try again.",
+                    Detail: "malformed event");
+                return;
+            case StreamEventKind.Terminal:
+                Terminal = true;
+                break;
+            case StreamEventKind.Content:
+                HasContent = true;
+                break;
+        }
+
+        HasUpstreamEvents |= kind is not (StreamEventKind.Comment or StreamEventKind.Ping);
+        if (action == StreamAction.Pass)
+        {
+            Append(wholeEvent);
+        }
+        else if (action == StreamAction.Rewritten)
+        {
+            Append(_rewritten.WrittenSpan);
+        }
+
+        _rewritten.ResetWrittenCount();
+    }
+
+    private static bool IsOverload(string? type) => type is "overloaded_error" or "rate_limit_error";
+
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        if (_length + bytes.Length > _events.Length)
+        {
+            byte[] bigger = ArrayPool<byte>.Shared.Rent(Math.Max(_length + bytes.Length, _events.Length * 2));
+            Events.CopyTo(bigger);
+            ArrayPool<byte>.Shared.Return(_events);
+            _events = bigger;
+        }
+
+        bytes.CopyTo(_events.AsSpan(_length));
+        _length += bytes.Length;
+    }
+}

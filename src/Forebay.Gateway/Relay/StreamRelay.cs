@@ -1,0 +1,112 @@
+using Forebay.Core.Errors;
+using Forebay.Core.Time;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Pipeline;
+using Forebay.Protocols;
+
+namespace Forebay.Gateway.Relay;
+
+/// <summary>
+/// Step 9 for streams: passes whole events on as they come, reads usage in passing, and records it before the last
+/// event goes out. Half an event never reaches the client, so an error or a keep-alive can always follow.
+/// </summary>
+internal static class StreamRelay
+{
+    private const int ReadBytes = 16 * 1024;
+
+    /// <summary>Largest single event; image output fits, an endless line does not.</summary>
+    private const int MaxEventBytes = 32 * 1024 * 1024;
+
+    /// <summary>
+    /// Relays until the terminal event.
+    /// </summary>
+    /// <param name="x">The exchange; its stream is open.</param>
+    /// <param name="source">The upstream's body.</param>
+    /// <param name="observer">Reads events in passing; the caller takes usage from it afterwards.</param>
+    /// <param name="clock">Deadlines.</param>
+    /// <param name="runtime">Shared parts.</param>
+    /// <param name="settle">Called exactly once when the terminal event is here, before it goes out.</param>
+    public static async Task<AttemptResult> RunAsync(
+        Exchange x,
+        Stream source,
+        StreamObserver observer,
+        AttemptClock clock,
+        GatewayRuntime runtime,
+        Action settle)
+    {
+        ClientStream client = x.Stream!;
+        using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
+        using var batch = new EventBatch();
+        while (true)
+        {
+            if (buffer.Length > MaxEventBytes || !buffer.TryReserve(ReadBytes))
+            {
+                return Broken(client, new Failure(
+                    Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size"));
+            }
+
+            int read = await source.ReadAsync(buffer.Free, clock.Token);
+            if (read == 0)
+            {
+                return Broken(client, new Failure(
+                    Reason.UpstreamCut, "The provider ended the answer early; try again.",
+                    Detail: buffer.Length > 0 ? "ended inside an event" : "ended without its last event"));
+            }
+
+            clock.Expect(AttemptPhase.NextByte);
+            buffer.Advance(read);
+            batch.Read(buffer, observer);
+            if (batch.Failure is { } failure && !batch.HasEvents)
+            {
+                return Broken(client, failure);
+            }
+
+            if (batch.HasContent && x.TimeToFirstTokenMs < 0)
+            {
+                x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
+            }
+
+            if (batch.Terminal)
+            {
+                settle();
+            }
+
+            await SendAsync(client, batch, x.Http.RequestAborted);
+            if (batch.Terminal)
+            {
+                return AttemptResult.Served;
+            }
+
+            if (batch.Failure is { } late)
+            {
+                return Broken(client, late);
+            }
+
+            batch.Clear();
+        }
+    }
+
+    private static async ValueTask SendAsync(ClientStream client, EventBatch batch, CancellationToken cancel)
+    {
+        if (!batch.HasEvents)
+        {
+            return;
+        }
+
+        await client.AcquireAsync(cancel);
+        try
+        {
+            client.Write(batch.Events, content: batch.HasUpstreamEvents);
+        }
+        catch
+        {
+            client.Abandon();
+            throw;
+        }
+
+        await client.ReleaseAsync(cancel);
+    }
+
+    private static AttemptResult Broken(ClientStream client, Failure failure) =>
+        client.HasContent ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
+}

@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using Forebay.Core.Errors;
+using Forebay.Core.Serving;
+using Forebay.Core.Time;
+using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Replies;
+using Forebay.Gateway.Telemetry;
+using Microsoft.AspNetCore.Http;
+
+namespace Forebay.Gateway.Surfaces;
+
+/// <summary>
+/// What clients can call, matched on the path alone: query strings such as <c>?beta=true</c> never matter.
+/// </summary>
+internal sealed class GatewayHandler(GatewayRuntime runtime)
+{
+    private const string Messages = "/v1/messages";
+    private const string CountTokens = "/v1/messages/count_tokens";
+    private const string ChatCompletions = "/v1/chat/completions";
+    private const string Models = "/v1/models";
+
+    private readonly RequestPipeline _pipeline = new(runtime);
+    private readonly CountTokensSurface _countTokens = new(runtime);
+    private readonly ModelsSurface _models = new(runtime);
+
+    public Task HandleAsync(HttpContext http)
+    {
+        string path = http.Request.Path.Value ?? "/";
+        return path switch
+        {
+            Messages => ServeAsync(http, Dialect.Anthropic, "POST", CallAsync),
+            ChatCompletions => ServeAsync(http, Dialect.OpenAi, "POST", CallAsync),
+            CountTokens => ServeAsync(http, Dialect.Anthropic, "POST", _countTokens.HandleAsync),
+            Models => ServeAsync(http, DialectOf(http), "GET", x => _models.ListAsync(x)),
+            "/" or "/api/hello" => HelloAsync(http),
+            _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
+                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, path[(Models.Length + 1)..])),
+            _ => ServeAsync(http, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
+        };
+    }
+
+    /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version header.</summary>
+    private static Dialect DialectOf(HttpContext http) =>
+        http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
+
+    private async Task ServeAsync(HttpContext http, Dialect dialect, string method, Func<Exchange, Task> serve)
+    {
+        var now = Instant.From(runtime.Time);
+        var x = new Exchange(http, runtime.State.Model, dialect, RequestId.New(now.Wall), now);
+        PipelineHeaders.RequestId(http, x.IdText);
+        string actual = http.Request.Method;
+        if (actual != method && !(method == "GET" && HttpMethods.IsHead(actual)))
+        {
+            http.Response.Headers.Allow = method;
+            await ErrorReply.SendAsync(
+                http,
+                x.Wire,
+                new Failure(
+                    Reason.MethodNotAllowed, $"{http.Request.Path} answers {method} only, not {Short(actual)}."),
+                x.IdText);
+            return;
+        }
+
+        await serve(x);
+    }
+
+    private async Task CallAsync(Exchange x)
+    {
+        using Activity? span = runtime.Metrics.Begin(x);
+        try
+        {
+            await _pipeline.HandleAsync(x);
+        }
+        catch (InvalidOperationException e)
+        {
+            Log.InvariantBroken(runtime.Logger, x.IdText, e);
+            x.Http.Abort();
+        }
+    }
+
+    private static Task HelloAsync(HttpContext http)
+    {
+        http.Response.ContentType = "application/json";
+        byte[] body = """{"service":"forebay"}"""u8.ToArray();
+        http.Response.ContentLength = body.Length;
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(body).AsTask();
+    }
+
+    private static Task NoSuchPathAsync(Exchange x, string path) => ErrorReply.SendAsync(
+        x.Http,
+        x.Wire,
+        new Failure(
+            Reason.NoSuchPath,
+            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} or " +
+            $"GET {Models}."),
+        x.IdText);
+
+    private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";
+}

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Forebay.Core.Errors;
+using Forebay.Core.Telemetry;
+using Forebay.Core.Time;
+using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Pipeline;
+
+namespace Forebay.Gateway.Telemetry;
+
+/// <summary>
+/// What the gateway measures. Labels have bounded values: models and deployments come from the configuration, reasons
+/// from the closed list, tenants up to a number and then <c>other</c>.
+/// </summary>
+internal sealed class GatewayMetrics : IDisposable
+{
+    private readonly Meter _meter = new("Forebay.Gateway");
+    private readonly ActivitySource _traces = new("Forebay.Gateway");
+    private readonly BoundedLabels _tenants;
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _retries;
+    private readonly Counter<long> _tokens;
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _timeToFirstToken;
+    private readonly Histogram<double> _queue;
+    private int _inFlight;
+
+    public GatewayMetrics(BoundedLabels tenants, Func<int> waiting, MemoryBudget memory)
+    {
+        _tenants = tenants;
+        _requests = _meter.CreateCounter<long>(
+            "forebay.gateway.requests", "{request}", "Model calls finished, by reason of failure or none.");
+        _retries = _meter.CreateCounter<long>(
+            "forebay.gateway.retries", "{retry}", "Attempts made elsewhere after one failed.");
+        _tokens = _meter.CreateCounter<long>(
+            "forebay.gateway.tokens", "{token}", "Tokens metered, by kind.");
+        _duration = _meter.CreateHistogram<double>(
+            "forebay.gateway.request.duration", "s", "Acceptance to the end of the answer.");
+        _timeToFirstToken = _meter.CreateHistogram<double>(
+            "forebay.gateway.time_to_first_token", "s", "Acceptance to the first token relayed.");
+        _queue = _meter.CreateHistogram<double>(
+            "forebay.gateway.queue.duration", "s", "Time spent waiting for a place.");
+        _ = _meter.CreateObservableGauge(
+            "forebay.gateway.in_flight", () => Volatile.Read(ref _inFlight), "{request}", "Model calls in progress.");
+        _ = _meter.CreateObservableGauge(
+            "forebay.gateway.waiting", waiting, "{request}", "Model calls waiting for a place.");
+        _ = _meter.CreateObservableGauge(
+            "forebay.gateway.memory", () => memory.UsedBytes, "By", "Request and relay memory taken.");
+    }
+
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Begins a call; a trace span comes into being only when someone listens.</summary>
+    public Activity? Begin(Exchange x)
+    {
+        Interlocked.Increment(ref _inFlight);
+        if (!_traces.HasListeners())
+        {
+            return null;
+        }
+
+        _ = ActivityContext.TryParse(
+            x.Http.Request.Headers.TraceParent, x.Http.Request.Headers.TraceState, true, out ActivityContext parent);
+        Activity? span = _traces.StartActivity("model call", ActivityKind.Server, parent);
+        span?.SetTag("forebay.request_id", x.IdText);
+        return span;
+    }
+
+    /// <summary>Hands the trace on to the upstream.</summary>
+    public void InjectTrace(HttpRequestMessage request)
+    {
+        if (Activity.Current is { } span && span.Source == _traces)
+        {
+            request.Headers.Remove("traceparent");
+            request.Headers.TryAddWithoutValidation("traceparent", span.Id);
+        }
+    }
+
+    public void Retried(Exchange x, Reason reason) => _retries.Add(
+        1,
+        new KeyValuePair<string, object?>("deployment", x.Deployment?.Id),
+        new KeyValuePair<string, object?>("reason", ReasonTable.LabelOf(reason)));
+
+    /// <summary>Counts a finished call.</summary>
+    public void Finished(Exchange x, Failure failure, Instant now)
+    {
+        Interlocked.Decrement(ref _inFlight);
+        string model = x.Model?.Id ?? "none";
+        var tags = new TagList
+        {
+            { "model", model },
+            { "tenant", x.Tenant is null ? "none" : _tenants.Of(x.Tenant.Id, x.Fleet.Config.Server.Telemetry.MaxTenantLabels) },
+            { "deployment", x.Deployment?.Id ?? "none" },
+            { "reason", ReasonTable.LabelOf(failure.Reason) },
+        };
+        _requests.Add(1, tags);
+        double seconds = now.MsSince(x.Accepted) / 1000;
+        _duration.Record(seconds, new KeyValuePair<string, object?>("model", model));
+        if (x.TimeToFirstTokenMs >= 0)
+        {
+            _timeToFirstToken.Record(
+                x.TimeToFirstTokenMs / 1000, new KeyValuePair<string, object?>("model", model));
+        }
+
+        if (x.QueueMs > 0)
+        {
+            _queue.Record(x.QueueMs / 1000, new KeyValuePair<string, object?>("model", model));
+        }
+
+        CountTokens(model, "input", x.Tokens.Input);
+        CountTokens(model, "cache_read", x.Tokens.CacheRead);
+        CountTokens(model, "cache_write", x.Tokens.CacheWrite);
+        CountTokens(model, "output", x.Tokens.Output);
+        Tag(Activity.Current, x, failure);
+    }
+
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _traces.Dispose();
+    }
+
+    private void Tag(Activity? span, Exchange x, Failure failure)
+    {
+        if (span is null || span.Source != _traces)
+        {
+            return;
+        }
+
+        // Names follow OpenTelemetry's semantic conventions for generative AI where they have one.
+        span.SetTag("gen_ai.request.model", x.Model?.Id);
+        span.SetTag("gen_ai.usage.input_tokens", x.Tokens.Prompt);
+        span.SetTag("gen_ai.usage.output_tokens", x.Tokens.Output);
+        span.SetTag("http.response.status_code", x.Status);
+        span.SetTag("forebay.tenant", x.Tenant?.Id);
+        span.SetTag("forebay.deployment", x.Deployment?.Id);
+        span.SetTag("forebay.attempts", x.Attempts);
+        if (!failure.IsNone)
+        {
+            span.SetTag("error.type", ReasonTable.LabelOf(failure.Reason));
+            span.SetStatus(ActivityStatusCode.Error);
+        }
+    }
+
+    private void CountTokens(string model, string kind, long count)
+    {
+        if (count > 0)
+        {
+            _tokens.Add(
+                count,
+                new KeyValuePair<string, object?>("model", model),
+                new KeyValuePair<string, object?>("kind", kind));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Forebay.Core.Errors;
+using Forebay.Gateway.Pipeline;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Gateway.Telemetry;
+
+/// <summary>Log events of the gateway: 1000 to 1999. Prompts, answers and secrets never appear.</summary>
+internal static partial class Log
+{
+    /// <summary>One line per failed request, with its one reason.</summary>
+    public static void RequestFailed(ILogger logger, Exchange x, Failure failure)
+    {
+        ReasonRow row = ReasonTable.For(failure.Reason);
+        LogLevel level = row.Severity switch
+        {
+            Severity.Error => LogLevel.Error,
+            Severity.Warning => LogLevel.Warning,
+            _ => LogLevel.Information,
+        };
+        RequestFailed(
+            logger, level, x.IdText, row.Label, x.Status, x.Tenant?.Id, x.Model?.Id, x.Deployment?.Id, x.Attempts,
+            failure.Detail);
+    }
+
+    [LoggerMessage(1001, LogLevel.Warning,
+        "Request {RequestId}: {Reason} at deployment {Deployment}, trying elsewhere. {Detail}")]
+    public static partial void Retrying(
+        ILogger logger, string requestId, string deployment, string reason, string? detail);
+
+    [LoggerMessage(1002, LogLevel.Information, "Serving clients on {Addresses}.")]
+    public static partial void Listening(ILogger logger, string addresses);
+
+    [LoggerMessage(1003, LogLevel.Information, "Draining: new requests are turned away; {InFlight} in flight.")]
+    public static partial void Draining(ILogger logger, int inFlight);
+
+    [LoggerMessage(1004, LogLevel.Warning, "Drain time is over: {InFlight} streams are ended with a retriable error.")]
+    public static partial void Cutting(ILogger logger, int inFlight);
+
+    [LoggerMessage(1005, LogLevel.Critical, "An invariant is broken while finishing request {RequestId}.")]
+    public static partial void InvariantBroken(ILogger logger, string requestId, Exception exception);
+
+    [LoggerMessage(1006, LogLevel.Warning,
+        "Clients are served without TLS on {Address}, which is not a loopback address: keys and prompts travel in " +
+        "the clear. Set server.api.tls.")]
+    public static partial void NoTls(ILogger logger, string address);
+
+    [LoggerMessage(EventId = 1000, Message =
+        "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +
+        "{Deployment}, attempts {Attempts}). {Detail}")]
+    private static partial void RequestFailed(
+        ILogger logger,
+        LogLevel level,
+        string requestId,
+        string reason,
+        int status,
+        string? tenant,
+        string? model,
+        string? deployment,
+        int attempts,
+        string? detail);
+}

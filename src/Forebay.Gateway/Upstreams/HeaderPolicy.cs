@@ -1,0 +1,121 @@
+using System.Collections.Frozen;
+using System.Net.Http.Headers;
+using Forebay.Core.Serving;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace Forebay.Gateway.Upstreams;
+
+/// <summary>
+/// Which headers cross the gateway. Both directions are open lists: everything passes but hop-by-hop headers,
+/// credentials, cookies and account headers; rate-limit headers and request ids are our own.
+/// </summary>
+public static class HeaderPolicy
+{
+    private static readonly FrozenSet<string> RequestDropped = new[]
+    {
+        // Hop by hop (RFC 9110, 7.6.1), or about our own connection.
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade", "Host", "Content-Length", "Content-Encoding", "Accept-Encoding", "Expect",
+        "Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP",
+        // Credentials of the client towards us.
+        "Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie",
+        // The client's account at a vendor says nothing about ours.
+        "Anthropic-Workspace-Id", "Anthropic-Organization-Id", "Anthropic-User-Profile-Id", "OpenAI-Organization",
+        "OpenAI-Project",
+        // Ours.
+        "X-Request-Id", "Request-Id",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private static readonly FrozenSet<string> ResponseDropped = new[]
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Trailer", "Transfer-Encoding",
+        "Upgrade", "Content-Length", "Content-Encoding", "Date", "Server", "Via", "Alt-Svc",
+        "Strict-Transport-Security", "Set-Cookie", "Request-Id", "X-Request-Id", "Retry-After",
+        "Retry-After-Ms", "Anthropic-Organization-Id", "Anthropic-Workspace-Id", "OpenAI-Organization",
+        "OpenAI-Project", "WWW-Authenticate",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Copies a client's headers to an upstream request and adds our credential.</summary>
+    public static void CopyRequest(
+        IHeaderDictionary from,
+        HttpRequestMessage to,
+        Dialect dialect,
+        Backing backing,
+        string? secret)
+    {
+        string[] named = ConnectionNamed(from.Connection);
+        foreach (KeyValuePair<string, StringValues> header in from)
+        {
+            string name = header.Key;
+            if (name.StartsWith(':')
+                || RequestDropped.Contains(name)
+                || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase)
+                || (named.Length > 0 && named.Contains(name, StringComparer.OrdinalIgnoreCase)))
+            {
+                continue;
+            }
+
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase))
+            {
+                to.Content!.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)header.Value);
+            }
+            else
+            {
+                to.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)header.Value);
+            }
+        }
+
+        AddCredential(to, dialect, backing, secret);
+    }
+
+    /// <summary>Copies an upstream's headers to the client.</summary>
+    public static void CopyResponse(HttpResponseMessage from, IHeaderDictionary to)
+    {
+        Copy(from.Headers.NonValidated, to);
+        Copy(from.Content.Headers.NonValidated, to);
+    }
+
+    private static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
+    {
+        if (secret is null)
+        {
+            return;
+        }
+
+        // Vendors' Anthropic endpoints read x-api-key; self-hosted engines read Bearer in both dialects.
+        if (dialect == Dialect.Anthropic && backing == Backing.Cloud)
+        {
+            to.Headers.TryAddWithoutValidation("x-api-key", secret);
+        }
+        else
+        {
+            to.Headers.TryAddWithoutValidation("Authorization", "Bearer " + secret);
+        }
+    }
+
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    {
+        foreach ((string name, HeaderStringValues values) in from)
+        {
+            if (ResponseDropped.Contains(name)
+                || name.StartsWith("anthropic-ratelimit-", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("anthropic-priority-", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
+                || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            to[name] = values.Count == 1 ? values.ToString() : new StringValues([.. values]);
+        }
+    }
+
+    private static string[] ConnectionNamed(StringValues connection)
+    {
+        string? value = connection;
+        return string.IsNullOrEmpty(value) || value.Equals("keep-alive", StringComparison.OrdinalIgnoreCase)
+            ? []
+            : value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    }
+}

@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+
+namespace Forebay.Gateway.Upstreams;
+
+/// <summary>
+/// One deployment's endpoint as the gateway calls it: its own connection pool, credential and trust. It outlives
+/// snapshots as long as what it was made from stays the same; a replaced one closes when its last request ends.
+/// </summary>
+public sealed class Upstream : IDisposable
+{
+    private readonly SocketsHttpHandler _handler;
+    private int _leases = 1;
+
+    private Upstream(UpstreamIdentity identity, SocketsHttpHandler handler, string? secret)
+    {
+        Identity = identity;
+        Secret = secret;
+        _handler = handler;
+        Invoker = new HttpMessageInvoker(handler, disposeHandler: false);
+        MessagesUri = Under(identity.Endpoint, "v1/messages");
+        CountTokensUri = Under(identity.Endpoint, "v1/messages/count_tokens");
+        ChatCompletionsUri = Under(identity.Endpoint, "v1/chat/completions");
+        ModelJson = JsonSerializer.SerializeToUtf8Bytes(identity.Model, UpstreamJson.Default.String);
+    }
+
+    public UpstreamIdentity Identity { get; }
+
+    public HttpMessageInvoker Invoker { get; }
+
+    /// <summary>The credential sent, or null.</summary>
+    public string? Secret { get; }
+
+    /// <summary>The model's name at the endpoint as a JSON string, quotes included.</summary>
+    public ReadOnlyMemory<byte> ModelJson { get; }
+
+    public Uri MessagesUri { get; }
+
+    public Uri CountTokensUri { get; }
+
+    public Uri ChatCompletionsUri { get; }
+
+    /// <summary>Opens the connection pool of a deployment.</summary>
+    /// <exception cref="IOException">A certificate file cannot be read.</exception>
+    /// <exception cref="System.Security.Cryptography.CryptographicException">A certificate file is not valid PEM.
+    /// </exception>
+    public static Upstream Open(UpstreamIdentity identity, string? secret)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+            ConnectTimeout = TimeSpan.FromSeconds(identity.ConnectSeconds),
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(15),
+            // An abandoned answer closes its connection at once, so that the upstream notices.
+            ResponseDrainTimeout = TimeSpan.Zero,
+            MaxResponseDrainSize = 0,
+            MaxResponseHeadersLength = 64,
+            EnableMultipleHttp2Connections = true,
+            UseProxy = identity.Proxy is not null,
+            Proxy = identity.Proxy is null ? null : new WebProxy(identity.Proxy),
+            SslOptions = TrustOf(identity.Tls),
+        };
+        return new Upstream(identity, handler, secret);
+    }
+
+    /// <summary>Takes part in this upstream; false when it was already closed.</summary>
+    public bool TryLease()
+    {
+        int seen = Volatile.Read(ref _leases);
+        while (seen > 0)
+        {
+            int found = Interlocked.CompareExchange(ref _leases, seen + 1, seen);
+            if (found == seen)
+            {
+                return true;
+            }
+
+            seen = found;
+        }
+
+        return false;
+    }
+
+    /// <summary>Gives a lease back; the last one closes the connections.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _leases) == 0)
+        {
+            Invoker.Dispose();
+            _handler.Dispose();
+        }
+    }
+
+    /// <summary>Gives the owner's lease back.</summary>
+    public void Dispose() => Release();
+
+    private static Uri Under(Uri endpoint, string path)
+    {
+        string root = endpoint.AbsoluteUri.EndsWith('/') ? endpoint.AbsoluteUri : endpoint.AbsoluteUri + "/";
+        return new Uri(new Uri(root), path);
+    }
+
+    private static SslClientAuthenticationOptions TrustOf(UpstreamTlsConfig? tls)
+    {
+        var options = new SslClientAuthenticationOptions
+        {
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+        };
+        if (tls?.CaFile is { } caFile)
+        {
+            var roots = new X509Certificate2Collection();
+            roots.ImportFromPemFile(caFile);
+            options.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
+            options.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
+        }
+
+        if (tls?.ClientCertificateFile is { } certificateFile)
+        {
+            var certificate = X509Certificate2.CreateFromPemFile(certificateFile, tls.ClientKeyFile);
+            options.ClientCertificates = [certificate];
+        }
+
+        return options;
+    }
+}
+
+/// <summary>What makes two upstreams the same: everything a connection pool is made from.</summary>
+public sealed record UpstreamIdentity(
+    Uri Endpoint,
+    string Model,
+    string? Credential,
+    UpstreamTlsConfig? Tls,
+    Uri? Proxy,
+    double ConnectSeconds)
+{
+    public static UpstreamIdentity Of(Deployment deployment) => new(
+        deployment.Endpoint ?? throw new ArgumentException("A served deployment has an endpoint."),
+        deployment.UpstreamModel,
+        deployment.Config.Credential,
+        deployment.Config.Tls,
+        deployment.Config.Proxy,
+        deployment.Config.Timeouts.ConnectSeconds);
+}
+
+[JsonSerializable(typeof(string))]
+internal sealed partial class UpstreamJson : JsonSerializerContext;

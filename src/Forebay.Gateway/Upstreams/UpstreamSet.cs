@@ -1,0 +1,92 @@
+using System.Collections.Frozen;
+using Forebay.Core.Config;
+using Forebay.Core.Fleet;
+
+namespace Forebay.Gateway.Upstreams;
+
+/// <summary>
+/// The upstreams of the snapshot in force, by deployment id. A reload keeps those whose identity and secret did not
+/// change, connections included, and opens only what is new: requests in flight keep what they hold.
+/// </summary>
+/// <param name="resolveSecret">Turns a reference such as <c>env:NAME</c> into the secret; throws with a message that
+/// names the reference when it cannot.</param>
+public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposable
+{
+    private FrozenDictionary<string, Upstream> _byDeployment = FrozenDictionary<string, Upstream>.Empty;
+
+    /// <summary>
+    /// Opens the upstreams of a snapshot. On any problem nothing changes and all problems are returned.
+    /// </summary>
+    public IReadOnlyList<ConfigProblem> Update(FleetModel model)
+    {
+        FrozenDictionary<string, Upstream> old = _byDeployment;
+        var next = new Dictionary<string, Upstream>(StringComparer.Ordinal);
+        var opened = new List<Upstream>();
+        var problems = new List<ConfigProblem>();
+        foreach (Deployment deployment in model.Deployments)
+        {
+            if (deployment.Endpoint is null)
+            {
+                continue;
+            }
+
+            try
+            {
+                UpstreamIdentity identity = UpstreamIdentity.Of(deployment);
+                string? secret = identity.Credential is { } reference ? resolveSecret(reference) : null;
+                if (old.TryGetValue(deployment.Id, out Upstream? kept)
+                    && kept.Identity == identity
+                    && kept.Secret == secret)
+                {
+                    next.Add(deployment.Id, kept);
+                    continue;
+                }
+
+                var upstream = Upstream.Open(identity, secret);
+                opened.Add(upstream);
+                next.Add(deployment.Id, upstream);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException
+                or System.Security.Cryptography.CryptographicException or InvalidOperationException)
+            {
+                problems.Add(new ConfigProblem(
+                    $"deployments[{deployment.Index}]",
+                    $"the endpoint of '{deployment.Id}' cannot be set up: {e.Message}",
+                    "Correct the credential, tls or endpoint of the deployment."));
+            }
+        }
+
+        if (problems.Count > 0)
+        {
+            opened.ForEach(u => u.Dispose());
+            return problems;
+        }
+
+        Volatile.Write(ref _byDeployment, next.ToFrozenDictionary(StringComparer.Ordinal));
+        foreach ((string id, Upstream upstream) in old)
+        {
+            if (!next.TryGetValue(id, out Upstream? kept) || kept != upstream)
+            {
+                upstream.Dispose();
+            }
+        }
+
+        return [];
+    }
+
+    /// <summary>Leases the upstream of a deployment; null when it is gone since the request's snapshot.</summary>
+    public Upstream? Lease(Deployment deployment) =>
+        Volatile.Read(ref _byDeployment).TryGetValue(deployment.Id, out Upstream? upstream) && upstream.TryLease()
+            ? upstream
+            : null;
+
+    public void Dispose()
+    {
+        foreach (Upstream upstream in _byDeployment.Values)
+        {
+            upstream.Dispose();
+        }
+
+        _byDeployment = FrozenDictionary<string, Upstream>.Empty;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Forebay.Simulation.Traces;
+
+namespace Forebay.Simulation.Replay;
+
+/// <summary>
+/// The body of one replayed request, written straight to the connection: a long prompt costs no memory of its own.
+/// </summary>
+internal sealed class ReplayContent : HttpContent
+{
+    private static readonly byte[] Tail = "\"}]}"u8.ToArray();
+    private readonly byte[] _head;
+    private readonly ulong _runId;
+    private readonly ulong _number;
+    private readonly int _promptTokens;
+
+    public ReplayContent(ReplayDialect dialect, string model, TraceRequest request, ulong runId, ulong number)
+    {
+        string usage = dialect == ReplayDialect.OpenAi ? "\"stream_options\":{\"include_usage\":true}," : "";
+        JsonEncodedText name = JsonEncodedText.Encode(model);
+        _head = Encoding.UTF8.GetBytes($$"""
+            {"model":"{{name}}","max_tokens":{{OutputTokens(request)}},"stream":true,{{usage}}"messages":[
+            {"role":"user","content":"
+            """);
+        _runId = runId;
+        _number = number;
+        _promptTokens = InputTokens(request);
+        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+    }
+
+    /// <summary>Traces hold a few empty prompts and answers; no API takes those, so they are sent as one token.
+    /// </summary>
+    public static int InputTokens(TraceRequest request) => Math.Max(1, request.InputTokens);
+
+    /// <inheritdoc cref="InputTokens"/>
+    public static int OutputTokens(TraceRequest request) => Math.Max(1, request.OutputTokens);
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = _head.Length + (long)_promptTokens * PromptText.BytesPerToken + Tail.Length;
+        return true;
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        await stream.WriteAsync(_head, cancellationToken).ConfigureAwait(false);
+        await PromptText.WriteAsync(stream, _runId, _number, _promptTokens, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(Tail, cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,36 @@
+namespace Forebay.Storage.Data;
+
+/// <summary>Where things lie in a data directory. Needs no lock, so commands can find a running server by it.</summary>
+public sealed class DataPaths
+{
+    private DataPaths(string root) => Root = root;
+
+    /// <summary>The data directory, as an absolute path.</summary>
+    public string Root { get; }
+
+    /// <summary>Keys, tokens, audit log and usage aggregates.</summary>
+    public string Database => Path.Combine(Root, "forebay.db");
+
+    /// <summary>The usage journal's segments.</summary>
+    public string Journal => Path.Combine(Root, "journal");
+
+    /// <summary>Where the running server listens: <see cref="ServerInfo"/>.</summary>
+    public string ServerFile => Path.Combine(Root, "server.json");
+
+    /// <summary>The admin token that local commands use.</summary>
+    public string AdminTokenFile => Path.Combine(Root, "admin.token");
+
+    /// <summary>Held while a process uses the directory; holds its pid.</summary>
+    public string LockFile => Path.Combine(Root, "lock");
+
+    /// <summary>The version of this layout.</summary>
+    public string VersionFile => Path.Combine(Root, "version");
+
+    /// <summary>Start of the names of folders that hold what was there before a restore.</summary>
+    internal const string BeforeRestorePrefix = "before-restore-";
+
+    /// <summary>Where a restore unpacks; there only while one runs or was interrupted.</summary>
+    internal string RestoreStaging => Path.Combine(Root, "restoring");
+
+    public static DataPaths At(string root) => new(Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)));
+}

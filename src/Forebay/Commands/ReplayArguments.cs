@@ -1,0 +1,217 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using Forebay.Commands.Connection;
+using Forebay.Simulation.Replay;
+using Forebay.Simulation.Traces;
+
+namespace Forebay.Commands;
+
+/// <summary>What <c>forebay replay</c> was asked, checked: a mistake shows before the first request is sent.</summary>
+internal sealed class ReplayArguments(ParseResult parsed)
+{
+    private const string UrlVariable = "FOREBAY_URL";
+    private const string KeyVariable = "FOREBAY_API_KEY";
+    private const double MaxTimeoutSeconds = 86_400;
+
+    private static readonly Option<FileInfo?> TraceOption = new("--trace")
+    {
+        Description = "Azure LLM inference trace (CSV). Left out: a generated trace of the same shape.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<double> SpeedOption = new("--speed")
+    {
+        Description = "Arrivals per arrival of the trace: 10 replays an hour in six minutes.",
+        HelpName = "FACTOR",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private static readonly Option<string?> UrlOption = new("--url")
+    {
+        Description = $"Base URL of the server. Else ${UrlVariable}, else the server on the data directory.",
+        HelpName = "URL",
+    };
+
+    private static readonly Option<string?> KeyOption = new("--key")
+    {
+        Description = $"API key. Better set ${KeyVariable}: command lines are visible to others.",
+        HelpName = "KEY",
+    };
+
+    private static readonly Option<string?> DataOption = DataLocation.CreateOption();
+
+    private static readonly Option<int?> LimitOption = new("--limit")
+    {
+        Description = "Send only the first N requests of the trace.",
+        HelpName = "N",
+    };
+
+    private static readonly Option<string> DialectOption = new Option<string>("--dialect")
+    {
+        Description = "Wire format; with mixed each request draws one.",
+        DefaultValueFactory = _ => "mixed",
+    }.AcceptOnlyFromAmong("mixed", "anthropic", "openai");
+
+    private static readonly Option<string[]> ModelOption = new("--model")
+    {
+        Description = "Model to ask for, or MODEL=WEIGHT; may be given again. Left out: all that the key may use.",
+        HelpName = "MODEL",
+        DefaultValueFactory = _ => [],
+    };
+
+    private static readonly Option<ulong> SeedOption = new("--seed")
+    {
+        Description = "Decides the generated trace and each request's model and dialect.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private static readonly Option<int> MaxInFlightOption = new("--max-in-flight")
+    {
+        Description = "Most requests waiting at once; those due beyond are counted as not sent.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 10_000,
+    };
+
+    private static readonly Option<double> TimeoutOption = new("--timeout")
+    {
+        Description = "Seconds to wait for one whole answer.",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => 600,
+    };
+
+    private static readonly Option<bool> JsonOption = new("--json") { Description = "Print one line of JSON." };
+
+    private static readonly Option<FileInfo?> MarkdownOption = new("--markdown")
+    {
+        Description = "Also write the report to this file, as Markdown.",
+        HelpName = "FILE",
+    };
+
+    /// <summary>Every option, in the order of the help text.</summary>
+    public static IReadOnlyList<Option> Options { get; } =
+    [
+        TraceOption, SpeedOption, UrlOption, KeyOption, DataOption, LimitOption, DialectOption, ModelOption,
+        SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
+    ];
+
+    public double Speed => parsed.GetValue(SpeedOption);
+
+    public bool Json => parsed.GetValue(JsonOption);
+
+    public FileInfo? Markdown => parsed.GetValue(MarkdownOption);
+
+    /// <summary>Name of the trace for reports.</summary>
+    public string TraceName => Trace?.Name ?? TraceShape.AzureConversation2023.Name;
+
+    private FileInfo? Trace => parsed.GetValue(TraceOption);
+
+    /// <summary>The server to send to, after checking every argument.</summary>
+    /// <exception cref="CommandException">Something is missing or wrong; all of it is told.</exception>
+    public (Uri Url, string Key) Server()
+    {
+        var problems = new List<string>();
+        Uri? url = FindUrl(problems);
+        string? key = parsed.GetValue(KeyOption) ?? Environment.GetEnvironmentVariable(KeyVariable);
+        if (string.IsNullOrWhiteSpace(key))
+        {
+            problems.Add($"No API key: set {KeyVariable}, or give --key. `forebay key create` makes one.");
+        }
+
+        if (Trace is { Exists: false } trace)
+        {
+            problems.Add($"--trace {trace.FullName}: there is no such file.");
+        }
+
+        AddRangeProblems(problems);
+        return problems.Count == 0 ? (url!, key!) : throw new CommandException(Join(problems));
+    }
+
+    /// <summary>The trace, read anew at each enumeration.</summary>
+    public IEnumerable<TraceRequest> OpenTrace()
+    {
+        IEnumerable<TraceRequest> all = Trace is { } file
+            ? ReadFile(file)
+            : GeneratedTrace.Generate(TraceShape.AzureConversation2023, parsed.GetValue(SeedOption));
+        return parsed.GetValue(LimitOption) is { } limit ? all.Take(limit) : all;
+    }
+
+    /// <summary>The options of the run. Asks the server for its models where none was named.</summary>
+    public async Task<ReplayOptions> ToOptionsAsync(HttpClient http, Uri url, string key, CancellationToken cancel)
+    {
+        string[] models = parsed.GetRequiredValue(ModelOption);
+        return new ReplayOptions
+        {
+            BaseUrl = url,
+            ApiKey = key,
+            Models = models.Length > 0
+                ? ModelMix.Parse(models)
+                : await ModelMix.FetchAsync(http, url, key, cancel).ConfigureAwait(false),
+            Dialect = Enum.Parse<ReplayDialect>(parsed.GetRequiredValue(DialectOption), ignoreCase: true),
+            Speed = Speed,
+            Seed = parsed.GetValue(SeedOption),
+            RunId = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+            MaxInFlight = parsed.GetValue(MaxInFlightOption),
+            RequestTimeout = TimeSpan.FromSeconds(parsed.GetValue(TimeoutOption)),
+        };
+    }
+
+    private static IEnumerable<TraceRequest> ReadFile(FileInfo file)
+    {
+        using StreamReader reader = file.OpenText();
+        foreach (TraceRequest request in AzureLlmTrace.Read(reader, file.FullName))
+        {
+            yield return request;
+        }
+    }
+
+    private static string Join(List<string> problems) => string.Join(Environment.NewLine, problems);
+
+    private Uri? FindUrl(List<string> problems)
+    {
+        string? text = parsed.GetValue(UrlOption) ?? Environment.GetEnvironmentVariable(UrlVariable);
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            string data = DataLocation.Resolve(parsed.GetValue(DataOption), Environment.GetEnvironmentVariable);
+            if (ServerFile.Read(data) is { } server)
+            {
+                return server.BaseUrl;
+            }
+
+            problems.Add($"No server runs on the data directory {data}. Start one with `forebay up`, or give --url.");
+            return null;
+        }
+
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https")
+        {
+            return url;
+        }
+
+        problems.Add($"{text} is no address of a server. Give one like http://127.0.0.1:8080.");
+        return null;
+    }
+
+    private void AddRangeProblems(List<string> problems)
+    {
+        if (!(Speed > 0) || double.IsInfinity(Speed))
+        {
+            problems.Add($"--speed {Speed} must be above 0.");
+        }
+
+        if (parsed.GetValue(LimitOption) < 1)
+        {
+            problems.Add($"--limit {parsed.GetValue(LimitOption)} must be at least 1.");
+        }
+
+        if (parsed.GetValue(MaxInFlightOption) < 1)
+        {
+            problems.Add($"--max-in-flight {parsed.GetValue(MaxInFlightOption)} must be at least 1.");
+        }
+
+        if (parsed.GetValue(TimeoutOption) is not (> 0 and <= MaxTimeoutSeconds))
+        {
+            problems.Add(
+                $"--timeout {parsed.GetValue(TimeoutOption)} must be above 0 and at most {MaxTimeoutSeconds}.");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Forebay.Control.Access;
+using Forebay.Control.Admin;
+using Forebay.Control.Admin.Contract;
+using Forebay.Control.Audit;
+using Forebay.Control.Backup;
+using Forebay.Control.Telemetry;
+using Forebay.Core.Access;
+using Forebay.Core.Fleet;
+using Forebay.TestKit;
+using Forebay.TestKit.Fleets;
+using Forebay.TestKit.Memory;
+using Forebay.TestKit.Time;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Forebay.FunctionalTests.Control;
+
+/// <summary>An admin server on a real socket, over stores in memory, with a token of each role.</summary>
+internal sealed class AdminHarness : IAsyncDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly FleetMetrics _fleetMetrics;
+    private readonly Dictionary<AdminRole, string> _tokens = [];
+    private readonly HttpClient _http = new();
+
+    private AdminHarness()
+    {
+        Fleet.Model = SmallFleet.Build();
+        Change = new AuditedChange(Audit, Time, NullLogger<AuditedChange>.Instance);
+        Keys = new KeyService(Fleet, Store, Change, Time);
+        Tokens = new AdminTokenService(Store, Change, Time);
+        Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
+        _fleetMetrics = new FleetMetrics(Fleet, Usage);
+    }
+
+    public FleetState Fleet { get; } = new();
+
+    public MemoryAccessStore Store { get; } = new();
+
+    public MemoryAuditLog Audit { get; } = new();
+
+    public MemoryUsage Usage { get; } = new();
+
+    public ManualTime Time { get; } = new();
+
+    public AuditedChange Change { get; }
+
+    public KeyService Keys { get; }
+
+    public AdminTokenService Tokens { get; }
+
+    public MetricsCollector Metrics { get; }
+
+    public AdminServer Server { get; private set; } = null!;
+
+    public string Data => _folder.Path;
+
+    public string BackupFolder => Path.Combine(_folder.Path, "backups");
+
+    public FleetFileView FleetFile { get; set; } = new(
+        "/etc/forebay.yaml", 1, new string('a', 64), DateTimeOffset.UnixEpoch, null, []);
+
+    public Func<ReloadView> Reload { get; set; } = () => new ReloadView(true, null, []);
+
+    public byte[] BackupContents { get; set; } = Encoding.UTF8.GetBytes("state");
+
+    public string TokenOf(AdminRole role) => _tokens[role];
+
+    public static async Task<AdminHarness> StartAsync(AdminServerOptions? options = null)
+    {
+        var harness = new AdminHarness();
+        foreach (AdminRole role in Enum.GetValues<AdminRole>())
+        {
+            IssuedToken issued = await harness.Tokens.CreateAsync(
+                Roles.NameOf(role), role, null, "startup", CancellationToken.None);
+            harness._tokens[role] = issued.Secret;
+        }
+
+        harness.Server = await AdminServer.StartAsync(
+            harness.Services(), options ?? new AdminServerOptions(), CancellationToken.None);
+        harness._http.BaseAddress = harness.Server.Address;
+        return harness;
+    }
+
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method,
+        string path,
+        AdminRole? role = AdminRole.Admin,
+        string? json = null)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (role is { } r)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(r));
+        }
+
+        if (json is not null)
+        {
+            request.Content = new StringContent(json, Encoding.UTF8, "application/json");
+        }
+
+        return await _http.SendAsync(request);
+    }
+
+    public Task<JsonElement> GetAsync(string path) => JsonAsync(HttpMethod.Get, path, HttpStatusCode.OK, null);
+
+    public Task<JsonElement> PostAsync(string path, string? json, HttpStatusCode expected) =>
+        JsonAsync(HttpMethod.Post, path, expected, json);
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await Server.DisposeAsync();
+        _fleetMetrics.Dispose();
+        Metrics.Dispose();
+        Keys.Dispose();
+        Tokens.Dispose();
+        _folder.Dispose();
+    }
+
+    private AdminServices Services() => new()
+    {
+        Fleet = Fleet,
+        Keys = Keys,
+        Tokens = Tokens,
+        Ledger = Usage,
+        Journal = Usage,
+        Audit = Audit,
+        Change = Change,
+        Metrics = Metrics,
+        Backup = new BackupService(new BytesBackup(this), Change, Time, BackupFolder),
+        FleetFile = () => FleetFile,
+        Reload = _ => Task.FromResult(Reload()),
+        Time = Time,
+        Logs = NullLoggerFactory.Instance,
+    };
+
+    private async Task<JsonElement> JsonAsync(HttpMethod method, string path, HttpStatusCode expected, string? json)
+    {
+        using HttpResponseMessage response = await SendAsync(method, path, AdminRole.Admin, json);
+        string text = await response.Content.ReadAsStringAsync();
+        Xunit.Assert.True(expected == response.StatusCode, $"{(int)response.StatusCode}: {text}");
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+
+    private sealed class BytesBackup(AdminHarness harness) : IBackupPort
+    {
+        public Task WriteAsync(string targetFile, CancellationToken cancel) =>
+            File.WriteAllBytesAsync(targetFile, harness.BackupContents, cancel);
+    }
+}

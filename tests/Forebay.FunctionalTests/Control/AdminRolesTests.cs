@@ -1,0 +1,77 @@
+using System.Net;
+using Forebay.Core.Access;
+using Xunit;
+
+namespace Forebay.FunctionalTests.Control;
+
+/// <summary>Every route with every role, over the wire, against a table of its own.</summary>
+public sealed class AdminRolesTests
+{
+    private const AdminRole Viewer = AdminRole.Viewer;
+    private const AdminRole Operator = AdminRole.Operator;
+    private const AdminRole Admin = AdminRole.Admin;
+
+    private static readonly (string Method, string Path, AdminRole? Role)[] Expected =
+    [
+        ("GET", "/livez", null),
+        ("GET", "/readyz", null),
+        ("GET", "/metrics", Viewer),
+        ("GET", "/v1/status", Viewer),
+        ("GET", "/v1/errors", Viewer),
+        ("GET", "/v1/keys", Viewer),
+        ("POST", "/v1/keys", Operator),
+        ("POST", "/v1/keys/{id}/rotate", Operator),
+        ("POST", "/v1/keys/{id}/revoke", Operator),
+        ("GET", "/v1/tokens", Viewer),
+        ("POST", "/v1/tokens", Admin),
+        ("POST", "/v1/tokens/{id}/revoke", Admin),
+        ("GET", "/v1/usage", Viewer),
+        ("GET", "/v1/audit", Viewer),
+        ("GET", "/v1/audit/verify", Viewer),
+        ("POST", "/v1/reload", Operator),
+        ("POST", "/v1/backup", Admin),
+    ];
+
+    [Fact]
+    public async Task Each_route_takes_the_roles_it_should_and_no_others()
+    {
+        await using AdminHarness admin = await AdminHarness.StartAsync(new() { LocalMetricsWithoutToken = false });
+        foreach ((string method, string path, AdminRole? needed) in Expected)
+        {
+            foreach (AdminRole? role in (AdminRole?[])[null, Viewer, Operator, Admin])
+            {
+                using HttpResponseMessage response = await admin.SendAsync(
+                    new HttpMethod(method), path.Replace("{id}", "missing"), role);
+
+                bool refused = response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden;
+                HttpStatusCode? expected = needed is null || role >= needed ? null
+                    : role is null ? HttpStatusCode.Unauthorized : HttpStatusCode.Forbidden;
+                Assert.True(
+                    expected is null ? !refused : response.StatusCode == expected,
+                    $"{method} {path} as {role}: {response.StatusCode}");
+                if (expected == HttpStatusCode.Forbidden)
+                {
+                    Assert.Contains(
+                        $"needs the role {needed.ToString()!.ToLowerInvariant()}",
+                        await response.Content.ReadAsStringAsync());
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task The_table_here_and_the_reference_name_every_route_of_the_server()
+    {
+        await using AdminHarness admin = await AdminHarness.StartAsync();
+        string reference = await File.ReadAllTextAsync(
+            Path.Combine(TestKit.SharedFiles.RepositoryRoot, "docs", "reference", "admin-api.md"));
+
+        var offered = admin.Server.Routes.Select(r => (r.Method, r.Pattern, r.Role)).ToHashSet();
+
+        Assert.Equal(Expected.ToHashSet(), offered);
+        Assert.All(offered, r => Assert.Contains(
+            $"| `{r.Method} {r.Pattern}` | {r.Role?.ToString().ToLowerInvariant() ?? "none"} |",
+            reference,
+            StringComparison.Ordinal));
+    }
+}

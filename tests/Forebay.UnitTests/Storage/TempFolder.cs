@@ -1,0 +1,56 @@
+using Forebay.Storage;
+using Forebay.Storage.Data;
+using Forebay.Storage.Journal;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Forebay.UnitTests.Storage;
+
+/// <summary>A folder that goes with the test.</summary>
+internal sealed class TempFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("forebay-test-").FullName;
+
+    public string Of(string name) => System.IO.Path.Combine(Path, name);
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
+/// <summary>A store in a data directory of its own.</summary>
+internal sealed class OpenStore : IAsyncDisposable
+{
+    private readonly DataDirectory _directory;
+
+    private OpenStore(DataDirectory directory, LocalStore store)
+    {
+        _directory = directory;
+        Store = store;
+    }
+
+    public LocalStore Store { get; }
+
+    public DataPaths Paths => _directory.Paths;
+
+    public static async Task<OpenStore> OpenAsync(
+        string path, TimeProvider? time = null, LocalStoreOptions? options = null, IJournalDisk? disk = null)
+    {
+        DataDirectory directory = DataDirectory.Open(path);
+        try
+        {
+            LocalStore store = await LocalStore.OpenAsync(
+                directory.Paths, disk ?? new JournalDisk(), time ?? new ManualTime(), NullLogger.Instance,
+                options ?? new LocalStoreOptions(), CancellationToken.None);
+            return new OpenStore(directory, store);
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Store.DisposeAsync();
+        _directory.Dispose();
+    }
+}
