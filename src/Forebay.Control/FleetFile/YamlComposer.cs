@@ -5,9 +5,9 @@ using YamlDotNet.Core.Events;
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// Builds the node tree of one YAML document from parser events. The library's own tree stops at the first repeated key,
-/// recurses without bound and hashes through aliases; this one goes on after a problem, bounds depth, and keeps the
-/// place of every node.
+/// Builds the node tree of one YAML document from parser events. The library's own tree stops at the first repeated
+/// key, recurses without bound and hashes through aliases; this one goes on after a problem, bounds depth, and keeps
+/// the place of every node.
 /// </summary>
 internal sealed class YamlComposer
 {
@@ -94,7 +94,10 @@ internal sealed class YamlComposer
             }
 
             _problems.Add(
-                at, "", $"*{Words.Quote(alias.Value.Value)[1..^1]} names no anchor before it", "Define it with & first.");
+                at,
+                "",
+                $"*{Words.Quote(alias.Value.Value)[1..^1]} names no anchor before it",
+                "Define it with & first.");
             return new YamlUnread(at);
         }
 
@@ -109,7 +112,7 @@ internal sealed class YamlComposer
         CheckTag(node, at);
         YamlNode built = node switch
         {
-            Scalar scalar => new YamlScalar(at, scalar.Value, scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any)),
+            Scalar scalar => new YamlScalar(at, scalar.Value, quoted: scalar.Style != ScalarStyle.Plain),
             SequenceStart => List(new YamlList(at), depth),
             _ => Mapping(new YamlMapping(at), depth),
         };
@@ -157,7 +160,10 @@ internal sealed class YamlComposer
         if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
         {
             _problems.Add(
-                at, "", $"the tag {Words.Quote(node.Tag.Value)} means nothing here", "Take the word that starts with ! out.");
+                at,
+                "",
+                $"the tag {Words.Quote(node.Tag.Value)} means nothing here",
+                "Take the word that starts with ! out.");
         }
     }
 

@@ -62,7 +62,8 @@ public sealed class FleetFileWatcherTests : IDisposable
         await using FleetFileWatcher watcher = Watch(apply: _ =>
             fails ? throw new InvalidOperationException("broken") : []);
 
-        Assert.Contains("broken", (await watcher.ReloadNowAsync(TestEnds)).Problems.Single().Message, StringComparison.Ordinal);
+        FleetReload failed = await watcher.ReloadNowAsync(TestEnds);
+        Assert.Contains("broken", failed.Problems.Single().Message, StringComparison.Ordinal);
         fails = false;
         Assert.True((await watcher.ReloadNowAsync(TestEnds)).Applied);
     }

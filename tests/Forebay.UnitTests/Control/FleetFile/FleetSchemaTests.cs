@@ -4,6 +4,7 @@ using Forebay.Core.Capacity;
 using Forebay.TestKit;
 using Xunit;
 using YamlDotNet.RepresentationModel;
+using YamlNode = YamlDotNet.RepresentationModel.YamlNode;
 
 namespace Forebay.UnitTests.Control.FleetFile;
 
@@ -19,7 +20,7 @@ public sealed class FleetSchemaTests
 
         Assert.True(
             committed == FleetReferencePage.Write(),
-            "docs/reference/fleet-file.md is out of date. Run: forebay schema --markdown > docs/reference/fleet-file.md");
+            "The page is out of date. Run: forebay schema --markdown > docs/reference/fleet-file.md");
     }
 
     [Theory]
@@ -68,7 +69,8 @@ public sealed class FleetSchemaTests
             case YamlMappingNode mapping:
                 Assert.True(schema.TryGetProperty("properties", out JsonElement properties), $"{path} is no mapping");
                 string[] given = [.. mapping.Children.Keys.Select(k => ((YamlScalarNode)k).Value!)];
-                Assert.All(schema.GetProperty("required").EnumerateArray(), r => Assert.Contains(r.GetString()!, given));
+                Assert.All(
+                    schema.GetProperty("required").EnumerateArray(), r => Assert.Contains(r.GetString()!, given));
                 foreach ((YamlNode key, YamlNode value) in mapping.Children)
                 {
                     string name = ((YamlScalarNode)key).Value!;

@@ -97,7 +97,8 @@ public sealed class FleetValidatorTests
         { "deployments[0].pool: no pool is called 'h10'", With(Served with { Pool = "h10" }) },
         { "tenants[0].residency: no residency policy is called 'eu'",
             Whole with { Tenants = [Acme with { Residency = "eu" }] } },
-        { "tenants[0].models[0]: no model is called 'atlos'", Whole with { Tenants = [Acme with { Models = ["atlos"] }] } },
+        { "tenants[0].models[0]: no model is called 'atlos'",
+            Whole with { Tenants = [Acme with { Models = ["atlos"] }] } },
         { "providers[0].id: 'North!' has the wrong form",
             new FleetConfig { Providers = [North with { Id = "North!" }] } },
         // Ranges, text, figures, secrets
@@ -165,7 +166,8 @@ public sealed class FleetValidatorTests
         { "models[0].prices[1].from: from is 2026-05-01, not after the entry before it, 2026-06-01",
             With(Atlas with { Prices = [Price(June), Price(May)] }) },
         // Deployments
-        { "pools[0].accelerators.count: the deployments on pool h100 take 24 accelerators (served 3 x 8), but count is 16",
+        { "pools[0].accelerators.count: the deployments on pool h100 take 24 accelerators (served 3 x 8), "
+            + "but count is 16",
             With(Served with { Replicas = 3 }) },
         { "deployments[0].accelerators_per_replica: accelerators_per_replica is 0, but pool h100 holds accelerators",
             With(Served with { AcceleratorsPerReplica = 0 }) },
@@ -195,14 +197,15 @@ public sealed class FleetValidatorTests
             Whole with { ResidencyPolicies = [EuOnly with { SiteKinds = [] }] } },
         { "tenants[0].models: the list is empty: the tenant could call nothing",
             Whole with { Tenants = [Acme with { Models = [] }] } },
-        { "tenants[0].residency: residency policy eu-only excludes every deployment of every model that tenant acme may use",
+        { "tenants[0].residency: residency policy eu-only excludes every deployment of every model that "
+            + "tenant acme may use",
             Whole with { ResidencyPolicies = [EuOnly], Tenants = [Acme with { Residency = "eu-only" }] } },
         // Server
         { "server.api.listen: '127.0.0.1' is not an address and a port", With(Listening("127.0.0.1", null)) },
         { "server.admin.listen: server.admin.listen is 127.0.0.1:80, the same as server.api.listen, localhost:80",
             With(Listening("localhost:80", "127.0.0.1:80")) },
-        { "server.gateway.memory_budget_bytes: memory_budget_bytes is 2000000, below max_body_bytes, which is 33554432: "
-            + "the largest request would never fit",
+        { "server.gateway.memory_budget_bytes: memory_budget_bytes is 2000000, below max_body_bytes, which is "
+            + "33554432: the largest request would never fit",
             With(new ServerConfig { Gateway = new GatewayConfig { MemoryBudgetBytes = 2_000_000 } }) },
         { "server.telemetry.otlp_endpoint: this is not a URL that starts with http:// or https://",
             With(new ServerConfig { Telemetry = new TelemetryConfig { OtlpEndpoint = new Uri("tcp://h:1") } }) },
@@ -222,7 +225,10 @@ public sealed class FleetValidatorTests
     public void Addresses_to_listen_on_take_these_forms()
     {
         string[] good = ["127.0.0.1:8080", "[::1]:0", "localhost:80", "*:65535", "0.0.0.0:1"];
-        string[] bad = ["", ":80", "80", "host:80", "1:80", "::1:80", "[1.2.3.4]:80", "127.0.0.1:65536", "127.0.0.1:-1", "[::1]"];
+        string[] bad =
+        [
+            "", ":80", "80", "host:80", "1:80", "::1:80", "[1.2.3.4]:80", "127.0.0.1:65536", "127.0.0.1:-1", "[::1]",
+        ];
 
         Assert.All(good, text => Assert.True(ListenAddress.TryParse(text, out _), text));
         Assert.All(bad, text => Assert.False(ListenAddress.TryParse(text, out _), text));
