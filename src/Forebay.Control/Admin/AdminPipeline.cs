@@ -126,7 +126,9 @@ internal sealed class AdminPipeline(
         string host = context.Request.Host.Host.Trim('[', ']');
         return options.OpenLocalMetrics
             && context.Connection.RemoteIpAddress is { } remote && IPAddress.IsLoopback(remote)
-            && !headers.ContainsKey("Forwarded") && !headers.ContainsKey("X-Forwarded-For") && !headers.ContainsKey("Via")
+            && !headers.ContainsKey("Forwarded")
+            && !headers.ContainsKey("X-Forwarded-For")
+            && !headers.ContainsKey("Via")
             && (host == "localhost" || (IPAddress.TryParse(host, out IPAddress? named) && IPAddress.IsLoopback(named)));
     }
 

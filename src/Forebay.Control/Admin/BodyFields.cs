@@ -136,7 +136,8 @@ internal sealed class BodyFields
         RefusedException.ThrowIfAny(_problems);
     }
 
-    private bool Given(string name) => _fields.TryGetValue(name, out JsonElement v) && v.ValueKind != JsonValueKind.Null;
+    private bool Given(string name) =>
+        _fields.TryGetValue(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
 
     private bool Take(string name, out JsonElement value)
     {

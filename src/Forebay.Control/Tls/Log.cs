@@ -17,6 +17,7 @@ internal static partial class Log
         "Certificate {File} expired at {NotAfter}: clients will refuse it. Replace the file; it is read again.")]
     public static partial void CertificateExpired(this ILogger logger, string file, DateTimeOffset notAfter);
 
-    [LoggerMessage(2203, LogLevel.Warning, "Certificate {File} expires at {NotAfter}. Replace the file; it is read again.")]
+    [LoggerMessage(2203, LogLevel.Warning,
+        "Certificate {File} expires at {NotAfter}. Replace the file; it is read again.")]
     public static partial void CertificateExpiresSoon(this ILogger logger, string file, DateTimeOffset notAfter);
 }

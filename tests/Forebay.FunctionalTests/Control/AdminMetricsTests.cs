@@ -77,7 +77,9 @@ public sealed partial class AdminMetricsTests
         }
     }
 
-    [GeneratedRegex("""^(# (HELP|TYPE) [a-zA-Z_:]\w* .+|[a-zA-Z_:]\w*(\{\w+="[^"]*"(,\w+="[^"]*")*\})? (-?[0-9.E+-]+|[+-]Inf|NaN))$""")]
+    [GeneratedRegex(
+        """^(# (HELP|TYPE) [a-zA-Z_:]\w* .+|""" +
+        """[a-zA-Z_:]\w*(\{\w+="[^"]*"(,\w+="[^"]*")*\})? (-?[0-9.E+-]+|[+-]Inf|NaN))$""")]
     private static partial Regex LineForm();
 
     [GeneratedRegex(@"# TYPE (\w+) ")]

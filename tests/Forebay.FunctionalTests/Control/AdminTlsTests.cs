@@ -84,7 +84,11 @@ public sealed class AdminTlsTests : IDisposable
 
         public void Dispose() => _http.Dispose();
 
-        private bool OnCertificate(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+        private bool OnCertificate(
+            object sender,
+            X509Certificate? certificate,
+            X509Chain? chain,
+            SslPolicyErrors errors)
         {
             _subject = certificate?.Subject;
             Handshakes++;

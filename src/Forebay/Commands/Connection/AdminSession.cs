@@ -29,7 +29,8 @@ internal static class AdminAction
         };
         Option<string?> token = new("--admin-token")
         {
-            Description = $"Admin token. Better set ${ServerLocator.TokenVariable}: command lines are visible to others.",
+            Description = $"Admin token. Better set ${ServerLocator.TokenVariable}: command lines are visible to " +
+                "others.",
             HelpName = "TOKEN",
         };
         Option<bool> asJson = new("--json") { Description = "Print one line of JSON." };

@@ -26,7 +26,8 @@ public static class ServerLocator
         {
             if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
             {
-                throw new CommandException($"{url} is no address of an admin API. Give one like http://127.0.0.1:8081.");
+                throw new CommandException($"{url} is no address of an admin API. " +
+                    "Give one like http://127.0.0.1:8081.");
             }
 
             // The data directory's token belongs to its own server: it is not sent to an address that was typed in.

@@ -23,7 +23,8 @@ internal static class TimeArguments
                 return duration;
             }
 
-            result.AddError($"{name} {text} is not a length of time. Give a number and s, m, h or d, such as {Forms}.");
+            result.AddError(
+                $"{name} {text} is not a length of time. Give a number and s, m, h or d, such as {Forms}.");
             return null;
         },
     };
