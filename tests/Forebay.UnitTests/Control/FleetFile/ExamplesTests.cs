@@ -1,4 +1,6 @@
 using Forebay.Control.FleetFile;
+using Forebay.Core.Capacity;
+using Forebay.Core.Fleet;
 using Forebay.TestKit;
 using Xunit;
 
@@ -20,6 +22,20 @@ public sealed class ExamplesTests
 
         Assert.Equal("", ProblemText.Format(result.Problems));
         Assert.NotNull(result.Config);
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Every_example_survives_the_loss_of_any_one_group_while_idle(string file)
+    {
+        FleetConfig config = Fixture.Reader.Read(Fixture.Example(file), file).Config!;
+        var engines = config.Deployments.ToDictionary(d => d.Id, _ => new Uri("http://127.0.0.1:1"));
+
+        FleetSummary summary = FleetSummary.Of(FleetModel.Build(config, engines), []);
+
+        Assert.Equal(config.Models.Length, summary.Models.Length);
+        Assert.NotEmpty(summary.Losses);
+        Assert.All(summary.Losses, loss => Assert.True(loss.Survived, loss.ToString()));
     }
 
     [Fact]
