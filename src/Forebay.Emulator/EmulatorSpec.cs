@@ -40,9 +40,9 @@ public sealed record EmulatorSpec
             problems.Add($"tokens_per_event is {TokensPerEvent}: give 1 to 1024.");
         }
 
-        foreach (IGrouping<string, EmulatedDeploymentSpec> twins in Deployments.GroupBy(d => d.Id).Where(g => g.Count() > 1))
+        foreach ((string id, int times) in Deployments.CountBy(d => d.Id).Where(d => d.Value > 1))
         {
-            problems.Add($"deployment {twins.Key} is there {twins.Count()} times: ids must differ.");
+            problems.Add($"deployment {id} is there {times} times: ids must differ.");
         }
 
         foreach (EmulatedDeploymentSpec deployment in Deployments)
@@ -110,7 +110,8 @@ public sealed record EmulatedDeploymentSpec
         }
 
         Accelerator chip = AcceleratorCatalogue.BuiltIn.Find(Accelerator) ?? throw new ArgumentException(
-            $"accelerator {Accelerator} is not in the catalogue: {string.Join(", ", AcceleratorCatalogue.BuiltIn.Names)}.");
+            $"accelerator {Accelerator} is not in the catalogue: "
+            + $"{string.Join(", ", AcceleratorCatalogue.BuiltIn.Names)}.");
         return EngineParameters.For(chip, Description, AcceleratorsPerReplica);
     }
 
@@ -121,7 +122,8 @@ public sealed record EmulatedDeploymentSpec
         Require(problems, Dialects.Length > 0, "dialects is empty: give anthropic, openai or both.");
         Require(problems, Replicas is >= 1 and <= 100_000, $"replicas is {Replicas}: give 1 to 100,000.");
         Require(problems, Port is >= 0 and <= 65_535, $"port is {Port}: give 0 to 65,535.");
-        Require(problems, SiteLatencyMs is >= 0 and <= 60_000, $"site_latency_ms is {SiteLatencyMs}: give 0 to 60,000.");
+        Require(problems, SiteLatencyMs is >= 0 and <= 60_000,
+            $"site_latency_ms is {SiteLatencyMs}: give 0 to 60,000.");
         Require(problems, MaxOutputTokens is null or > 0, $"max_output_tokens is {MaxOutputTokens}: give at least 1.");
         foreach (string fault in Faults)
         {

@@ -1,6 +1,6 @@
 namespace Forebay.Protocols;
 
-/// <summary>Whose wire format a body or stream is in. The numeric values equal those of Core's <c>Dialect</c>.</summary>
+/// <summary>Whose wire format a body or stream is in. The values equal those of Core's <c>Dialect</c>.</summary>
 public enum WireDialect : byte
 {
     /// <summary>Anthropic Messages: <c>/v1/messages</c>.</summary>

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Forebay.Commands;
+using Forebay.Storage;
+using Forebay.Storage.Backups;
 
 namespace Forebay;
 
@@ -17,6 +19,8 @@ public static class Program
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>
     public static RootCommand BuildRoot() => new("Pools AI compute from many providers behind one API.")
     {
+        UpCommand.Create(),
+        ServeCommand.Create(),
         ValidateCommand.Create(),
         SchemaCommand.Create(),
         StatusCommand.Create(),
@@ -27,6 +31,19 @@ public static class Program
         TokenCommand.Create(),
         AuditCommand.Create(),
         BackupCommand.Create(),
+        RestoreCommand.Create(RestoreAsync),
         EngineCommand.Create(),
     };
+
+    private static async Task RestoreAsync(string backup, string directory, bool force, CancellationToken cancel)
+    {
+        try
+        {
+            await Backup.RestoreAsync(backup, directory, force, TimeProvider.System, cancel);
+        }
+        catch (StorageException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 }

@@ -97,7 +97,8 @@ public sealed class AdminServer : IAsyncDisposable
         foreach (AdminRoute route in routes)
         {
             RequestDelegate handle = context => route.Handler(AdminPipeline.CallOf(context));
-            app.MapMethods(route.Pattern, [route.Method], handle).WithMetadata(route);
+            string[] methods = route.Method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [route.Method];
+            app.MapMethods(route.Pattern, methods, handle).WithMetadata(route);
         }
 
         return app;

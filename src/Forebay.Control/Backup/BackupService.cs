@@ -45,12 +45,21 @@ public sealed partial class BackupService(
                 $"A backup called {name} is already there. Choose another name; backups are never overwritten.");
         }
 
-        CreateDirectory();
         cancel.ThrowIfCancellationRequested();
-        await change
-            .RunAsync(new AuditNote(actor, "backup.create", name), () => port.WriteAsync(path, CancellationToken.None))
-            .ConfigureAwait(false);
-        return await DescribeAsync(path, cancel).ConfigureAwait(false);
+        try
+        {
+            CreateDirectory();
+            await change
+                .RunAsync(
+                    new AuditNote(actor, "backup.create", name),
+                    () => port.WriteAsync(path, CancellationToken.None))
+                .ConfigureAwait(false);
+            return await DescribeAsync(path, cancel).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RefusedException(RefusalKind.Unavailable, $"The backup could not be written: {e.Message}", e);
+        }
     }
 
     private void CreateDirectory()

@@ -1,8 +1,8 @@
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// Tells what a rule says because something could not be read from what it says of its own: a problem at, above or below
-/// a place that could not be read is an echo, and would only hide the cause.
+/// Tells what a rule says because something could not be read from what it says of its own: a problem at, above or
+/// below a place that could not be read is an echo, and would only hide the cause.
 /// </summary>
 internal sealed class EchoFilter
 {

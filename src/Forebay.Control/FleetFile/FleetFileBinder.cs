@@ -3,9 +3,9 @@ using Forebay.Core.Config;
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// Binds the node tree to the configuration records, driven by their declarations. Goes on after every problem; what could
-/// not be read keeps its default, or is empty where the record has none. Recursion follows the records' shapes, never the
-/// file's, so its depth is bounded.
+/// Binds the node tree to the configuration records, driven by their declarations. Goes on after every problem; what
+/// could not be read keeps its default, or is empty where the record has none. Recursion follows the records' shapes,
+/// never the file's, so its depth is bounded.
 /// </summary>
 internal sealed class FleetFileBinder(ProblemList problems, int nodes)
 {
@@ -26,7 +26,8 @@ internal sealed class FleetFileBinder(ProblemList problems, int nodes)
     /// <summary>Sections whose ids could not all be read.</summary>
     public IReadOnlySet<string> UnreadSections => _unreadSections;
 
-    /// <summary>Paths that hold nothing though no problem names them: meant by a misspelt key, or unread in the YAML.</summary>
+    /// <summary>Paths that hold nothing though no problem names them: meant by a misspelt key, or unread in the
+    /// YAML.</summary>
     public IReadOnlyList<string> UnreadPaths => _unreadPaths;
 
     /// <summary>Binds the root of the file.</summary>
@@ -40,7 +41,10 @@ internal sealed class FleetFileBinder(ProblemList problems, int nodes)
             if (_left == -1)
             {
                 problems.Add(
-                    node.At, path, "aliases repeat too much of the file", "Write the values out, or use fewer aliases.");
+                    node.At,
+                    path,
+                    "aliases repeat too much of the file",
+                    "Write the values out, or use fewer aliases.");
             }
 
             return null;
@@ -56,7 +60,9 @@ internal sealed class FleetFileBinder(ProblemList problems, int nodes)
                     PlaceOf(path, node),
                     path,
                     "there is no value",
-                    key.Doc.Required ? $"Give {key.Name} {ScalarBinding.NameOf(shape.Kind)}." : "Give one, or take the key out.");
+                    key.Doc.Required
+                        ? $"Give {key.Name} {ScalarBinding.NameOf(shape.Kind)}."
+                        : "Give one, or take the key out.");
                 return Unreadable(path);
             case YamlMapping mapping when shape.Kind is ConfigKind.Mapping or ConfigKind.Figure:
                 return BindMapping(mapping, shape, path);
@@ -160,7 +166,8 @@ internal sealed class FleetFileBinder(ProblemList problems, int nodes)
         return record;
     }
 
-    /// <summary>Reports required keys that are missing, and fills what has no default, so that rules can go on.</summary>
+    /// <summary>Reports required keys that are missing, and fills what has no default, so that rules can go
+    /// on.</summary>
     private void Complete(
         object record,
         YamlMapping mapping,
@@ -278,8 +285,8 @@ internal sealed class FleetFileBinder(ProblemList problems, int nodes)
 
     private Place PlaceOf(string path, YamlNode node) => _places.GetValueOrDefault(path, node.At);
 
-    /// <summary>Notes that ids of a section are not all known: <c>sites</c>, <c>sites[3]</c> or <c>sites[3].id</c> could
-    /// not be read.</summary>
+    /// <summary>Notes that ids of a section are not all known: <c>sites</c>, <c>sites[3]</c> or <c>sites[3].id</c>
+    /// could not be read.</summary>
     private object? Unreadable(string path)
     {
         int bracket = path.IndexOf('[');

@@ -36,7 +36,7 @@ public sealed class FleetFileResult
     public FleetFileProblem Locate(ConfigProblem problem)
     {
         Place at = FindPlace(_places, problem.Path);
-        return new FleetFileProblem(_file, at.Line, at.Column, problem.Path, problem.Message, problem.Fix);
+        return FleetFileProblem.At(_file, at, problem.Path, problem.Message, problem.Fix);
     }
 
     /// <summary>The place of a path, or of the nearest key above it that is in the file.</summary>

@@ -7,8 +7,8 @@ namespace Forebay.Control.FleetFile;
 
 /// <summary>
 /// Keeps the fleet in force in step with its file. Content decides, not time stamps: what the system reports and what a
-/// poll finds are both only reasons to look, so that swapped symbolic links and restored files are seen too. A file with
-/// a problem leaves the fleet in force as it is.
+/// poll finds are both only reasons to look, so that swapped symbolic links and restored files are seen too. A file
+/// with a problem leaves the fleet in force as it is.
 /// </summary>
 public sealed class FleetFileWatcher : IAsyncDisposable
 {
@@ -33,7 +33,7 @@ public sealed class FleetFileWatcher : IAsyncDisposable
     {
         if (options.Started.Config is null)
         {
-            throw new ArgumentException("The server cannot start with a fleet file that has problems.", nameof(options));
+            throw new ArgumentException("A server cannot start with a fleet file that has problems.", nameof(options));
         }
 
         _options = options;

@@ -11,13 +11,14 @@ public static class FleetReferencePage
     private const string Head = """
         # The fleet file
 
-        <!-- Generated. Change the records' ConfigKey texts, then: forebay schema --markdown > docs/reference/fleet-file.md -->
+        <!-- Generated from the records' ConfigKey texts: forebay schema --markdown > docs/reference/fleet-file.md -->
 
-        One YAML document, `forebay.yaml` by convention, UTF-8, at most 4 MiB. `forebay validate FILE` reports every problem
-        at once; `forebay schema > forebay.schema.json` writes a JSON Schema for editors. [How to write one](../guide/fleet.md).
+        One YAML document, `forebay.yaml` by convention, UTF-8, at most 4 MiB. `forebay validate FILE` reports every
+        problem at once; `forebay schema > forebay.schema.json` writes a JSON Schema for editors.
+        [How to write one](../guide/fleet.md).
 
-        Keys are listed as they stand in the file. **Bold** keys must be given. Where a key names an id, the last column says
-        of which section. A reload takes every change in force except those marked *restart*.
+        Keys are listed as they stand in the file. **Bold** keys must be given. Where a key names an id, the last column
+        says of which section. A reload puts every change in force except those marked *restart*.
 
         """;
 

@@ -7,8 +7,8 @@ using Forebay.Core.Fleet;
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// The JSON Schema (2020-12) of the fleet file, for editors, made from the records' declarations. It holds forms, ranges
-/// and words; rules over several keys are the validator's.
+/// The JSON Schema (2020-12) of the fleet file, for editors, made from the records' declarations. It holds forms,
+/// ranges and words; rules over several keys are the validator's.
 /// </summary>
 public static class FleetSchema
 {

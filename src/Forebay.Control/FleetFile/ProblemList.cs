@@ -16,7 +16,7 @@ internal sealed class ProblemList(string file)
     {
         if (_problems.Count < Most)
         {
-            _problems.Add(new FleetFileProblem(file, at.Line, at.Column, path, message, fix));
+            _problems.Add(FleetFileProblem.At(file, at, path, message, fix));
         }
         else if (_problems.Count == Most)
         {

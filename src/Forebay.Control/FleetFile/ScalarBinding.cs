@@ -68,7 +68,8 @@ internal static class ScalarBinding
                 fix = "Write a number, or {min: 1, max: 2} for a range.";
                 break;
             case ConfigKind.Flag:
-                value = text switch { "true" or "True" or "TRUE" => true, "false" or "False" or "FALSE" => false, _ => null };
+                value = text is "true" or "True" or "TRUE" ? true
+                    : text is "false" or "False" or "FALSE" ? false : null;
                 fix = "Write true or false.";
                 break;
             case ConfigKind.Date:
@@ -104,7 +105,8 @@ internal static class ScalarBinding
 
     private static object? Number(string text, Type type)
     {
-        const NumberStyles Style = NumberStyles.Float & ~NumberStyles.AllowLeadingWhite & ~NumberStyles.AllowTrailingWhite;
+        const NumberStyles Style =
+            NumberStyles.Float & ~(NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite);
         if (type == typeof(decimal))
         {
             return decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out decimal exact) ? exact : null;

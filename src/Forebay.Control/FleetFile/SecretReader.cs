@@ -6,8 +6,8 @@ using Forebay.Core.Fleet;
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// Resolves references to secrets. Nothing is kept: each call reads again, so that a reload takes a renewed secret over.
-/// What is wrong names the reference, never the value.
+/// Resolves references to secrets. Nothing is kept: each call reads again, so that a reload takes a renewed secret
+/// over. What is wrong names the reference, never the value.
 /// </summary>
 /// <param name="environment">Looks an environment variable up; the process's when left out.</param>
 public sealed class SecretReader(Func<string, string?>? environment = null)
@@ -55,7 +55,8 @@ public sealed class SecretReader(Func<string, string?>? environment = null)
         var problems = new List<ConfigProblem>();
         ConfigWalk.Each(config, value =>
         {
-            if (value.Key.Doc.Secret && value.Value is string reference && !TryRead(reference, out _, out string? problem))
+            if (value.Key.Doc.Secret && value.Value is string reference
+                && !TryRead(reference, out _, out string? problem))
             {
                 problems.Add(new ConfigProblem(
                     value.Path, problem, "Set it where the server runs, then reload; or correct the reference."));
@@ -87,7 +88,8 @@ public sealed class SecretReader(Func<string, string?>? environment = null)
             problem = e switch
             {
                 FileNotFoundException or DirectoryNotFoundException => $"the file of {reference} is not there",
-                UnauthorizedAccessException => $"the file of {reference} may not be read by this user, or is a directory",
+                UnauthorizedAccessException =>
+                    $"the file of {reference} may not be read by this user, or is a directory",
                 _ => $"the file of {reference} cannot be read",
             };
             return null;

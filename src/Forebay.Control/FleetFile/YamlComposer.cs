@@ -5,9 +5,9 @@ using YamlDotNet.Core.Events;
 namespace Forebay.Control.FleetFile;
 
 /// <summary>
-/// Builds the node tree of one YAML document from parser events. The library's own tree stops at the first repeated key,
-/// recurses without bound and hashes through aliases; this one goes on after a problem, bounds depth, and keeps the
-/// place of every node.
+/// Builds the node tree of one YAML document from parser events. The library's own tree stops at the first repeated
+/// key, recurses without bound and hashes through aliases; this one goes on after a problem, bounds depth, and keeps
+/// the place of every node.
 /// </summary>
 internal sealed class YamlComposer
 {
@@ -37,6 +37,10 @@ internal sealed class YamlComposer
         try
         {
             return ComposeStream();
+        }
+        catch (TooDeepException)
+        {
+            // Reported where it was found.
         }
         catch (YamlException e)
         {
@@ -90,20 +94,25 @@ internal sealed class YamlComposer
             }
 
             _problems.Add(
-                at, "", $"*{Words.Quote(alias.Value.Value)[1..^1]} names no anchor before it", "Define it with & first.");
+                at,
+                "",
+                $"*{Words.Quote(alias.Value.Value)[1..^1]} names no anchor before it",
+                "Define it with & first.");
             return new YamlUnread(at);
         }
 
         if (depth > MaxDepth && current is (SequenceStart or MappingStart))
         {
-            return SkipTooDeep(at);
+            // The scanner's cost grows with the square of the depth: nothing more is asked of it.
+            _problems.Add(at, "", $"this is nested more than {MaxDepth} deep", "Take levels out.");
+            throw new TooDeepException();
         }
 
         var node = (NodeEvent)current;
         CheckTag(node, at);
         YamlNode built = node switch
         {
-            Scalar scalar => new YamlScalar(at, scalar.Value, scalar.Style is not (ScalarStyle.Plain or ScalarStyle.Any)),
+            Scalar scalar => new YamlScalar(at, scalar.Value, quoted: scalar.Style != ScalarStyle.Plain),
             SequenceStart => List(new YamlList(at), depth),
             _ => Mapping(new YamlMapping(at), depth),
         };
@@ -146,24 +155,15 @@ internal sealed class YamlComposer
         return mapping;
     }
 
-    /// <summary>Past the bound a collection is skipped whole, so that nesting never costs stack.</summary>
-    private YamlUnread SkipTooDeep(Place at)
-    {
-        _problems.Add(at, "", $"this is nested more than {MaxDepth} deep", "Take levels out.");
-        for (int open = 1; open > 0; open += _parser.Current!.NestingIncrease)
-        {
-            Next();
-        }
-
-        return new YamlUnread(at);
-    }
-
     private void CheckTag(NodeEvent node, Place at)
     {
         if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific)
         {
             _problems.Add(
-                at, "", $"the tag {Words.Quote(node.Tag.Value)} means nothing here", "Take the word that starts with ! out.");
+                at,
+                "",
+                $"the tag {Words.Quote(node.Tag.Value)} means nothing here",
+                "Take the word that starts with ! out.");
         }
     }
 
@@ -197,4 +197,6 @@ internal sealed class YamlComposer
     }
 
     private static Place At(Mark mark) => new((int)Math.Max(1, mark.Line), (int)Math.Max(1, mark.Column));
+
+    private sealed class TooDeepException : Exception;
 }

@@ -30,8 +30,6 @@ public sealed class FleetMetrics : IDisposable
             "Attempts a deployment answered.");
         _meter.CreateObservableCounter("forebay.deployment.failed", () => Each(s => s.Failed), "{attempt}",
             "Attempts that failed at a deployment.");
-        _meter.CreateObservableGauge("forebay.waiting", () => _fleet.Waiting, "{request}",
-            "Requests waiting for capacity.");
         _meter.CreateObservableGauge("forebay.draining", () => _fleet.Draining ? 1 : 0, null,
             "1 once the server was told to stop.");
         _meter.CreateObservableGauge("forebay.journal.writable", () => journal.Writable ? 1 : 0, null,

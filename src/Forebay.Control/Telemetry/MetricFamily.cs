@@ -7,6 +7,9 @@ namespace Forebay.Control.Telemetry;
 /// <summary>All series of one metric name.</summary>
 internal sealed class MetricFamily
 {
+    /// <summary>Every label of the series that takes what comes after the bound.</summary>
+    private const string Other = "other";
+
     private readonly ConcurrentDictionary<TagKey, MetricSeries> _byTags = new();
     private readonly SortedDictionary<string, MetricSeries> _byLabels = new(StringComparer.Ordinal);
     private readonly Lock _adding = new();
@@ -103,7 +106,7 @@ internal sealed class MetricFamily
                 if (_byLabels.Count >= _maxSeries)
                 {
                     return _overflow ??= new MetricSeries(
-                        [.. labels.Select(l => KeyValuePair.Create(l.Key, TenantLabels.Other))],
+                        [.. labels.Select(l => KeyValuePair.Create(l.Key, Other))],
                         _bounds);
                 }
 

@@ -162,7 +162,7 @@ public sealed class ReloadingCertificate : IDisposable
             {
                 chain.ImportFromPem(Certificate);
             }
-            catch (CryptographicException e)
+            catch (Exception e) when (e is CryptographicException or ArgumentException)
             {
                 throw new CertificateException($"certificate_file {Files.CertificateFile} holds a broken PEM block. " +
                     "Give the server's certificate first, then the intermediates.", e);
@@ -181,7 +181,7 @@ public sealed class ReloadingCertificate : IDisposable
                 chain.RemoveAt(0);
                 return new LoadedCertificate(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true));
             }
-            catch (Exception e) when (e is CryptographicException or ArgumentException)
+            catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
             {
                 throw new CertificateException($"key_file {Files.KeyFile} is not the unencrypted PEM key of the " +
                     $"certificate in {Files.CertificateFile}. Give the key that the certificate was made with.", e);

@@ -78,8 +78,8 @@ internal static class CapacityRules
         {
             problems.Add(new ConfigProblem(
                 $"{path}.commitment",
-                $"commitment {commitment.Id} is owed by provider {Words.Quote(commitment.Provider)}, but site {site.Id} "
-                    + $"is run by {Words.Quote(site.Provider)}",
+                $"commitment {commitment.Id} is owed by provider {Words.Quote(commitment.Provider)}, "
+                    + $"but site {site.Id} is run by {Words.Quote(site.Provider)}",
                 "Name a commitment and a site of the same provider."));
         }
     }

@@ -14,7 +14,8 @@ public sealed record ModelHeadroom(string Id, long Places, long InFlight)
     public long Free => Places - InFlight;
 }
 
-/// <summary>A model that a residency policy could still have served before a loss, and could no longer after it.</summary>
+/// <summary>A model that a residency policy could still have served before a loss, and could no longer after
+/// it.</summary>
 public sealed record ResidencyGap(string Policy, string Model);
 
 /// <summary>What the loss of one concentration group would mean.</summary>
@@ -23,7 +24,8 @@ public sealed record ResidencyGap(string Policy, string Model);
 /// <param name="Deployments">Served deployments that would be lost.</param>
 /// <param name="Places">Places that would be lost, over all models.</param>
 /// <param name="LostModels">Models with no deployment left.</param>
-/// <param name="ShortModels">Models with deployments left whose places are fewer than the requests now in flight.</param>
+/// <param name="ShortModels">Models with deployments left whose places are fewer than the requests now in
+/// flight.</param>
 /// <param name="ResidencyGaps">Models that a policy's tenants could no longer call, though others could.</param>
 public sealed record GroupLoss(
     string Group,
@@ -38,8 +40,8 @@ public sealed record GroupLoss(
 }
 
 /// <summary>
-/// The fleet in a few numbers: what there is, how much of it is free, and whether the loss of any one concentration group
-/// would be survived. Capacity here is places (max_concurrency), not yet a curve per latency objective.
+/// The fleet in a few numbers: what there is, how much of it is free, and whether the loss of any one concentration
+/// group would be survived. Capacity here is places (max_concurrency), not yet a curve per latency objective.
 /// </summary>
 /// <param name="Providers">Providers.</param>
 /// <param name="Sites">Sites.</param>

@@ -29,8 +29,8 @@ public sealed class ConfigKeyAttribute(string description) : Attribute
     /// The validator checks every such reference.</summary>
     public string? RefersTo { get; init; }
 
-    /// <summary>The value is a reference to a secret (<c>env:NAME</c> or <c>file:PATH</c>). No message ever shows it: it
-    /// may be a secret pasted there by mistake.</summary>
+    /// <summary>The value is a reference to a secret (<c>env:NAME</c> or <c>file:PATH</c>). No message ever shows it:
+    /// it may be a secret pasted there by mistake.</summary>
     public bool Secret { get; init; }
 
     /// <summary>A change takes effect at the next start only; a reload says so.</summary>

@@ -43,7 +43,8 @@ public sealed record Figure
     /// <summary>The upper end.</summary>
     public decimal High => Value ?? Max ?? throw new InvalidOperationException("A figure has a value or a range.");
 
-    /// <summary>Whether it has a number: what <see cref="Low"/> and <see cref="High"/> need. Every validated figure does.
+    /// <summary>Whether it has a number: what <see cref="Low"/> and <see cref="High"/> need. Every validated figure
+    /// does.
     /// </summary>
     public bool HasNumber => (Value ?? Min) is not null && (Value ?? Max) is not null;
 

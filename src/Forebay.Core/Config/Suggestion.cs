@@ -8,8 +8,8 @@ public static class Suggestion
     private const int MaxListed = 8;
 
     /// <summary>
-    /// The candidate nearest to the word by edits (insert, delete, replace, swap neighbours), if it is near enough to be
-    /// a slip: at most a third of its letters, at least one. Cost: bounded by 2,000 candidates of 64 letters.
+    /// The candidate nearest to the word by edits (insert, delete, replace, swap neighbours), if it is near enough to
+    /// be a slip: at most a third of its letters, at least one. Cost: bounded by 2,000 candidates of 64 letters.
     /// </summary>
     public static string? For(string word, IEnumerable<string> candidates)
     {

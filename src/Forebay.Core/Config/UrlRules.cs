@@ -19,7 +19,8 @@ internal static class UrlRules
         if (!url.IsAbsoluteUri || url.Host.Length == 0 || Array.IndexOf(schemes, url.Scheme) < 0)
         {
             string forms = string.Join(" or ", schemes.Select(s => s + "://"));
-            problems.Add(new ConfigProblem(path, $"this is not a URL that starts with {forms}", $"Start it with {forms}."));
+            problems.Add(new ConfigProblem(
+                path, $"this is not a URL that starts with {forms}", $"Start it with {forms}."));
             return;
         }
 

@@ -4,8 +4,8 @@ using Forebay.Core.Serving;
 namespace Forebay.Core.Fleet;
 
 /// <summary>
-/// A configuration by id, for rules that cross sections. Tolerates what other rules report: where an id is used twice the
-/// first one holds, and what is not there is null.
+/// A configuration by id, for rules that cross sections. Tolerates what other rules report: where an id is used twice
+/// the first one holds, and what is not there is null.
 /// </summary>
 internal sealed class FleetIndex(FleetConfig config)
 {

@@ -8,8 +8,8 @@ namespace Forebay.Core.Fleet;
 public static class ListenAddress
 {
     /// <summary>
-    /// Reads <c>127.0.0.1:8080</c>, <c>[::1]:8080</c>, <c>localhost:8080</c> (loopback) or <c>*:8080</c> (every address,
-    /// IPv6 and IPv4). The port is always given; 0 takes any free one.
+    /// Reads <c>127.0.0.1:8080</c>, <c>[::1]:8080</c>, <c>localhost:8080</c> (loopback) or <c>*:8080</c> (every
+    /// address, IPv6 and IPv4). The port is always given; 0 takes any free one.
     /// </summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out IPEndPoint? address)
     {
@@ -26,7 +26,8 @@ public static class ListenAddress
         {
             "localhost" => IPAddress.Loopback,
             "*" => IPAddress.IPv6Any,
-            ['[', .. var inner, ']'] when inner.Contains(':') => IPAddress.TryParse(inner, out IPAddress? v6) ? v6 : null,
+            ['[', .. var inner, ']'] when inner.Contains(':') =>
+                IPAddress.TryParse(inner, out IPAddress? v6) ? v6 : null,
             _ when host.Contains(':') || host.Contains('[') || host.Count(c => c == '.') != 3 => null,
             _ => IPAddress.TryParse(host, out IPAddress? v4) ? v4 : null,
         };

@@ -3,8 +3,8 @@ using Forebay.Core.Config;
 namespace Forebay.Core.Fleet;
 
 /// <summary>
-/// Ids are unique within their section, and every key that names an id (<see cref="ConfigKeyAttribute.RefersTo"/>) names
-/// one that is there. Works from the records' declarations, so a new key is covered by declaring it.
+/// Ids are unique within their section, and every key that names an id (<see cref="ConfigKeyAttribute.RefersTo"/>)
+/// names one that is there. Works from the records' declarations, so a new key is covered by declaring it.
 /// </summary>
 internal static class ReferenceRules
 {

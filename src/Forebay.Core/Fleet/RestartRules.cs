@@ -31,7 +31,8 @@ public static class RestartRules
             }
             else if (key.Doc.NeedsRestart && !Equals(before, after))
             {
-                notes.Add(new RestartNote(at, $"was {Show(key, before)} at the start, is {Show(key, after)} in the file"));
+                notes.Add(new RestartNote(
+                    at, $"was {Show(key, before)} at the start, is {Show(key, after)} in the file"));
             }
         }
     }

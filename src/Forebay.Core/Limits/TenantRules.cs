@@ -65,14 +65,16 @@ internal static class TenantRules
         {
             problems.Add(new ConfigProblem(
                 $"{path}.residency",
-                $"residency policy {policy.Id} excludes every deployment of every model that tenant {tenant.Id} may use",
+                $"residency policy {policy.Id} excludes every deployment of every model that tenant {tenant.Id} "
+                    + "may use",
                 "Add a deployment where the policy allows it, or widen the policy's jurisdictions or site_kinds."));
         }
     }
 
     /// <summary>Models with a deployment that the policy allows. A deployment whose place is not known counts: what is
     /// wrong with it is reported at its own key.</summary>
-    private static HashSet<string> ModelsUnder(FleetIndex index, ResidencyPolicyConfig policy) => index.Config.Deployments
+    private static HashSet<string> ModelsUnder(FleetIndex index, ResidencyPolicyConfig policy) => index.Config
+        .Deployments
         .Where(d => index.Site(index.Pool(d.Pool)?.Site) is not { } site || ResidencyRule.Allows(policy, site))
         .Select(d => d.Model)
         .ToHashSet(StringComparer.Ordinal);

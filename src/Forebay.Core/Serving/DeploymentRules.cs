@@ -47,7 +47,8 @@ internal static class DeploymentRules
         }
     }
 
-    /// <summary>For every pool, what its deployments take fits what may be counted on: the low end of its count.</summary>
+    /// <summary>For every pool, what its deployments take fits what may be counted on: the low end of its
+    /// count.</summary>
     private static void CheckPools(FleetConfig config, List<ConfigProblem> problems)
     {
         ILookup<string, DeploymentConfig> byPool =

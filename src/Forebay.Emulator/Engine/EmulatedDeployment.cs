@@ -4,7 +4,8 @@ using Forebay.Emulator.Faults;
 
 namespace Forebay.Emulator.Engine;
 
-/// <summary>A deployment: its replicas, the first made at once and the others when needed, and what is configured for its requests.</summary>
+/// <summary>A deployment: its replicas, the first made at once and the others when needed, and what is configured for
+/// its requests.</summary>
 internal sealed class EmulatedDeployment : IDisposable
 {
     private readonly EnginePump?[] _replicas;

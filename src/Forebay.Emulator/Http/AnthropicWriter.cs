@@ -33,10 +33,11 @@ internal sealed class AnthropicWriter(AnswerContext context) : IAnswerWriter
         sink.EndEvent();
         if (HasContent)
         {
-            sink.Write("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"u8);
+            sink.Write("event: content_block_start\ndata: "u8);
+            sink.Write("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":"u8);
             sink.Write(context.Answer.Tool is { } tool
                 ? Encoding.UTF8.GetBytes($"{{\"type\":\"tool_use\",\"id\":\"toolu_{context.Id}\",\"name\":"
-                    + $"\"{JsonEncodedText.Encode(tool)}\",\"input\":{{}}}}}}\n\n")
+                    + $"\"{JsonEncodedText.Encode(tool)}\",\"input\":{{}},\"caller\":{{\"type\":\"direct\"}}}}}}\n\n")
                 : "{\"type\":\"text\",\"text\":\"\",\"citations\":null}}\n\n"u8);
             sink.EndEvent();
         }
@@ -153,6 +154,10 @@ internal sealed class AnthropicWriter(AnswerContext context) : IAnswerWriter
                 writer.WriteStartObject();
                 writer.WriteEndObject();
             }
+
+            writer.WriteStartObject("caller"u8);
+            writer.WriteString("type"u8, "direct"u8);
+            writer.WriteEndObject();
         }
         else
         {

@@ -9,7 +9,8 @@ internal sealed class ConnectionCutException() : Exception("The emulated fault e
 /// <summary>Bytes that are neither an event nor JSON nor UTF-8.</summary>
 internal static class Garbage
 {
-    private static readonly byte[] Value = [.. "<html>\u0007 502 "u8, 0xFF, 0xFE, 0x00, 0xC3, 0x28, .. "\ndata: {]\n\n"u8];
+    private static readonly byte[] Value =
+        [.. "<html>\u0007 502 "u8, 0xFF, 0xFE, 0x00, 0xC3, 0x28, .. "\ndata: {]\n\n"u8];
 
     public static ReadOnlySpan<byte> Bytes => Value;
 }

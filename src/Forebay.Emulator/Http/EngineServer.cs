@@ -18,7 +18,8 @@ internal sealed class EngineServer(EmulatedDeployment deployment)
         http.Response.Headers["x-emulator"] = "forebay-engine";
         http.Response.Headers.Server = "forebay-engine (emulated)";
         string path = http.Request.Path.Value ?? "/";
-        Dialect dialect = path.StartsWith("/v1/messages", StringComparison.Ordinal) ? Dialect.Anthropic : Dialect.OpenAi;
+        bool isMessages = path.StartsWith("/v1/messages", StringComparison.Ordinal);
+        Dialect dialect = isMessages ? Dialect.Anthropic : Dialect.OpenAi;
         try
         {
             await RouteAsync(http, path, dialect);

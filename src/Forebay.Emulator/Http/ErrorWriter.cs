@@ -9,7 +9,12 @@ namespace Forebay.Emulator.Http;
 internal static class ErrorWriter
 {
     public static Task WriteAsync(
-        HttpContext http, Dialect dialect, int status, string message, string? parameter = null, double? retryAfter = null)
+        HttpContext http,
+        Dialect dialect,
+        int status,
+        string message,
+        string? parameter = null,
+        double? retryAfter = null)
     {
         http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";

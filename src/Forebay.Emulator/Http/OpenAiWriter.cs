@@ -35,8 +35,9 @@ internal sealed class OpenAiWriter : IAnswerWriter
         sink.Write(_head);
         if (_context.Answer.Tool is { } tool)
         {
-            sink.Write("{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"index\":0,"u8);
-            sink.Write(Encoding.UTF8.GetBytes($"\"id\":\"call_{_context.Id}\",\"type\":\"function\",\"function\":{{\"name\":"
+            sink.Write("{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["u8);
+            sink.Write(Encoding.UTF8.GetBytes(
+                $"{{\"index\":0,\"id\":\"call_{_context.Id}\",\"type\":\"function\",\"function\":{{\"name\":"
                 + $"\"{JsonEncodedText.Encode(tool)}\",\"arguments\":\"\"}}}}]}}"));
         }
         else

@@ -39,7 +39,8 @@ internal sealed class PromptText : IDisposable
         Length += reader.CopyString(Room(most));
     }
 
-    /// <summary>Appends a part that is not text: its JSON where that is short, else as many bytes made from it.</summary>
+    /// <summary>Appends a part that is not text: its JSON where that is short, else 1,024 tokens made from it.
+    /// </summary>
     public void AppendOpaque(ReadOnlySpan<byte> json)
     {
         if (json.Length <= OpaqueBytes)

@@ -138,7 +138,8 @@ public sealed class EngineProcess : IAsyncDisposable
         }
         catch (Win32Exception e)
         {
-            throw new EngineStartException($"The engine process cannot be started ({commandLine.FileName}): {e.Message}", e);
+            throw new EngineStartException(
+                $"The engine process cannot be started ({commandLine.FileName}): {e.Message}", e);
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Forebay.Protocols.Json;
 
 /// <summary>
@@ -15,9 +13,6 @@ namespace Forebay.Protocols.Json;
 internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
 {
     public const int MaxDepth = 64;
-
-    private static readonly SearchValues<byte> StringStops = SearchValues.Create(
-        [(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(code => (byte)code)]);
 
     private readonly ReadOnlySpan<byte> _json = json;
     private int _depth;
@@ -109,14 +104,12 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
         int saved = 0;
         while (true)
         {
-            int stop = _json[Position..].IndexOfAny(StringStops);
-            if (stop < 0)
+            Position = JsonScan.EndOfPlainText(_json, Position);
+            if (Position == _json.Length)
             {
-                Position = _json.Length;
                 return Fail(JsonFault.Truncated);
             }
 
-            Position += stop;
             switch (_json[Position])
             {
                 case (byte)'"':
@@ -233,7 +226,7 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
         return '\0';
     }
 
-    /// <summary>Passes over one escape; adds to <paramref name="saved"/> the bytes that its text is shorter by.</summary>
+    /// <summary>Passes over one escape; adds to <paramref name="saved"/> the bytes its text is shorter by.</summary>
     private bool ReadEscape(ref int saved)
     {
         ReadOnlySpan<byte> rest = _json[Position..];

@@ -6,7 +6,7 @@ namespace Forebay.Protocols.Json;
 /// </summary>
 internal struct UsageTally
 {
-    /// <summary>No real response comes near; a count beyond it is a fault and must not become somebody's bill.</summary>
+    /// <summary>No real response comes near; a count beyond it is a fault, and must not be somebody's bill.</summary>
     public const long MostTokens = 1_000_000_000;
 
     private long? _prompt;

@@ -8,7 +8,7 @@ namespace Forebay.Protocols.Prompts;
 /// two agree on what is text. Block types it does not know count by their strings.
 /// </summary>
 internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
-    where TSink : struct, IPromptSink
+    where TSink : struct, IPromptSink, allows ref struct
 {
     /// <summary>Where the walk is. Must stand before a value when a part is walked.</summary>
     public JsonCursor Cursor = new(json, start);
@@ -30,6 +30,9 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
     private readonly ReadOnlySpan<byte> _json = json;
 
     private readonly bool Stopped => Cursor.Failed || Fault != PromptFault.None;
+
+    /// <summary>Goes to a part that was found well-formed before.</summary>
+    public void MoveTo(int start) => Cursor = new JsonCursor(_json, start);
 
     /// <summary>Walks an array of tool definitions.</summary>
     public bool Tools()

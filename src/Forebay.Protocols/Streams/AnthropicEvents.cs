@@ -117,6 +117,11 @@ internal static class AnthropicEvents
                 _ = cursor.ReadString(out JsonString token);
                 model = token.Token;
             }
+            else if (kind == JsonKind.String && member.SequenceEqual("stop_reason"u8))
+            {
+                // Answers that came out of programmatic tool calls arrive whole in their message_start.
+                ReadReason(ref state, ref cursor);
+            }
             else
             {
                 _ = cursor.Skip();
@@ -157,13 +162,20 @@ internal static class AnthropicEvents
         {
             if (name.Keyword(cursor.Json, scratch).SequenceEqual("stop_reason"u8) && cursor.Peek() == JsonKind.String)
             {
-                _ = cursor.ReadString(out JsonString token);
-                state.StopReason = cursor.Failed ? null : KnownWords.StopReason(cursor.Json, token);
+                ReadReason(ref state, ref cursor);
             }
             else
             {
                 _ = cursor.Skip();
             }
+        }
+    }
+
+    private static void ReadReason(ref StreamState state, ref JsonCursor cursor)
+    {
+        if (cursor.ReadString(out JsonString token))
+        {
+            state.StopReason = KnownWords.StopReason(cursor.Json, token);
         }
     }
 

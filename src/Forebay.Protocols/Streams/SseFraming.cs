@@ -23,8 +23,9 @@ public static class SseFraming
     /// <param name="buffer">Bytes received and not yet consumed, from the start of an event.</param>
     /// <param name="searched">Length of the buffer when this event was last looked for in vain: makes a long event
     /// that arrives in many reads cost its length rather than the square of it. 0 when the buffer is new.</param>
-    /// <param name="atEnd">Whether no more bytes follow. A carriage return at the buffer's end is a whole line end
-    /// only then; else its line feed may still come.</param>
+    /// <param name="atEnd">Whether no more bytes follow. Then a carriage return at the buffer's end is a whole line
+    /// end, and what is left without a blank line is taken for an event: servers leave out the last one. Where it is
+    /// half an event, observing it will tell.</param>
     /// <param name="eventLength">The event's length, its blank line included.</param>
     public static bool TryReadEvent(ReadOnlySpan<byte> buffer, int searched, bool atEnd, out int eventLength)
     {
@@ -41,7 +42,8 @@ public static class SseFraming
             int next = buffer[at..].IndexOfAny(LineFeed, CarriageReturn);
             if (next < 0 || !EndOfLine(buffer, at + next, atEnd: false, out at) || at == buffer.Length)
             {
-                return false;
+                eventLength = atEnd ? buffer.Length : 0;
+                return eventLength > 0;
             }
 
             if (IsLineEnd(buffer[at]))

@@ -11,7 +11,8 @@ public static class KeepAlive
 
     /// <summary>What to send in a silence.</summary>
     /// <param name="dialect">The client's dialect.</param>
-    /// <param name="started">Whether the answer has begun. Before <c>message_start</c> a comment disturbs nobody.</param>
+    /// <param name="started">Whether the answer has begun. Before <c>message_start</c> a comment disturbs
+    /// nobody.</param>
     public static ReadOnlyMemory<byte> For(WireDialect dialect, bool started) =>
         dialect == WireDialect.Anthropic && started ? Ping : Comment;
 }

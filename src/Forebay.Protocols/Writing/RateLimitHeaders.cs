@@ -80,8 +80,8 @@ public static class RateLimitHeaders
         return whole.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>A duration as Go writes it (<c>6ms</c>, <c>1.5s</c>, <c>1m30s</c>, <c>1h0m0s</c>), in whole milliseconds
-    /// rounded up; nothing below zero.</summary>
+    /// <summary>A duration as Go writes it (<c>6ms</c>, <c>1.5s</c>, <c>1m30s</c>, <c>1h0m0s</c>), in whole
+    /// milliseconds rounded up; nothing below zero.</summary>
     public static string Duration(TimeSpan duration)
     {
         long ms = Math.Max(0, (long)Math.Ceiling(duration.TotalMilliseconds));

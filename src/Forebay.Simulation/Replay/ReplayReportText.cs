@@ -96,7 +96,8 @@ public static class ReplayReportText
         foreach (string split in (string[])["provider", "deployment", "backing", "model", "dialect"])
         {
             // A server that names no provider has nothing to split by.
-            if (r.Splits.TryGetValue(split, out GroupReport[]? groups) && groups.Any(g => g.Name != ReplayTally.Unknown))
+            if (r.Splits.TryGetValue(split, out GroupReport[]? groups)
+                && groups.Any(g => g.Name != ReplayTally.Unknown))
             {
                 yield return SplitTable(split, groups);
             }

@@ -150,20 +150,20 @@ public sealed class AdminCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_restore_hands_over_full_paths_and_needs_the_file()
     {
-        (string File, string Data)? restored = null;
-        Command command = Commands.RestoreCommand.Create((file, data, _) =>
+        (string File, string Data, bool Replace)? restored = null;
+        Command command = Commands.RestoreCommand.Create((file, data, replace, _) =>
         {
-            restored = (file, data);
+            restored = (file, data, replace);
             return Task.CompletedTask;
         });
         string backup = Path.Combine(_admin.Data, "b.backup");
         (int missing, _, string error) = await InvokeAsync(command, [backup, "--data", _admin.Data]);
         await File.WriteAllTextAsync(backup, "x");
-        (int status, _, _) = await InvokeAsync(command, [backup, "--data", _admin.Data]);
+        (int status, _, _) = await InvokeAsync(command, [backup, "--data", _admin.Data, "--force"]);
 
         Assert.Equal((1, 0), (missing, status));
         Assert.Contains("is not there", error, StringComparison.Ordinal);
-        Assert.Equal((backup, _admin.Data), restored);
+        Assert.Equal((backup, _admin.Data, true), restored);
     }
 
     [Fact]

@@ -11,7 +11,8 @@ public sealed class CommandReferenceTests
     {
         string reference = File.ReadAllText(
             Path.Combine(SharedFiles.RepositoryRoot, "docs", "reference", "cli.md"));
-        string[] missing = [.. Names(Program.BuildRoot(), "forebay").Where(n => !reference.Contains($"`{n}")).Distinct()];
+        string[] missing = [.. Names(Program.BuildRoot(), "forebay").Distinct()
+            .Where(n => !reference.Contains($"`{n}`", StringComparison.Ordinal))];
 
         Assert.Empty(missing);
     }

@@ -99,6 +99,44 @@ public sealed class AdminHostileInputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_authorization_headers_are_one_too_many()
+    {
+        using var http = new HttpClient { BaseAddress = _admin.Server.Address };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/status");
+        string known = $"Bearer {_admin.TokenOf(AdminRole.Admin)}";
+        request.Headers.TryAddWithoutValidation("Authorization", [known, known]);
+
+        using HttpResponseMessage response = await http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_store_that_breaks_is_a_500_that_says_nothing_of_the_inside()
+    {
+        _admin.Store.WriteFailure = new InvalidOperationException("secret inside");
+
+        JsonElement problem = await _admin.PostAsync(
+            "/v1/keys", """{"tenant":"acme","name":"ci"}""", HttpStatusCode.InternalServerError);
+
+        Assert.DoesNotContain("secret inside", problem.GetRawText(), StringComparison.Ordinal);
+        Assert.Contains(
+            problem.GetProperty("request_id").GetString()!,
+            problem.GetProperty("detail").GetString(),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_audit_log_that_cannot_be_written_is_a_503_and_nothing_changes()
+    {
+        _admin.Audit.WriteFailure = new IOException("disk full");
+
+        await _admin.PostAsync("/v1/keys", """{"tenant":"acme","name":"ci"}""", HttpStatusCode.ServiceUnavailable);
+
+        Assert.Equal(0, _admin.Fleet.Keys.Count);
+    }
+
+    [Fact]
     public async Task An_expired_token_is_refused()
     {
         var issued = await _admin.Tokens.CreateAsync(

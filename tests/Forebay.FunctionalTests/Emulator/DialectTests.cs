@@ -8,20 +8,23 @@ namespace Forebay.FunctionalTests.Emulator;
 [Collection(nameof(EmulatorFixture))]
 public sealed class DialectTests(EmulatorFixture emulator)
 {
-    private const string Tool = """{"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":2}}}""";
+    private const string Tool = """
+        {"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":2}}}
+        """;
 
     [Fact]
     public async Task A_messages_stream_has_every_event_in_order_and_exact_usage()
     {
         using HttpResponseMessage response = await emulator.PostAsync(
-            emulator.Fast, "/v1/messages", Messages("This prompt is forty bytes, ten tokens..", stream: true), tokens: 7);
+            emulator.Fast, "/v1/messages",
+            Messages("This prompt is forty bytes, ten tokens..", stream: true), tokens: 7);
 
         Assert.Equal("forebay-engine", response.Headers.GetValues("x-emulator").Single());
         var events = await EventsOf(response);
         string[] expected = ["message_start", "content_block_start", "ping",
             .. Enumerable.Repeat("content_block_delta", 7), "content_block_stop", "message_delta", "message_stop"];
         Assert.Equal(expected, events.Select(e => e.Name));
-        Assert.All(events, e => Assert.Equal(e.Name, JsonDocument.Parse(e.Data).RootElement.GetProperty("type").GetString()));
+        Assert.All(events, e => Assert.Equal(e.Name, Parse(e.Data).GetProperty("type").GetString()));
         JsonElement start = JsonDocument.Parse(events[0].Data).RootElement.GetProperty("message").GetProperty("usage");
         Assert.Equal(10, start.GetProperty("input_tokens").GetInt32());
         JsonElement delta = JsonDocument.Parse(events[^2].Data).RootElement;
@@ -60,17 +63,21 @@ public sealed class DialectTests(EmulatorFixture emulator)
         string prompt = "Same prompt for " + path;
         using HttpResponseMessage whole = await emulator.PostAsync(emulator.Fast, path, Messages(prompt));
         JsonElement answer = await JsonOf(whole);
-        using HttpResponseMessage streamed = await emulator.PostAsync(emulator.Fast, path, Messages(prompt, stream: true));
+        using HttpResponseMessage streamed =
+            await emulator.PostAsync(emulator.Fast, path, Messages(prompt, stream: true));
         var events = await EventsOf(streamed);
 
         bool messages = path == "/v1/messages";
         string text = messages
             ? answer.GetProperty("content")[0].GetProperty("text").GetString()!
             : answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
-        int tokens = answer.GetProperty("usage").GetProperty(messages ? "output_tokens" : "completion_tokens").GetInt32();
-        string pieces = string.Concat(events.Where(e => e.Data != "[DONE]").Select(e => JsonDocument.Parse(e.Data).RootElement)
+        int tokens = answer.GetProperty("usage")
+            .GetProperty(messages ? "output_tokens" : "completion_tokens").GetInt32();
+        string pieces = string.Concat(events.Where(e => e.Data != "[DONE]").Select(e => Parse(e.Data))
             .Select(e => messages
-                ? e.TryGetProperty("delta", out JsonElement d) && d.TryGetProperty("text", out JsonElement t) ? t.GetString() : ""
+                ? e.TryGetProperty("delta", out JsonElement d) && d.TryGetProperty("text", out JsonElement t)
+                    ? t.GetString()
+                    : ""
                 : Delta(e).TryGetProperty("content", out JsonElement c) ? c.GetString() : ""));
         Assert.Equal(text, pieces);
         Assert.Equal(tokens * 4, text.Length);
@@ -81,7 +88,8 @@ public sealed class DialectTests(EmulatorFixture emulator)
     {
         // 1,600 bytes are 400 tokens are 25 blocks; the last block is always computed.
         string text = string.Concat(Enumerable.Range(0, 160).Select(i => $"prefix {i:000}"));
-        using HttpResponseMessage first = await emulator.PostAsync(emulator.Fast, "/v1/messages", Messages(text), tokens: 1);
+        using HttpResponseMessage first = await emulator.PostAsync(
+            emulator.Fast, "/v1/messages", Messages(text), tokens: 1);
         using HttpResponseMessage second = await emulator.PostAsync(
             emulator.Fast, "/v1/messages", Messages(text + "and four"), tokens: 1);
         using HttpResponseMessage third = await emulator.PostAsync(
@@ -102,8 +110,14 @@ public sealed class DialectTests(EmulatorFixture emulator)
     [Fact]
     public async Task Prompt_text_is_tools_then_system_then_messages_whatever_the_order_of_keys()
     {
-        const string one = """{"model":"m-70b","system":"be brief, please","tools":[{"name":"t"}],"messages":[{"role":"user","content":"caf\u00e9 \ud83d\ude00"}],"max_tokens":9}""";
-        const string two = """{"max_tokens":9,"messages":[{"content":[{"type":"text","text":"café 😀"}],"role":"user"}],"tools":[{"name":"t"}],"system":[{"type":"text","text":"be brief, please"}],"model":"m-70b"}""";
+        const string one = """
+            {"model":"m-70b","system":"be brief, please","tools":[{"name":"t"}],
+             "messages":[{"role":"user","content":"caf\u00e9 \ud83d\ude00"}],"max_tokens":9}
+            """;
+        const string two = """
+            {"max_tokens":9,"messages":[{"content":[{"type":"text","text":"café 😀"}],"role":"user"}],
+             "tools":[{"name":"t"}],"system":[{"type":"text","text":"be brief, please"}],"model":"m-70b"}
+            """;
         using HttpResponseMessage first = await emulator.PostAsync(emulator.Fast, "/v1/messages", one);
         using HttpResponseMessage second = await emulator.PostAsync(emulator.Fast, "/v1/messages", two);
         using HttpResponseMessage count = await emulator.PostAsync(emulator.Fast, "/v1/messages/count_tokens", one);
@@ -122,7 +136,10 @@ public sealed class DialectTests(EmulatorFixture emulator)
     [InlineData(""", "tool_choice":{"type":"function","function":{"name":"forecast"}}""", 1)]
     public async Task A_forced_tool_is_called_in_completions_with_arguments_of_its_schema(string choice, int at)
     {
-        string tools = $$""", "tools":[{"type":"function","function":{"name":"weather","parameters":{{Tool}} } },{"type":"function","function":{"name":"forecast","parameters":{{Tool}} } }]{{choice}}""";
+        string tools = $$"""
+            , "tools":[{"type":"function","function":{"name":"weather","parameters":{{Tool}} } },
+                       {"type":"function","function":{"name":"forecast","parameters":{{Tool}} } }]{{choice}}
+            """;
         using HttpResponseMessage whole = await emulator.PostAsync(
             emulator.Fast, "/v1/chat/completions", Messages("?", more: tools));
         using HttpResponseMessage streamed = await emulator.PostAsync(
@@ -193,8 +210,8 @@ public sealed class DialectTests(EmulatorFixture emulator)
     [InlineData("/v1/messages", """{"model":"m-70b","max_tokens":5,"messages":[{"role":"user","content":7}]}""", 400)]
     [InlineData("/v1/chat/completions", """{"model":7,"messages":[{"role":"user","content":"x"}]}""", 400)]
     [InlineData("/v1/chat/completions", """{"model":"other","messages":[{"role":"user","content":"x"}]}""", 404)]
-    [InlineData("/v1/chat/completions", """{"model":"m-70b","max_tokens":-1,"messages":[{"role":"user","content":"x"}]}""", 400)]
-    [InlineData("/v1/chat/completions", """{"model":"m-70b","tool_choice":"required","messages":[{"role":"user","content":"x"}]}""", 400)]
+    [InlineData("/v1/chat/completions", """{"model":"m-70b","max_tokens":-1,"messages":[]}""", 400)]
+    [InlineData("/v1/chat/completions", """{"model":"m-70b","tool_choice":"required","messages":[]}""", 400)]
     [InlineData("/v1/nowhere", "{}", 404)]
     public async Task Bad_requests_are_answered_in_the_dialects_envelope(string path, string body, int status)
     {
@@ -232,6 +249,8 @@ public sealed class DialectTests(EmulatorFixture emulator)
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         Assert.Contains("version", await emulator.Http.GetStringAsync(new Uri(emulator.Fast, "/version")));
     }
+
+    private static JsonElement Parse(string json) => JsonDocument.Parse(json).RootElement;
 
     private static JsonElement Delta(JsonElement chunk)
     {

@@ -120,7 +120,10 @@ public sealed class EmulatorFixture : IAsyncLifetime
     }
 
     public static string Messages(string text, bool stream = false, string more = "") =>
-        $$"""{"model":"{{Model}}","max_tokens":4096,"stream":{{(stream ? "true" : "false")}},"messages":[{"role":"user","content":{{JsonSerializer.Serialize(text)}}}]{{more}}}""";
+        $$"""
+        {"model":"{{Model}}","max_tokens":4096,"stream":{{(stream ? "true" : "false")}},
+         "messages":[{"role":"user","content":{{JsonSerializer.Serialize(text)}} }]{{more}} }
+        """;
 }
 
 [CollectionDefinition(nameof(EmulatorFixture))]

@@ -16,7 +16,8 @@ public sealed class FaultTests(EmulatorFixture emulator)
     [InlineData("500", 500, "api_error", null)]
     [InlineData("503", 503, "api_error", null)]
     [InlineData("529", 529, "overloaded_error", null)]
-    public async Task Status_faults_come_in_the_dialects_envelope(string fault, int status, string type, int? retryAfter)
+    public async Task Status_faults_come_in_the_dialects_envelope(
+        string fault, int status, string type, int? retryAfter)
     {
         using HttpResponseMessage response =
             await emulator.PostAsync(emulator.Fast, "/v1/messages", Messages("x"), fault);
@@ -46,8 +47,8 @@ public sealed class FaultTests(EmulatorFixture emulator)
     [Fact]
     public async Task Half_event_ends_cleanly_in_the_middle_of_an_event()
     {
-        using HttpResponseMessage response =
-            await emulator.PostAsync(emulator.Fast, "/v1/messages", Messages("x", stream: true), "half-event=4", tokens: 50);
+        using HttpResponseMessage response = await emulator.PostAsync(
+            emulator.Fast, "/v1/messages", Messages("x", stream: true), "half-event=4", tokens: 50);
 
         (string text, bool failed) = await ReadToEndAsync(response);
         Assert.False(failed);
@@ -115,7 +116,8 @@ public sealed class FaultTests(EmulatorFixture emulator)
     [Fact]
     public async Task Slow_gives_the_same_answer()
     {
-        using HttpResponseMessage quick = await emulator.PostAsync(emulator.Fast, "/v1/messages", Messages("slow"), tokens: 20);
+        using HttpResponseMessage quick = await emulator.PostAsync(
+            emulator.Fast, "/v1/messages", Messages("slow"), tokens: 20);
         using HttpResponseMessage slow = await emulator.PostAsync(
             emulator.Fast, "/v1/messages", Messages("slow", stream: true), "slow=3", tokens: 20);
 
@@ -193,7 +195,9 @@ public sealed class FaultTests(EmulatorFixture emulator)
         foreach (string line in page.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             Assert.Matches(
-                @"^(# TYPE vllm:[a-z0-9_]+ (gauge|counter|histogram)|vllm:[a-z0-9_]+\{([a-z_]+=""[^""]*"",?)+\} [0-9.eE+-]+)$", line);
+                "^(# TYPE vllm:[a-z0-9_]+ (gauge|counter|histogram)"
+                + @"|vllm:[a-z0-9_]+\{([a-z_]+=""[^""]*"",?)+\} [0-9.eE+-]+)$",
+                line);
         }
 
         Assert.Contains("vllm:time_to_first_token_seconds_bucket{model_name=\"m-70b\",engine=\"0\",le=\"+Inf\"}", page);

@@ -106,7 +106,8 @@ public sealed class GatewayHarness : IAsyncDisposable
     public static string ChatBody(bool stream, string extra = "") =>
         $$"""{"model":"{{Model}}","stream":{{(stream ? "true" : "false")}}{{extra}},"messages":[{"role":"user","content":"Hi"}]}""";
 
-    public static ApiKey KeyOf(string id, string tenant, string secret, long? expires = null, long? revoked = null, params string[] models)
+    public static ApiKey KeyOf(
+        string id, string tenant, string secret, long? expires = null, long? revoked = null, params string[] models)
     {
         _ = SecretHash.TryCompute(secret, out SecretHash hash);
         return new ApiKey(id, tenant, id, hash, secret[..6], 0, expires, revoked, models.Length == 0 ? null : models);
@@ -155,12 +156,32 @@ public sealed class GatewayHarness : IAsyncDisposable
                 Dialects = [Dialect.Anthropic, Dialect.OpenAi],
                 Credential = "env:UPSTREAM_KEY",
                 Cost = [new PriceConfig { Input = 1, Output = 5 }],
-                Timeouts = new UpstreamTimeoutsConfig { ConnectSeconds = 5, FirstByteSeconds = 20, IdleSeconds = 20, TotalSeconds = 60 },
+                Timeouts = new UpstreamTimeoutsConfig
+                {
+                    ConnectSeconds = 5,
+                    FirstByteSeconds = 20,
+                    IdleSeconds = 20,
+                    TotalSeconds = 60,
+                },
             }),
         ],
-        Tiers = [new TierConfig { Id = "scale" }, new TierConfig { Id = "small", RequestsPerMinute = 2, InputTokensPerMinute = 10_000, OutputTokensPerMinute = 8_000 }],
+        Tiers =
+        [
+            new TierConfig { Id = "scale" },
+            new TierConfig
+            {
+                Id = "small",
+                RequestsPerMinute = 2,
+                InputTokensPerMinute = 10_000,
+                OutputTokensPerMinute = 8_000,
+            },
+        ],
         ResidencyPolicies = [new ResidencyPolicyConfig { Id = "eu-only", Jurisdictions = ["eu"] }],
-        Tenants = [new TenantConfig { Id = "acme", Tier = "scale" }, new TenantConfig { Id = "globex", Tier = "small", Residency = "eu-only" }],
+        Tenants =
+        [
+            new TenantConfig { Id = "acme", Tier = "scale" },
+            new TenantConfig { Id = "globex", Tier = "small", Residency = "eu-only" },
+        ],
     };
 
     public async ValueTask DisposeAsync()

@@ -11,7 +11,10 @@ namespace Forebay.FunctionalTests.Gateway;
 public sealed class RetryTests
 {
     public static TheoryData<string> Faults =>
-        ["429", "401", "402", "500", "503", "529", "redirect", "garbage", "error-in-200", "cut", "wrong-length", "empty", "no-stream"];
+    [
+        "429", "401", "402", "500", "503", "529", "redirect", "garbage", "error-in-200", "cut", "wrong-length", "empty",
+        "no-stream",
+    ];
 
     [Theory]
     [MemberData(nameof(Faults))]

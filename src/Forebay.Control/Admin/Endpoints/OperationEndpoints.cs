@@ -42,17 +42,16 @@ internal sealed class OperationEndpoints(AdminServices services)
             return;
         }
 
-        try
+        // The file loses its name before it is sent: nothing is left behind, however the sending ends.
+        var stream = new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        await using (stream.ConfigureAwait(false))
         {
+            File.Delete(file.Path);
             HttpResponse response = call.Http.Response;
             response.ContentType = "application/octet-stream";
             response.ContentLength = file.Bytes;
             response.Headers["x-content-sha256"] = file.Sha256;
-            await response.SendFileAsync(file.Path, call.Cancel).ConfigureAwait(false);
-        }
-        finally
-        {
-            File.Delete(file.Path);
+            await stream.CopyToAsync(response.Body, call.Cancel).ConfigureAwait(false);
         }
     }
 }

@@ -11,7 +11,8 @@ namespace Forebay.Core.Serving.Engine;
 /// Each step computes one token for every decoding sequence, then prompt tokens in order of arrival up to
 /// <see cref="EngineParameters.MaxTokensPerStep"/>. A request is admitted when the blocks of its whole prompt are free
 /// beyond a small reserve; a step that finds no block preempts the youngest sequence. Cost: O(log n) per event for n
-/// live requests, plus O(blocks of the prompt) once when a request is admitted and once when it ends; nothing per token.
+/// live requests, plus O(blocks of the prompt) once when a request is admitted and once when it ends; nothing per
+/// token.
 /// </remarks>
 public sealed partial class EngineModel
 {
@@ -243,8 +244,8 @@ public sealed partial class EngineModel
 
         if (_submitted != _finished + _cancelled + _sequences.Count)
         {
-            throw new InvalidOperationException($"Requests do not add up: {_submitted} submitted, {_finished} finished, "
-                + $"{_cancelled} cancelled, {_sequences.Count} live.");
+            throw new InvalidOperationException($"Requests do not add up: {_submitted} submitted, {_finished} "
+                + $"finished, {_cancelled} cancelled, {_sequences.Count} live.");
         }
 
         if (_sequences.Count == 0 && UsedBlocks != 0)

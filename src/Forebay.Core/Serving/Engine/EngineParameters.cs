@@ -95,8 +95,9 @@ public sealed record EngineParameters
         }
         else if (blocks < least)
         {
-            problems.Add($"After its weights {n} x {accelerator.Name} has room for {Math.Max(0, blocks) * BlockTokens:0} "
-                + $"tokens of KV cache, less than context_tokens of {model.Id} ({model.ContextTokens}): raise "
+            double room = Math.Max(0, blocks) * BlockTokens;
+            problems.Add($"After its weights {n} x {accelerator.Name} has room for {room:0} tokens of KV cache, "
+                + $"less than context_tokens of {model.Id} ({model.ContextTokens}): raise "
                 + "accelerators_per_replica, or lower context_tokens, bytes_per_weight or kv_bytes_per_token.");
         }
 

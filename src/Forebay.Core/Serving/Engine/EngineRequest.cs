@@ -3,7 +3,8 @@ namespace Forebay.Core.Serving.Engine;
 /// <summary>A request as the engine model sees it.</summary>
 /// <param name="Id">The caller's number for it; unique among the engine's live requests.</param>
 /// <param name="PromptTokens">Length of the prompt, at least 1.</param>
-/// <param name="OutputTokens">Tokens it will produce, at least 1: where the answer or the caller's limit ends it.</param>
+/// <param name="OutputTokens">Tokens it will produce, at least 1: where the answer or the caller's limit ends it.
+/// </param>
 /// <param name="PrefixHashes">Chained hashes of the prompt's full blocks, in order, at most
 /// <c>PromptTokens / 16</c>; empty to take no part in the prefix cache. The engine keeps the array: do not change it.
 /// </param>

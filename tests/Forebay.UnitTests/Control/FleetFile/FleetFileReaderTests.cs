@@ -103,7 +103,8 @@ public sealed class FleetFileReaderTests
     [InlineData("parameters_billion: 8", "parameters_billion: 8\n    tools: yes",
         "17:12: models[0].tools: expected true or false, found 'yes'. Write true or false.")]
     [InlineData("parameters_billion: 8", "parameters_billion: 8\n    created: 31.05.2026",
-        "17:14: models[0].created: expected a date, found '31.05.2026'. Write it as year-month-day, such as 2026-05-31.")]
+        "17:14: models[0].created: expected a date, found '31.05.2026'. "
+            + "Write it as year-month-day, such as 2026-05-31.")]
     [InlineData("parameters_billion: 8", "parameters_billion: 8\n    bytes_per_weight: .nan",
         "17:23: models[0].bytes_per_weight: expected a number, found '.nan'. "
             + "Write it with digits and a decimal point only.")]
@@ -181,7 +182,7 @@ public sealed class FleetFileReaderTests
         Assert.Equal(
             [6, 11, 14, 20, 26],
             result.Problems.Select(p => p.Line).Distinct().ToArray());
-        Assert.Equal(result.Problems.Order(Comparer<FleetFileProblem>.Create((a, b) => a.Line - b.Line)), result.Problems);
+        Assert.Equal(result.Problems.OrderBy(p => p.Line), result.Problems);
     }
 
     [Fact]
@@ -198,7 +199,8 @@ public sealed class FleetFileReaderTests
         const string Secret = "sk-ant-api03-abcdefghijklmnop";
         string[] forms =
         [
-            $"credential: {Secret}", $"credential: \"{Secret}\"", $"credential: [{Secret}]", $"credential: env:{Secret}",
+            $"credential: {Secret}", $"credential: \"{Secret}\"", $"credential: [{Secret}]",
+            $"credential: env:{Secret}",
             $"endpoint: http://user:{Secret}@host", $"endpoint: http://host?key={Secret}",
             $"endpoint: http://us er:{Secret}@host", $"proxy: {Secret}", $"proxy: http://{Secret}@host",
         ];
@@ -251,6 +253,8 @@ public sealed class FleetFileReaderTests
         Assert.StartsWith(
             "there is no file", Fixture.Reader.ReadFile(path).Problems.Single().Message, StringComparison.Ordinal);
         Assert.Contains(
-            "directory", Fixture.Reader.ReadFile(Path.GetTempPath()).Problems.Single().Message, StringComparison.Ordinal);
+            "directory",
+            Fixture.Reader.ReadFile(Path.GetTempPath()).Problems.Single().Message,
+            StringComparison.Ordinal);
     }
 }

@@ -99,6 +99,21 @@ public sealed class ReloadingCertificateTests : IDisposable
     }
 
     [Fact]
+    public void However_the_files_are_cut_or_bent_only_words_for_the_operator_come_out()
+    {
+        (string cert, string key) = Make("one.test");
+        var random = new Random(7);
+        for (int i = 0; i < 300; i++)
+        {
+            File.WriteAllText(Files.CertificateFile, i % 2 == 0 ? Bend(cert, random) : cert);
+            File.WriteAllText(Files.KeyFile, i % 2 == 0 ? key : Bend(key, random));
+            Exception? failure = Record.Exception(() => Load().Dispose());
+
+            Assert.True(failure is null or CertificateException, failure?.ToString());
+        }
+    }
+
+    [Fact]
     public void An_expired_certificate_is_used_all_the_same()
     {
         (string cert, string key) = TestCertificate.Create(
@@ -109,6 +124,12 @@ public sealed class ReloadingCertificateTests : IDisposable
         using ReloadingCertificate certificate = Load();
 
         Assert.Equal("CN=old.test", certificate.Current.Subject);
+    }
+
+    private static string Bend(string pem, Random random)
+    {
+        int at = random.Next(pem.Length);
+        return random.Next(2) == 0 ? pem[..at] : pem[..at] + (char)random.Next(32, 127) + pem[(at + 1)..];
     }
 
     private ReloadingCertificate Load() =>

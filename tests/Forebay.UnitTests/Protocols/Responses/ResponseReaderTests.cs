@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
 using Forebay.Protocols;
 using Xunit;
 
@@ -69,4 +71,30 @@ public sealed class ResponseReaderTests
     [InlineData("""{"status":"ok"}""")]
     public void What_is_no_answer_of_the_dialect_is_refused(string body) =>
         Assert.False(ResponseReader.TryRead(WireDialect.OpenAi, Encoding.UTF8.GetBytes(body), out _));
+
+    [Theory]
+    [InlineData(WireDialect.Anthropic,
+        """{"content":[],"model":"m","stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":-2}}""")]
+    [InlineData(WireDialect.OpenAi,
+        """{"choices":[{"finish_reason":"st\u006fp"}],"model":"m","error":null,"usage":{"prompt_tokens":1}}""")]
+    public void Mutated_bodies_never_throw_and_what_is_read_is_JSON(WireDialect dialect, string sample)
+    {
+        byte[] original = Encoding.UTF8.GetBytes(sample);
+        var random = new Random(7);
+        int read = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            byte[] body = Mutation.Of(original, random);
+            if (ResponseReader.TryRead(dialect, body, out ResponseFacts facts) && Utf8.IsValid(body))
+            {
+                read++;
+                using JsonDocument document = JsonDocument.Parse(
+                    body.AsSpan().StartsWith("\uFEFF"u8) ? body.AsMemory(3) : body);
+                Assert.True(facts.ModelValue.IsEmpty || facts.ModelValue.Of(body)[0] == '"');
+                Assert.True(facts.Usage is { Input: >= 0, Output: >= 0 });
+            }
+        }
+
+        Assert.True(read > 1_000, $"{read} read");
+    }
 }

@@ -6,12 +6,13 @@ namespace Forebay.UnitTests.Protocols.Streams;
 
 public sealed class AnthropicStreamTests
 {
-    private const string Start = """
+    private const string Start =
+        """
         event: message_start
-        data: {"type":"message_start","message":{"id":"m","model":"up/stream","content":[],"usage":{"input_tokens":10,"cache_read_input_tokens":3,"cache_creation_input_tokens":2,"output_tokens":1}}}
-
-
-        """;
+        data: {"type":"message_start","message":{"id":"m","model":"up/stream","content":[],
+        """
+        + "\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":3,\"cache_creation_input_tokens\":2,"
+        + "\"output_tokens\":1}}}\n\n";
 
     private const string Delta = """
         event: content_block_delta
@@ -112,8 +113,8 @@ public sealed class AnthropicStreamTests
     [Fact]
     public void An_error_in_the_stream_is_read_and_passed()
     {
-        const string error =
-            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+        const string error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+            + "\"message\":\"Overloaded\"}}\n\n";
         StreamRun run = Run(Start + error);
 
         Assert.Equal(StreamEventKind.Error, run.Kinds[^1]);
@@ -129,6 +130,7 @@ public sealed class AnthropicStreamTests
     [InlineData("event: content_block_delta\ndata: {} x\n\n")]
     [InlineData("event: content_block_delta\ndata: {\ndata: \"a\n\n")]
     [InlineData("event: message_delta\ndata: [1]\n\n")]
+    [InlineData("<html>bad gateway</html>\n\n")]
     [InlineData("event: message_start\ndata: {}\n\n")]
     [InlineData("event: message_stop\ndata: <html>\n\n")]
     public void What_is_not_the_dialect_is_told_and_changes_nothing(string ev)

@@ -78,17 +78,23 @@ public sealed class OpenAiStreamTests
     }
 
     [Theory]
-    [InlineData("""{"prompt_tokens":12,"completion_tokens":2,"total_tokens":354,"completion_tokens_details":{"reasoning_tokens":340}}""", 342)]
-    [InlineData("""{"prompt_tokens":12,"completion_tokens":342,"total_tokens":354,"completion_tokens_details":{"reasoning_tokens":340}}""", 342)]
-    [InlineData("""{"prompt_tokens":12,"completion_tokens":2}""", 2)]
-    public void Reasoning_counts_as_output_wherever_the_server_puts_it(string usage, long output) =>
-        Assert.Equal(output, Run(Stream($$"""{"choices":[],"usage":{{usage}}}""")).Observer.Usage.Output);
+    [InlineData("\"completion_tokens\":2,\"total_tokens\":354", 342)]
+    [InlineData("\"completion_tokens\":342,\"total_tokens\":354", 342)]
+    [InlineData("\"completion_tokens\":2", 2)]
+    public void Reasoning_counts_as_output_wherever_the_server_puts_it(string counts, long output)
+    {
+        string usage =
+            $$"""{"prompt_tokens":12,{{counts}},"completion_tokens_details":{"reasoning_tokens":340} }""";
+
+        Assert.Equal(output, Run(Stream($$"""{"choices":[],"usage":{{usage}} }""")).Observer.Usage.Output);
+    }
 
     [Fact]
     public void More_cached_than_prompted_is_clamped_and_flagged()
     {
+        const string details = """{"cached_tokens":9,"cache_write_tokens":9}""";
         StreamRun run = Run(Stream(
-            """{"choices":[],"usage":{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":9,"cache_write_tokens":9}}}"""));
+            $$"""{"choices":[],"usage":{"prompt_tokens":5,"prompt_tokens_details":{{details}} } }"""));
 
         Assert.Equal(new WireUsage(true, 0, 5, 0, 0), run.Observer.Usage);
         Assert.True(run.Observer.IsUsageSuspect);

@@ -6,7 +6,7 @@ using Xunit;
 namespace Forebay.UnitTests.Protocols.Streams;
 
 /// <summary>Relays a whole stream the way a gateway does: bytes arrive in pieces, events are cut out, observed and
-/// passed on, and what is left at the end goes out as it is.</summary>
+/// passed on.</summary>
 internal sealed class StreamRun
 {
     private readonly ArrayBufferWriter<byte> _sent = new();
@@ -28,28 +28,27 @@ internal sealed class StreamRun
     public static StreamRun Of(WireDialect dialect, byte[] stream, StreamRewrite rewrite = default, Random? cuts = null)
     {
         var run = new StreamRun(new StreamObserver(dialect, rewrite));
-        var buffer = new List<byte>();
+        int start = 0;
         int searched = 0;
-        for (int at = 0; at < stream.Length;)
+        for (int end = 0; end < stream.Length;)
         {
-            int piece = cuts is null ? stream.Length : Math.Min(stream.Length - at, cuts.Next(1, 40));
-            buffer.AddRange(stream.AsSpan(at, piece));
-            at += piece;
-            while (SseFraming.TryReadEvent(buffer.ToArray(), searched, atEnd: at == stream.Length, out int length))
+            end = cuts is null ? stream.Length : Math.Min(stream.Length, end + cuts.Next(1, 40));
+            bool atEnd = end == stream.Length;
+            while (SseFraming.TryReadEvent(stream.AsSpan(start..end), searched, atEnd, out int length))
             {
-                run.Relay(buffer.GetRange(0, length).ToArray());
-                buffer.RemoveRange(0, length);
+                run.Relay(stream.AsSpan(start, length));
+                start += length;
                 searched = 0;
             }
 
-            searched = buffer.Count;
+            searched = end - start;
         }
 
-        run._sent.Write(buffer.ToArray());
+        Assert.Equal(stream.Length, start);
         return run;
     }
 
-    private void Relay(byte[] ev)
+    private void Relay(ReadOnlySpan<byte> ev)
     {
         var rewritten = new ArrayBufferWriter<byte>();
         Kinds.Add(Observer.Observe(ev, rewritten, out StreamAction action));

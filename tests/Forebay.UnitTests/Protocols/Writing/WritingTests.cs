@@ -25,9 +25,9 @@ public sealed class WritingTests
             Written(output => ErrorEnvelope.Write(
                 output, WireDialect.Anthropic, "api_error", null, "a \"b\" <é>", "model", "req_1")));
         Assert.Equal(
-            """{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}""",
+            """{"error":{"message":"no such model","type":"a_type","param":"model","code":"a_code"}}""",
             Written(output => ErrorEnvelope.Write(
-                output, WireDialect.OpenAi, "invalid_request_error", "model_not_found", "no such model", "model", "r")));
+                output, WireDialect.OpenAi, "a_type", "a_code", "no such model", "model", "r")));
     }
 
     [Theory]
@@ -126,22 +126,22 @@ public sealed class WritingTests
     [Fact]
     public void Limits_are_told_in_the_headers_of_the_dialect()
     {
-        var headers = new List<KeyValuePair<string, string>>();
+        var headers = new HeaderList([]);
         var limit = new RateLimit(40_000, 12_345, TimeSpan.FromMilliseconds(30_500));
-        RateLimitHeaders.Add(headers, WireDialect.Anthropic, RateLimitUnit.InputTokens, limit, Now);
-        RateLimitHeaders.Add(headers, WireDialect.OpenAi, RateLimitUnit.InputTokens, limit, Now);
-        RateLimitHeaders.Add(headers, WireDialect.OpenAi, RateLimitUnit.Tokens, limit with { Remaining = -3 }, Now);
+        RateLimitHeaders.Set(ref headers, WireDialect.Anthropic, RateLimitUnit.InputTokens, limit, Now);
+        RateLimitHeaders.Set(ref headers, WireDialect.OpenAi, RateLimitUnit.InputTokens, limit, Now);
+        RateLimitHeaders.Set(ref headers, WireDialect.OpenAi, RateLimitUnit.Tokens, limit with { Remaining = -3 }, Now);
 
         Assert.Equal(
             [
                 new("anthropic-ratelimit-input-tokens-limit", "40000"),
-                new("anthropic-ratelimit-input-tokens-remaining", "12000"),
+                new("anthropic-ratelimit-input-tokens-remaining", "12345"),
                 new("anthropic-ratelimit-input-tokens-reset", "2026-11-22T10:00:31Z"),
                 new("x-ratelimit-limit-tokens", "40000"),
                 new("x-ratelimit-remaining-tokens", "0"),
                 new("x-ratelimit-reset-tokens", "30.5s"),
             ],
-            headers);
+            headers.Set);
     }
 
     [Fact]
@@ -150,4 +150,9 @@ public sealed class WritingTests
 
     private static ModelCard[] Cards(params string[] ids) =>
         [.. ids.Select(id => new ModelCard(id, id, Now, "us", 200_000, null, RequestFeatures.Images))];
+
+    private readonly record struct HeaderList(List<KeyValuePair<string, string>> Set) : IHeaderSink
+    {
+        void IHeaderSink.Set(string name, string value) => Set.Add(new(name, value));
+    }
 }

@@ -14,11 +14,11 @@ public sealed class EngineCalibrationTests
 {
     private const string Points = "data/inference-points.json";
 
-    private static readonly Dictionary<string, (decimal Billion, double KvValues, double Input, double Output)> Models = new()
+    private static readonly Dictionary<string, Workload> Models = new()
     {
-        ["llama2-70b"] = (70, 163_840, 294.45, 0),
-        ["llama3.1-405b"] = (405, 258_048, 9428, 0),
-        ["llama3.1-8b"] = (8, 65_536, 778, 129),
+        ["llama2-70b"] = new(70, 163_840, 294.45, 0),
+        ["llama3.1-405b"] = new(405, 258_048, 9428, 0),
+        ["llama3.1-8b"] = new(8, 65_536, 778, 129),
     };
 
     private static readonly Accelerator A100 = new()
@@ -42,7 +42,7 @@ public sealed class EngineCalibrationTests
         {
             string name = Text(point, "model").Replace("-99", "", StringComparison.Ordinal);
             Accelerator? chip = ChipOf(Text(point, "accelerator"));
-            if (chip is null || !Models.TryGetValue(name, out var model))
+            if (chip is null || !Models.TryGetValue(name, out Workload? model))
             {
                 continue;
             }
@@ -60,8 +60,8 @@ public sealed class EngineCalibrationTests
                 (long)(batch * prompts * model.Input / 2)) / 1e9;
             errors.Add(Math.Abs(ms / measured - 1));
             string row = string.Create(CultureInfo.InvariantCulture,
-                $"| {name} | {Text(point, "scenario")} | {span} x {chip.Name} | {Text(point, "precision")} | {batch:F0} | "
-                + $"{measured:F1} | {ms:F1} | {100 * (ms / measured - 1):+0;-0;+0}% |");
+                $"| {name} | {Text(point, "scenario")} | {span} x {chip.Name} | {Text(point, "precision")} | "
+                + $"{batch:F0} | {measured:F1} | {ms:F1} | {100 * (ms / measured - 1):+0;-0;+0}% |");
             Assert.True(page.Contains(row, StringComparison.Ordinal), $"The page lacks: {row}");
         }
 
@@ -75,7 +75,8 @@ public sealed class EngineCalibrationTests
     {
         string page = Page();
         var groups = Read("Splitwise")
-            .Where(p => Text(p, "model") == "llama2-70b" && !Text(p, "accelerator").EndsWith("pcap", StringComparison.Ordinal))
+            .Where(p => Text(p, "model") == "llama2-70b"
+                && !Text(p, "accelerator").EndsWith("pcap", StringComparison.Ordinal))
             .GroupBy(p => (Span: (int)Number(p, "accelerators"), Chip: Text(p, "accelerator")));
         foreach (var group in groups)
         {
@@ -98,7 +99,8 @@ public sealed class EngineCalibrationTests
             }
 
             string row = string.Create(CultureInfo.InvariantCulture,
-                $"| {group.Key.Span} x {group.Key.Chip} | {decode.Count} | {Median(decode)} | {prompt.Count} | {Median(prompt)} |");
+                $"| {group.Key.Span} x {group.Key.Chip} | {decode.Count} | {Median(decode)} | "
+                + $"{prompt.Count} | {Median(prompt)} |");
             Assert.True(page.Contains(row, StringComparison.Ordinal), $"The page lacks: {row}");
         }
     }
@@ -148,4 +150,6 @@ public sealed class EngineCalibrationTests
     private static string Text(JsonElement point, string name) => point.GetProperty(name).GetString() ?? "";
 
     private static double Number(JsonElement point, string name) => point.GetProperty(name).GetDouble();
+
+    private sealed record Workload(decimal Billion, double KvValues, double Input, double Output);
 }

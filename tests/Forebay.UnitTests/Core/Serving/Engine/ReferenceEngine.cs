@@ -216,7 +216,8 @@ internal sealed class ReferenceEngine(EngineParameters p)
             }
         }
 
-        foreach (Job job in _decoding.Where(j => j.Outputs == j.Request.OutputTokens).OrderBy(j => j.Request.Id).ToArray())
+        Job[] done = [.. _decoding.Where(j => j.Outputs == j.Request.OutputTokens).OrderBy(j => j.Request.Id)];
+        foreach (Job job in done)
         {
             Release(job);
             _decoding.Remove(job);

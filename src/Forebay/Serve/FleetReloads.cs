@@ -1,0 +1,103 @@
+using Forebay.Control.Admin.Contract;
+using Forebay.Control.Audit;
+using Forebay.Control.FleetFile;
+using Forebay.Control.Tls;
+using Forebay.Core.Config;
+using Forebay.Core.Fleet;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Serve;
+
+/// <summary>
+/// Reloading while serving: the fleet file when it changes or when asked, and the certificates with it. Each change of
+/// the fleet is in the audit log before it takes effect. The built-in fleet has no file and never changes.
+/// </summary>
+public sealed class FleetReloads : IAsyncDisposable
+{
+    private readonly FleetSource _source;
+    private readonly AuditedChange _change;
+    private readonly IReadOnlyList<ReloadingCertificate?> _certificates;
+    private readonly FleetFileWatcher? _watcher;
+    private readonly string _path;
+
+    public FleetReloads(
+        ServeSettings settings,
+        FleetFileResult started,
+        FleetSource source,
+        AuditedChange change,
+        IReadOnlyList<ReloadingCertificate?> certificates,
+        TimeProvider time,
+        ILoggerFactory logs)
+    {
+        _source = source;
+        _change = change;
+        _certificates = certificates;
+        _path = settings.FleetFile ?? DefaultFleet.FileName;
+        _watcher = settings.FleetFile is null ? null : new FleetFileWatcher(
+            new FleetFileWatcherOptions
+            {
+                Path = settings.FleetFile,
+                Reader = FleetSource.Reader,
+                Started = started,
+                Apply = ApplyAsync,
+                Time = time,
+            },
+            logs.CreateLogger<FleetFileWatcher>());
+    }
+
+    /// <summary>The file in force; null for the built-in fleet.</summary>
+    public FleetFileView? View => _watcher is null ? null : ViewOf(_watcher.Status);
+
+    /// <summary>Reads the file and the certificates again.</summary>
+    public async Task<ReloadView> ReloadAsync(CancellationToken cancel)
+    {
+        foreach (ReloadingCertificate? certificate in _certificates)
+        {
+            certificate?.Reload();
+        }
+
+        if (_watcher is null)
+        {
+            return new ReloadView(true, null, []);
+        }
+
+        FleetReload reload = await _watcher.ReloadNowAsync(cancel);
+        IEnumerable<FileProblemView> restarts = reload.NeedsRestart
+            .Select(n => new FileProblemView(n.Path, null, n.Message, "Restart the server for it to take effect."));
+        return new ReloadView(reload.Applied, View, [.. reload.Problems.Select(ViewOf), .. restarts]);
+    }
+
+    public ValueTask DisposeAsync() => _watcher?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
+    {
+        try
+        {
+            await _change.RunAsync(new AuditNote("file", "fleet.apply", _path), async () =>
+            {
+                IReadOnlyList<ConfigProblem> problems = await _source.ApplyAsync(config, cancel);
+                if (problems.Count > 0)
+                {
+                    throw new FleetRefusedException(problems);
+                }
+            });
+            return [];
+        }
+        catch (FleetRefusedException e)
+        {
+            return e.Problems;
+        }
+    }
+
+    private static FleetFileView ViewOf(FleetFileStatus s) =>
+        new(s.Path, s.Loads, s.Sha256, s.Loaded, s.Rejected, [.. s.Problems.Select(ViewOf)]);
+
+    private static FileProblemView ViewOf(FleetFileProblem p) => new(p.Path, p.Line, p.Message, p.Fix);
+
+    /// <summary>Makes the audit log say that the change failed.</summary>
+    private sealed class FleetRefusedException(IReadOnlyList<ConfigProblem> problems)
+        : Exception("The fleet was not put in force.")
+    {
+        public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+    }
+}

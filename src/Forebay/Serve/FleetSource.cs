@@ -1,0 +1,56 @@
+using System.Collections.Frozen;
+using Forebay.Control.FleetFile;
+using Forebay.Core.Capacity;
+using Forebay.Core.Config;
+using Forebay.Core.Fleet;
+using Forebay.Gateway.Upstreams;
+
+namespace Forebay.Serve;
+
+/// <summary>
+/// Turns the fleet file into the snapshot in force, at the start and on every reload: read and validate, add the user's
+/// own upstreams, start missing engines, open upstreams, swap. Whatever fails, the old snapshot stays.
+/// </summary>
+public sealed class FleetSource(
+    FleetState state,
+    UpstreamSet upstreams,
+    EmulatedEngines? engines,
+    IReadOnlyList<UserUpstream> own)
+{
+    /// <summary>Reads fleet files against the built-in accelerator catalogue.</summary>
+    public static FleetFileReader Reader { get; } = new(AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet());
+
+    /// <summary>Reads the fleet file, or the built-in fleet, into records.</summary>
+    public static FleetFileResult Read(ServeSettings settings) => settings.FleetFile is { } path
+        ? Reader.ReadFile(path)
+        : Reader.Read(DefaultFleet.ReadText(), DefaultFleet.FileName);
+
+    /// <summary>Puts a valid configuration in force.</summary>
+    /// <returns>Problems; when there are any, nothing changed.</returns>
+    public async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
+    {
+        FleetConfig whole = own.Aggregate(config, static (c, upstream) => upstream.AddTo(c));
+        IReadOnlyDictionary<string, Uri> emulated = FrozenDictionary<string, Uri>.Empty;
+        if (engines is not null)
+        {
+            try
+            {
+                emulated = await engines.EnsureAsync(whole, cancel);
+            }
+            catch (StartException e)
+            {
+                return [new ConfigProblem("deployments", e.Message, "Correct the deployment, or give it an endpoint.")];
+            }
+        }
+
+        var model = FleetModel.Build(whole, emulated);
+        IReadOnlyList<ConfigProblem> problems = upstreams.Update(model);
+        if (problems.Count == 0)
+        {
+            state.Model = model;
+            state.WakeWaiters();
+        }
+
+        return problems;
+    }
+}

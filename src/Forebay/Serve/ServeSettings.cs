@@ -1,0 +1,37 @@
+using Forebay.Core.Fleet;
+
+namespace Forebay.Serve;
+
+/// <summary>What the command line says about a server.</summary>
+public sealed record ServeSettings
+{
+    /// <summary>The fleet file; null for the built-in small fleet.</summary>
+    public string? FleetFile { get; init; }
+
+    /// <summary>The data directory, a full path.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Overrides the fleet file's port for clients; 0 takes any free one.</summary>
+    public int? Port { get; init; }
+
+    /// <summary>Overrides the fleet file's admin port; 0 takes any free one.</summary>
+    public int? AdminPort { get; init; }
+
+    /// <summary>Whether deployments without an endpoint are served by emulated engines.</summary>
+    public bool Emulate { get; init; }
+
+    /// <summary>Seconds of the engine model that pass in one real second.</summary>
+    public double TimeScale { get; init; } = 1;
+
+    /// <summary>The user's own upstreams to add to the pool.</summary>
+    public IReadOnlyList<string> Upstreams { get; init; } = [];
+
+    /// <summary>Overrides <see cref="GatewayConfig.DrainSeconds"/>.</summary>
+    public double? DrainSeconds { get; init; }
+
+    /// <summary>Tenant that a fresh key is made for at start; null for none.</summary>
+    public string? FreshKeyTenant { get; init; }
+}
+
+/// <summary>The server cannot start, in words for the person who started it.</summary>
+public sealed class StartException(string message) : Exception(message);

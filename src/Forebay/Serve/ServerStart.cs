@@ -1,0 +1,252 @@
+using System.Net;
+using Forebay.Control.Access;
+using Forebay.Control.Admin;
+using Forebay.Control.Audit;
+using Forebay.Control.Backup;
+using Forebay.Control.FleetFile;
+using Forebay.Control.Telemetry;
+using Forebay.Control.Tls;
+using Forebay.Core.Access;
+using Forebay.Core.Config;
+using Forebay.Core.Fleet;
+using Forebay.Gateway;
+using Forebay.Gateway.Upstreams;
+using Forebay.Storage;
+using Forebay.Storage.Data;
+using Forebay.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.Serve;
+
+/// <summary>The steps of a start, in order. What is opened is owned by the list, so that a failure closes it.</summary>
+internal sealed class ServerStart(
+    ServeSettings settings,
+    TimeProvider time,
+    ILoggerFactory logs,
+    List<IAsyncDisposable> owned)
+{
+    private const string StartActor = "startup";
+    private const string FreshKeyName = "forebay up";
+    private static readonly TimeSpan FreshKeyOverlap = TimeSpan.FromHours(24);
+    private static readonly IPEndPoint DefaultApi = new(IPAddress.Loopback, 8080);
+    private static readonly IPEndPoint DefaultAdmin = new(IPAddress.Loopback, 8081);
+
+    public async Task<ForebayServer> RunAsync(CancellationToken cancel)
+    {
+        // 1. The fleet file first: nothing is touched for one that is wrong.
+        FleetFileResult file = FleetSource.Read(settings);
+        FleetConfig config = file.Config
+            ?? throw new StartException(ProblemText.Format(file.Problems));
+
+        // 2. The data directory: lock, migrations, recovery of what a killed process left.
+        (DataDirectory directory, LocalStore store) = await OpenStoreAsync(cancel);
+
+        // 3. The fleet: the user's own upstreams, emulated engines, connection pools.
+        var state = new FleetState();
+        var upstreams = Own(new UpstreamSet(ReadSecret));
+        EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
+        var source = new FleetSource(state, upstreams, engines, await ConnectOwnAsync(cancel));
+        IReadOnlyList<ConfigProblem> problems = await source.ApplyAsync(config, cancel);
+        if (problems.Count > 0)
+        {
+            throw new StartException(ProblemText.Format([.. problems.Select(file.Locate)]));
+        }
+
+        // 4. Keys and tokens.
+        var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
+        var keys = new KeyService(state, store.Access, change, time);
+        var tokens = new AdminTokenService(store.Access, change, time);
+        await keys.LoadAsync(cancel);
+        await tokens.LoadAsync(cancel);
+        string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
+        string? freshKey = settings.FreshKeyTenant is { } tenant ? await FreshKeyAsync(keys, tenant, cancel) : null;
+
+        // 5. The ports: metrics listen before there is anything to measure, the gateway opens last.
+        var metrics = new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>());
+        Own(metrics);
+        if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
+        {
+            Own(otlp);
+        }
+
+        ReloadingCertificate? apiTls = Certificate(config.Server.Api);
+        ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
+        var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
+        Own(reloads);
+        GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
+        var services = new AdminServices
+        {
+            Fleet = state,
+            Keys = keys,
+            Tokens = tokens,
+            Ledger = store.Ledger,
+            Journal = store.Journal,
+            Audit = store.Audit,
+            Change = change,
+            Metrics = metrics,
+            Backup = new BackupService(
+                new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups")),
+            FleetFile = () => reloads.View,
+            Reload = reloads.ReloadAsync,
+            Time = time,
+            Logs = logs,
+        };
+        AdminServer admin = await OpenAdminAsync(config, services, adminTls, cancel);
+        directory.WriteServerInfo(new ServerInfo(Environment.ProcessId, gateway.Address, admin.Address));
+        return ForebayServer.Of(
+            owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
+    }
+
+    private async Task<(DataDirectory Directory, LocalStore Store)> OpenStoreAsync(CancellationToken cancel)
+    {
+        try
+        {
+            DataDirectory directory = DataDirectory.Open(settings.DataDirectory);
+            owned.Add(new Closing(directory.Dispose));
+            LocalStore store = await LocalStore.OpenAsync(
+                directory, time, logs.CreateLogger<LocalStore>(), null, cancel);
+            owned.Add(store);
+            return (directory, store);
+        }
+        catch (StorageException e)
+        {
+            throw new StartException(e.Message);
+        }
+    }
+
+    private static string ReadSecret(string reference) =>
+        new SecretReader().TryRead(reference, out string? secret, out string? problem)
+            ? secret
+            : throw new InvalidOperationException(problem);
+
+    private async Task<IReadOnlyList<UserUpstream>> ConnectOwnAsync(CancellationToken cancel)
+    {
+        var own = new List<UserUpstream>();
+        foreach (string upstream in settings.Upstreams)
+        {
+            own.Add(await UserUpstream.ConnectAsync(
+                upstream, own.Count + 1, Environment.GetEnvironmentVariable, cancel));
+        }
+
+        return own;
+    }
+
+    /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a day.</summary>
+    private static async Task<string> FreshKeyAsync(KeyService keys, string tenant, CancellationToken cancel)
+    {
+        var request = new KeyRequest(tenant, FreshKeyName);
+        var problems = keys.Check(request);
+        if (problems.Count > 0)
+        {
+            throw new StartException(string.Join('\n', problems.Select(p => $"--tenant {tenant}: {p.Message} {p.Fix}")));
+        }
+
+        foreach (ApiKey old in await keys.ListAsync(cancel))
+        {
+            if (old.Name == FreshKeyName && old.Tenant == tenant && old is { RevokedUnixMs: null, ExpiresUnixMs: null })
+            {
+                return (await keys.RotateAsync(old.Id, FreshKeyOverlap, StartActor, cancel)).Secret;
+            }
+        }
+
+        return (await keys.CreateAsync(request, StartActor, cancel)).Secret;
+    }
+
+    private ReloadingCertificate? Certificate(ListenerConfig listener)
+    {
+        if (listener.Tls is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return Own(ReloadingCertificate.Load(listener.Tls, time, logs.CreateLogger<ReloadingCertificate>()));
+        }
+        catch (CertificateException e)
+        {
+            throw new StartException(e.Message);
+        }
+    }
+
+    private async Task<GatewayServer> OpenGatewayAsync(
+        FleetConfig config,
+        FleetState state,
+        LocalStore store,
+        UpstreamSet upstreams,
+        ReloadingCertificate? tls,
+        CancellationToken cancel)
+    {
+        IPEndPoint endpoint = EndpointOf(config.Server.Api, settings.Port, DefaultApi);
+        try
+        {
+            GatewayServer gateway = await GatewayServer.StartAsync(
+                new GatewayParts(
+                    state, store.Journal, upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs),
+                cancel);
+            owned.Add(gateway);
+            return gateway;
+        }
+        catch (IOException e)
+        {
+            throw new StartException(
+                $"Clients cannot be served on {endpoint}: {e.Message} Stop what uses it, or choose another port " +
+                "(--port; 0 takes any free one).");
+        }
+    }
+
+    private async Task<AdminServer> OpenAdminAsync(
+        FleetConfig config,
+        AdminServices services,
+        ReloadingCertificate? tls,
+        CancellationToken cancel)
+    {
+        try
+        {
+            AdminServer admin = await AdminServer.StartAsync(
+                services,
+                new AdminServerOptions
+                {
+                    Listen = EndpointOf(config.Server.Admin, settings.AdminPort, DefaultAdmin),
+                    Certificate = tls,
+                },
+                cancel);
+            owned.Add(admin);
+            return admin;
+        }
+        catch (IOException e)
+        {
+            throw new StartException(e.Message);
+        }
+    }
+
+    private static IPEndPoint EndpointOf(ListenerConfig listener, int? port, IPEndPoint standard)
+    {
+        IPEndPoint endpoint = listener.Listen is { } text
+            ? IPEndPoint.Parse(text)
+            : standard;
+        return port is { } chosen ? new IPEndPoint(endpoint.Address, chosen) : endpoint;
+    }
+
+    private T Own<T>(T part)
+        where T : notnull
+    {
+        owned.Add(part switch
+        {
+            IAsyncDisposable later => later,
+            IDisposable now => new Closing(now.Dispose),
+            _ => throw new ArgumentException($"{typeof(T)} cannot be closed."),
+        });
+        return part;
+    }
+
+    /// <summary>Lets a plain disposable stand in the list of what is owned.</summary>
+    private sealed class Closing(Action close) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            close();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
