@@ -181,6 +181,7 @@ public sealed class LocalStore : IAsyncDisposable
         if (open.Length > 0)
         {
             StorageLog.Interrupted(services.Logger, open.Length);
+            services.Metrics.Recovered(open.Length);
         }
 
         return (journal, new RecoveryReport(open.Length, end.TornBytes, damage));

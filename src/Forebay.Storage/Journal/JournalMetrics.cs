@@ -10,6 +10,7 @@ internal sealed class JournalMetrics
     private long _bytes;
     private long _violations;
     private long _lost;
+    private long _recovered;
     private double _unwritableSeconds;
 
     public JournalMetrics(Meter meter)
@@ -24,18 +25,19 @@ internal sealed class JournalMetrics
             "{record}", "Settlements refused because their request was not open: always a defect.");
         meter.CreateObservableCounter("forebay.storage.journal.lost", () => Volatile.Read(ref _lost),
             "{record}", "Settlements dropped because too many were waiting for the disk.");
+        meter.CreateObservableCounter("forebay.storage.journal.recovered", () => Volatile.Read(ref _recovered),
+            "{record}", "Requests of an ended process found unsettled at start and recorded as interrupted.");
         meter.CreateObservableCounter("forebay.storage.journal.unwritable", () => Volatile.Read(ref _unwritableSeconds),
             "s", "Time for which the journal could not be written.");
     }
-
-    /// <summary>Settlements refused so far.</summary>
-    public long Violations => Volatile.Read(ref _violations);
 
     public void Appended(int bytes)
     {
         _appends++;
         _bytes += bytes;
     }
+
+    public void Recovered(int count) => _recovered += count;
 
     public void Synced(double ms) => _syncMs.Record(ms);
 

@@ -23,9 +23,6 @@ internal sealed class FoldMetrics
             "s", "Time since the ledger was last up to date with the journal.");
     }
 
-    /// <summary>Settlements not counted so far.</summary>
-    public long UncountedTotal => Volatile.Read(ref _uncounted);
-
     public void Folded(int records, double ms)
     {
         Interlocked.Add(ref _records, records);
