@@ -38,7 +38,8 @@ public static class ReadyReport
 
         if (server.RecoveredInterrupted > 0)
         {
-            text.AppendLine($"  {server.RecoveredInterrupted} requests were cut off when the last process died; they are recorded.");
+            text.AppendLine(
+                $"  {server.RecoveredInterrupted} requests were cut off when the last process died; they are recorded.");
         }
 
         string url = Plain(server.BaseUrl);
