@@ -175,10 +175,14 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 blame: false);
         }
 
+        // Opening a connection has a deadline of its own, inside the handler.
+        string ranOut = clock.Token.IsCancellationRequested
+            ? clock.Describe()
+            : $"no connection within {deployment.Config.Timeouts.ConnectSeconds} s";
         var failure = new Failure(
             Reason.UpstreamTimeout,
-            $"The provider did not answer in time ({clock.Describe()}); try again.",
-            Detail: $"deployment {deployment.Id}: {clock.Describe()}");
+            $"The provider did not answer in time ({ranOut}); try again.",
+            Detail: $"deployment {deployment.Id}: {ranOut}");
         return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
     }
 
@@ -199,7 +203,13 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             reason,
             begun ? "The provider broke off in the middle of the answer; try again."
                 : "The provider could not be reached or broke off; try again.",
-            Detail: $"deployment {deployment.Id}: {e.Message}");
+            Detail: $"deployment {deployment.Id}: {CauseOf(e)}");
         return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
     }
+
+    /// <summary>What went wrong: the outermost message that says more than to look inside.</summary>
+    private static string CauseOf(Exception e) =>
+        e.InnerException is { } inner && e.Message.Contains("inner exception", StringComparison.Ordinal)
+            ? CauseOf(inner)
+            : e.Message;
 }
