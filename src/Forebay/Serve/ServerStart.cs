@@ -64,6 +64,7 @@ internal sealed class ServerStart(
         // 5. The ports: metrics listen before there is anything to measure, the gateway opens last.
         var metrics = new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>());
         Own(metrics);
+        Own(new FleetMetrics(state, store.Journal));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);

@@ -38,6 +38,20 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task A_last_event_without_its_blank_line_is_a_last_event()
+    {
+        await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync((http, _) =>
+            ScriptedUpstream.StreamAsync(http, [string.Concat(Answers.OpenAiStream(true)).TrimEnd('\n')]));
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address]);
+
+        using HttpResponseMessage response = await gateway.Client.SendAsync(
+            GatewayHarness.Chat(GatewayHarness.ChatBody(true)));
+
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync());
+        Assert.Equal(UsageOutcome.Completed, Assert.Single(gateway.Journal.Settled).Outcome);
+    }
+
+    [Fact]
     public async Task The_usage_record_is_written_before_the_last_event_goes_out()
     {
         await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync(
