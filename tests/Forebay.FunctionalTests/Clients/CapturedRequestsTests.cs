@@ -42,8 +42,8 @@ public sealed class CapturedRequestsTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("anthropic-sdk-0.137.0.jsonl", 19)]
-    [InlineData("anthropic-sdk-1.12.0.jsonl", 19)]
+    [InlineData("anthropic-sdk-0.137.0.jsonl", 16)]
+    [InlineData("anthropic-sdk-1.12.0.jsonl", 16)]
     [InlineData("dotnet-anthropic-13.12.0-openai-2.15.0.jsonl", 7)]
     [InlineData("openai-7.57.0.jsonl", 12)]
     public async Task Nothing_of_a_captured_request_is_lost(string file, int expected)

@@ -1,4 +1,5 @@
 using System.ClientModel;
+using System.ClientModel.Primitives;
 using System.Net;
 using Anthropic;
 using Anthropic.Exceptions;
@@ -9,6 +10,7 @@ using Forebay.FunctionalTests.Emulator;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Upstreams;
 using Microsoft.AspNetCore.Http;
+using OpenAI;
 using OpenAI.Chat;
 using Xunit;
 using static Forebay.FunctionalTests.Clients.ClientFixture;
@@ -184,9 +186,12 @@ public sealed class ClientErrorTests : IAsyncLifetime
 
     private static async Task ReadOpenAiAsync(GatewayHarness gateway, CancellationTokenSource give)
     {
+        OpenAIClientOptions options = OpenAiOptions(gateway);
+        options.AddPolicy(new HeaderPolicy("x-emulator-output-tokens", "8000"), PipelinePosition.PerCall);
+        var client = new ChatClient(GatewayHarness.Model, new ApiKeyCredential(GatewayHarness.Secret), options);
         int events = 0;
-        await foreach (StreamingChatCompletionUpdate update in OpenAiOf(gateway).CompleteChatStreamingAsync(
-            [new UserChatMessage("A very long answer, please: " + new string('x', 64))], cancellationToken: give.Token))
+        await foreach (StreamingChatCompletionUpdate update in client.CompleteChatStreamingAsync(
+            [new UserChatMessage("Very long.")], cancellationToken: give.Token))
         {
             if (++events == 3)
             {

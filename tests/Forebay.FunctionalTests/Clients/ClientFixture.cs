@@ -64,6 +64,23 @@ public sealed class ClientFixture : IAsyncLifetime
         RetryPolicy = new ClientRetryPolicy(retries),
     };
 
+    /// <summary>Adds a header to every request of an OpenAI client.</summary>
+    public sealed class HeaderPolicy(string name, string value) : PipelinePolicy
+    {
+        public override void Process(PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            message.Request.Headers.Set(name, value);
+            ProcessNext(message, pipeline, currentIndex);
+        }
+
+        public override ValueTask ProcessAsync(
+            PipelineMessage message, IReadOnlyList<PipelinePolicy> pipeline, int currentIndex)
+        {
+            message.Request.Headers.Set(name, value);
+            return ProcessNextAsync(message, pipeline, currentIndex);
+        }
+    }
+
     /// <summary>A request from the members of its body; the model is the gateway's unless given.</summary>
     public static MessageCreateParams Ask(string members, int? outputTokens = null)
     {
