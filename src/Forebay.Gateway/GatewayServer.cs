@@ -56,6 +56,9 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
 
+    /// <summary>Bytes of request and relay memory taken now.</summary>
+    public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
+
     /// <summary>Starts listening.</summary>
     /// <exception cref="IOException">The address is taken.</exception>
     public static async Task<GatewayServer> StartAsync(GatewayParts parts, CancellationToken cancel)

@@ -55,7 +55,9 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         bool rename = deployment.UpstreamModel != x.Facts.Model;
         SpliceList splices = RequestSplicer.For(
             in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage);
-        Uri uri = x.Dialect == Dialect.Anthropic ? upstream.MessagesUri : upstream.ChatCompletionsUri;
+        Uri uri = x.Dialect == Dialect.Anthropic
+            ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
+            : upstream.ChatCompletionsUri;
         var request = new HttpRequestMessage(HttpMethod.Post, uri)
         {
             Content = new SplicedContent(x.Body.WrittenMemory, splices),

@@ -93,7 +93,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         try
         {
             ReadOnlyMemory<byte> rename = deployment.UpstreamModel == x.Facts.Model ? default : upstream.ModelJson;
-            using var request = new HttpRequestMessage(HttpMethod.Post, upstream.CountTokensUri)
+            using var request = new HttpRequestMessage(
+                HttpMethod.Post, upstream.CountTokensUri(x.Http.Request.QueryString.Value))
             {
                 Content = new SplicedContent(
                     x.Body!.WrittenMemory, RequestSplicer.For(in x.Facts, x.Body.Written, rename, false)),

@@ -34,10 +34,15 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
             Models => ServeAsync(http, DialectOf(http), "GET", x => _models.ListAsync(x)),
             "/" or "/api/hello" => HelloAsync(http),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
-                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, path[(Models.Length + 1)..])),
+                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
             _ => ServeAsync(http, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
         };
     }
+
+    /// <summary>Kestrel decodes all of a path but its escaped slashes, and names such as vendor/model have them.
+    /// </summary>
+    private static string ModelIdOf(string path) =>
+        path[(Models.Length + 1)..].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version header.</summary>
     private static Dialect DialectOf(HttpContext http) =>
