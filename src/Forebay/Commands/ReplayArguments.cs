@@ -193,7 +193,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
         if (string.IsNullOrWhiteSpace(text))
         {
             string data = DataLocation.Resolve(parsed.GetValue(DataOption), Environment.GetEnvironmentVariable);
-            if (ServerFile.Read(data) is { } server)
+            if (ServerLocator.Running(data) is { } server)
             {
                 return server.BaseUrl;
             }

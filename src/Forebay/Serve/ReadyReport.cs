@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Storage.Data;
 
 namespace Forebay.Serve;
 
@@ -100,6 +101,6 @@ public static class ReadyReport
         text.AppendLine("  Ctrl-C drains and stops.");
     }
 
-    /// <summary>A URL as people paste it: no slash at the end.</summary>
-    private static string Plain(Uri url) => url.AbsoluteUri.TrimEnd('/');
+    /// <summary>A URL as people paste it here: no slash at the end, and an address that can be called.</summary>
+    private static string Plain(Uri url) => ServerInfo.FromHere(url).AbsoluteUri.TrimEnd('/');
 }

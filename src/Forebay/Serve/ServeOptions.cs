@@ -67,7 +67,7 @@ public sealed class ServeOptions
         ServeSettings settings = complete(new ServeSettings
         {
             FleetFile = parsed.GetValue(_file),
-            DataDirectory = DataLocation.Resolve(parsed.GetValue(_data), Environment.GetEnvironmentVariable),
+            DataDirectory = DataLocation.ResolveForServer(parsed.GetValue(_data), Environment.GetEnvironmentVariable),
             Port = parsed.GetValue(_port),
             AdminPort = parsed.GetValue(_adminPort),
             DrainSeconds = parsed.GetValue(_drain),
