@@ -11,9 +11,9 @@ public static class ReasonPage
         var page = new StringBuilder("""
             # Errors
 
-            Every failed request carries exactly one reason: in the header `x-forebay-reason`, in the log line, in the usage
-            record and in the metric `forebay_gateway_requests_total`. The body is the dialect's own envelope, with a request id
-            and words that say what to do. `x-should-retry` is what the vendors' clients obey first.
+            Every failed request carries exactly one reason: in the header `x-forebay-reason`, in the log line, in the
+            usage record and in the metric `forebay_gateway_requests_total`. The body is the dialect's own envelope,
+            with a request id and words that say what to do. `x-should-retry` is what the vendors' clients obey first.
 
             | reason | Anthropic | OpenAI | log | x-should-retry |
             |---|---|---|---|---|
@@ -34,7 +34,7 @@ public static class ReasonPage
 
         page.Append("""
 
-            `upstream_refused` stands for an upstream's own 4xx, which goes back word for word with the upstream's status.
+            `upstream_refused` stands for an upstream's own 4xx, which goes back word for word with its own status.
             `client_gone` is never sent: it is what the log and the usage record say of a client that went away.
             Once a stream has begun, a failure is an error event in it, and the status stays 200.
 

@@ -44,7 +44,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         {
             return Stopped(clock);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException && !x.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException
+            && !x.Http.RequestAborted.IsCancellationRequested)
         {
             return Broken(e);
         }
@@ -138,7 +139,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             : result;
     }
 
-    /// <summary>The name the client used, to put back where the upstream says its own; empty where both agree.</summary>
+    /// <summary>The name the client used, to put back where the upstream says its own; empty where both
+    /// agree.</summary>
     private ReadOnlyMemory<byte> ResponseModelJson() => deployment.UpstreamModel == x.Facts.Model
         ? default
         : x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length);
