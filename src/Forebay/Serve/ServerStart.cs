@@ -238,7 +238,11 @@ internal sealed class ServerStart(
         IPEndPoint endpoint = ListenAddress.TryParse(listener.Listen, out IPEndPoint? chosenEndpoint)
             ? chosenEndpoint
             : standard;
-        return port is { } chosen ? new IPEndPoint(endpoint.Address, chosen) : endpoint;
+        // Every address: IPv6 and IPv4 on one socket, where the machine has IPv6.
+        IPAddress address = endpoint.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6
+            ? IPAddress.Any
+            : endpoint.Address;
+        return new IPEndPoint(address, port ?? endpoint.Port);
     }
 
     private T Own<T>(T part)

@@ -22,16 +22,20 @@ internal sealed class ForebayProcess : IAsyncDisposable
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
     };
 
+    /// <summary>Set for each process that is started, and handed down to whatever it starts.</summary>
+    private const string MarkVariable = "FOREBAY_TEST_PROCESS";
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _errors = new();
     private readonly Task _reading;
     private readonly TaskCompletionSource<string?> _firstLine = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private IReadOnlyList<RunningProcess> _children = [];
+    private readonly string _mark;
 
-    private ForebayProcess(Process process)
+    private ForebayProcess(Process process, string mark)
     {
         _process = process;
+        _mark = mark;
         _reading = Task.WhenAll(ReadOutputAsync(), ReadErrorsAsync());
     }
 
@@ -53,7 +57,7 @@ internal sealed class ForebayProcess : IAsyncDisposable
     public string Errors => Text(_errors);
 
     /// <summary>Engines that it started and that still run.</summary>
-    public IReadOnlyList<RunningProcess> Children => ProcessTable.ChildrenOf(Id);
+    public IReadOnlyList<int> Children => ProcessTable.ChildrenOf(Id);
 
     /// <summary><c>forebay up</c> on free ports with fast engines, ready.</summary>
     public static Task<ForebayProcess> UpAsync(string data, params string[] more) => StartAsync(
@@ -111,7 +115,9 @@ internal sealed class ForebayProcess : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        return new ForebayProcess(Process.Start(start)!);
+        string mark = Guid.NewGuid().ToString("N");
+        start.Environment[MarkVariable] = mark;
+        return new ForebayProcess(Process.Start(start)!, mark);
     }
 
     /// <summary>Runs it to its end.</summary>
@@ -124,11 +130,7 @@ internal sealed class ForebayProcess : IAsyncDisposable
 
     public Task<string?> FirstLineAsync() => Eventually.Within(_firstLine.Task);
 
-    public void Signal(ProcessSignal signal)
-    {
-        Remember();
-        ProcessTable.Send(Id, signal);
-    }
+    public void Signal(ProcessSignal signal) => ProcessTable.Send(Id, signal);
 
     /// <summary>Waits for its end, and for the end of everything it started.</summary>
     public async Task<Ended> EndedAsync()
@@ -136,8 +138,8 @@ internal sealed class ForebayProcess : IAsyncDisposable
         await Eventually.Within(_process.WaitForExitAsync());
         await Eventually.Within(_reading);
         await Eventually.TrueAsync(
-            () => _children.All(c => c.IsGone),
-            () => $"These outlived process {Id}: {string.Join(", ", _children.Where(c => !c.IsGone))}");
+            () => ProcessTable.StartedWith(MarkVariable, _mark).Count == 0,
+            () => $"Processes that {Id} started outlived it.");
         return new Ended(_process.ExitCode, Output, Errors);
     }
 
@@ -153,7 +155,6 @@ internal sealed class ForebayProcess : IAsyncDisposable
     {
         if (!_process.HasExited)
         {
-            Remember();
             _process.Kill();
         }
 
@@ -168,7 +169,6 @@ internal sealed class ForebayProcess : IAsyncDisposable
         Ready = ready;
         Api = ClientOf(ready.BaseUrl, ready.ApiKey);
         Admin = ClientOf(ready.AdminUrl, ready.AdminToken);
-        Remember();
     }
 
     private static HttpClient ClientOf(string address, string? secret)
@@ -178,8 +178,6 @@ internal sealed class ForebayProcess : IAsyncDisposable
         client.DefaultRequestHeaders.Authorization = secret is null ? null : new("Bearer", secret);
         return client;
     }
-
-    private void Remember() => _children = [.. _children.Union(Children)];
 
     private async Task ReadOutputAsync()
     {

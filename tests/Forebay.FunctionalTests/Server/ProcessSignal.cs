@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Xunit;
 
 namespace Forebay.FunctionalTests.Server;
@@ -19,23 +20,37 @@ internal static class ProcessTable
         Assert.True(Kill(pid, (int)signal) == 0, $"kill -{(int)signal} {pid}: {Marshal.GetLastPInvokeErrorMessage()}");
 
     /// <summary>Children of a process, by its id.</summary>
-    public static IReadOnlyList<RunningProcess> ChildrenOf(int pid) =>
+    public static IReadOnlyList<int> ChildrenOf(int pid) => [.. Ids().Where(id => ParentOf(id) == pid)];
+
+    /// <summary>Every process that was started with a variable, or by one that was.</summary>
+    public static IReadOnlyList<int> StartedWith(string name, string value) =>
     [
-        .. Directory.EnumerateDirectories("/proc")
-            .Select(d => int.TryParse(Path.GetFileName(d), out int id) ? Find(id) : null)
-            .OfType<RunningProcess>()
-            .Where(p => p.Parent == pid),
+        .. Ids().Where(id =>
+        {
+            try
+            {
+                return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{id}/environ"))
+                    .Split('\0').Contains($"{name}={value}");
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }),
     ];
 
-    /// <summary>A process that has not ended; null when there is none of that id.</summary>
-    public static RunningProcess? Find(int pid)
+    private static IEnumerable<int> Ids() => Directory.EnumerateDirectories("/proc")
+        .Select(d => int.TryParse(Path.GetFileName(d), out int id) ? id : 0)
+        .Where(id => id > 0);
+
+    private static int? ParentOf(int pid)
     {
         try
         {
             // The name, in brackets, may hold anything: what follows the last bracket is fields.
             string stat = File.ReadAllText($"/proc/{pid}/stat");
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] is "Z" or "X" ? null : new RunningProcess(pid, int.Parse(fields[1]), fields[19]);
+            return fields[0] is "Z" or "X" ? null : int.Parse(fields[1]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -46,12 +61,4 @@ internal static class ProcessTable
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Kill(int pid, int signal);
-}
-
-/// <param name="Id">Process id.</param>
-/// <param name="Parent">Process id of its parent.</param>
-/// <param name="Started">When it started, in ticks since boot: tells it from a later one with the same id.</param>
-internal sealed record RunningProcess(int Id, int Parent, string Started)
-{
-    public bool IsGone => ProcessTable.Find(Id)?.Started != Started;
 }

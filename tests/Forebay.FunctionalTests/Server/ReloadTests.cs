@@ -61,7 +61,7 @@ public sealed class ReloadTests : IAsyncLifetime
     public async Task A_file_with_problems_leaves_the_fleet_in_force_and_status_says_so()
     {
         string key = await Cli.NewKeyAsync(Data, "acme");
-        TestFleet broken = Fleet(["a", "b"]) with { Tail = "  - {id: globex, tier: nope}\nteants: []\n" };
+        TestFleet broken = Fleet(["a", "b"]) with { Tail = "  - {id: globex, tier: nope}\n  - {id: acme, tier: open}\n" };
         broken.Write(File);
         int line = broken.ToYaml().TrimEnd('\n').Split('\n').Length;
 
@@ -74,7 +74,7 @@ public sealed class ReloadTests : IAsyncLifetime
         Assert.Contains("has problems and is not in force", status, StringComparison.Ordinal);
         Assert.Contains($"line {line - 1}, tenants[1].tier", status, StringComparison.Ordinal);
         Assert.Equal(1, reload.Code);
-        Assert.Contains($"line {line}, teants", reload.Output, StringComparison.Ordinal);
+        Assert.Contains($"line {line}, tenants[2].id", reload.Output, StringComparison.Ordinal);
         Assert.Contains($"{File}:{line - 1}:", _server.Errors.Replace("\\n", "\n"), StringComparison.Ordinal);
         Assert.True((await _server.Api.AskAsync(Calls.Messages(Model, key: key))).IsComplete);
 
