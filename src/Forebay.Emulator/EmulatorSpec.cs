@@ -7,19 +7,21 @@ using Forebay.Emulator.Faults;
 namespace Forebay.Emulator;
 
 /// <summary>Every engine that one emulator process hosts.</summary>
+/// <remarks>Optional members have setters, not initializers: the JSON source generator would otherwise overwrite their
+/// defaults when a file leaves them out.</remarks>
 public sealed record EmulatorSpec
 {
     /// <summary>The deployments, each on its own port.</summary>
     public required EmulatedDeploymentSpec[] Deployments { get; init; }
 
     /// <summary>How many seconds of the engine model pass in one real second.</summary>
-    public double TimeScale { get; init; } = 1;
+    public double TimeScale { get; set; } = 1;
 
     /// <summary>Seeds the faults that happen with a probability.</summary>
-    public ulong Seed { get; init; } = 1;
+    public ulong Seed { get; set; } = 1;
 
     /// <summary>Tokens in one event of a stream; engines send one.</summary>
-    public int TokensPerEvent { get; init; } = 1;
+    public int TokensPerEvent { get; set; } = 1;
 
     /// <summary>Everything wrong with the spec, each with what to change; empty when it can be started.</summary>
     public IReadOnlyList<string> Check()
@@ -64,35 +66,35 @@ public sealed record EmulatedDeploymentSpec
     public required string Model { get; init; }
 
     /// <summary>Wire formats that the endpoint speaks.</summary>
-    public Dialect[] Dialects { get; init; } = [Dialect.Anthropic, Dialect.OpenAi];
+    public Dialect[] Dialects { get; set; } = [Dialect.Anthropic, Dialect.OpenAi];
 
     /// <summary>Copies of the engine; a request goes to the one with the fewest.</summary>
-    public int Replicas { get; init; } = 1;
+    public int Replicas { get; set; } = 1;
 
     /// <summary>The port to listen on; 0 for any free one.</summary>
-    public int Port { get; init; }
+    public int Port { get; set; }
 
     /// <summary>Network round trip to the site in milliseconds of model time, waited before a request is taken in.
     /// </summary>
-    public double SiteLatencyMs { get; init; }
+    public double SiteLatencyMs { get; set; }
 
     /// <summary>Longest answer in tokens; the context window when left out.</summary>
-    public int? MaxOutputTokens { get; init; }
+    public int? MaxOutputTokens { get; set; }
 
     /// <summary>Faults that happen without being asked for, such as <c>500@0.1</c>.</summary>
-    public string[] Faults { get; init; } = [];
+    public string[] Faults { get; set; } = [];
 
     /// <summary>The engine's parameters, given as they are.</summary>
-    public EngineParameters? Engine { get; init; }
+    public EngineParameters? Engine { get; set; }
 
     /// <summary>The chip, by its name in the catalogue; the parameters are computed from it and the description.
     /// </summary>
-    public string? Accelerator { get; init; }
+    public string? Accelerator { get; set; }
 
-    public int AcceleratorsPerReplica { get; init; } = 1;
+    public int AcceleratorsPerReplica { get; set; } = 1;
 
     /// <summary>The model's sizes.</summary>
-    public ModelConfig? Description { get; init; }
+    public ModelConfig? Description { get; set; }
 
     /// <summary>The parameters of one replica.</summary>
     /// <exception cref="ArgumentException">They cannot be computed; the message says what to change.</exception>
@@ -159,6 +161,7 @@ public sealed record EmulatorReady(Dictionary<string, Uri> Endpoints);
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     UseStringEnumConverter = true,
+    RespectNullableAnnotations = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(EmulatorSpec))]
 [JsonSerializable(typeof(EmulatorReady))]

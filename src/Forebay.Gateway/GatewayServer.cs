@@ -56,6 +56,9 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
 
+    /// <summary>Bytes of request and relay memory taken now.</summary>
+    public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
+
     /// <summary>Starts listening.</summary>
     /// <exception cref="IOException">The address is taken.</exception>
     public static async Task<GatewayServer> StartAsync(GatewayParts parts, CancellationToken cancel)
@@ -103,8 +106,8 @@ public sealed class GatewayServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops in order: new requests are turned away at once, work in flight has <paramref name="drain"/> to finish, then
-    /// streams end with a retriable error event.
+    /// Stops in order: new requests are turned away at once, work in flight has <paramref name="drain"/> to finish,
+    /// then streams end with a retriable error event.
     /// </summary>
     public async Task StopAsync(TimeSpan drain, CancellationToken hurry)
     {

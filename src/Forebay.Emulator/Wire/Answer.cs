@@ -20,6 +20,9 @@ internal sealed class Answer
 {
     private const double MeanTokens = 200;
 
+    /// <summary>Shorter answers would show nothing of a stream.</summary>
+    private const int MinTokens = 16;
+
     private readonly byte[] _head;
     private readonly ulong _seed;
 
@@ -117,11 +120,11 @@ internal sealed class Answer
         return request.StopSequences.Length == 0 ? whole : whole.StoppedAt(request.StopSequences);
     }
 
-    /// <summary>A length from an exponential distribution, the same for the same prompt, 1 to 2,048.</summary>
+    /// <summary>A length from an exponential distribution, the same for the same prompt, 16 to 2,048.</summary>
     private static int Natural(ulong seed)
     {
         double uniform = ((Mixing.Mix(seed, 3) >> 11) + 1) * (1.0 / ((1UL << 53) + 1));
-        return (int)Math.Clamp(-Math.Log(uniform) * MeanTokens, 1, 2048);
+        return (int)Math.Clamp(-Math.Log(uniform) * MeanTokens, MinTokens, 2048);
     }
 
     private Answer StoppedAt(byte[][] sequences)

@@ -44,7 +44,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         {
             return Stopped(clock);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException && !x.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException
+            && !x.Http.RequestAborted.IsCancellationRequested)
         {
             return Broken(e);
         }
@@ -55,7 +56,9 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         bool rename = deployment.UpstreamModel != x.Facts.Model;
         SpliceList splices = RequestSplicer.For(
             in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage);
-        Uri uri = x.Dialect == Dialect.Anthropic ? upstream.MessagesUri : upstream.ChatCompletionsUri;
+        Uri uri = x.Dialect == Dialect.Anthropic
+            ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
+            : upstream.ChatCompletionsUri;
         var request = new HttpRequestMessage(HttpMethod.Post, uri)
         {
             Content = new SplicedContent(x.Body.WrittenMemory, splices),
@@ -136,7 +139,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             : result;
     }
 
-    /// <summary>The name the client used, to put back where the upstream says its own; empty where both agree.</summary>
+    /// <summary>The name the client used, to put back where the upstream says its own; empty where both
+    /// agree.</summary>
     private ReadOnlyMemory<byte> ResponseModelJson() => deployment.UpstreamModel == x.Facts.Model
         ? default
         : x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length);

@@ -13,6 +13,7 @@ internal sealed class EventBatch : IDisposable
     private readonly ArrayBufferWriter<byte> _rewritten = new();
     private byte[] _events = ArrayPool<byte>.Shared.Rent(16 * 1024);
     private int _length;
+    private int _searched;
 
     /// <summary>Events to send.</summary>
     public ReadOnlySpan<byte> Events => _events.AsSpan(0, _length);
@@ -39,18 +40,28 @@ internal sealed class EventBatch : IDisposable
         Failure = null;
     }
 
-    /// <summary>Takes the whole events out of the buffer; half an event stays.</summary>
-    public void Read(PooledBuffer buffer, StreamObserver observer)
+    /// <summary>Takes the whole events out of the buffer; half an event stays, and what was searched of it is not
+    /// searched again.</summary>
+    /// <param name="buffer">What was read and not taken yet.</param>
+    /// <param name="observer">Reads events in passing.</param>
+    /// <param name="atEnd">Whether nothing follows: some upstreams leave the last event's blank line out.</param>
+    public void Read(PooledBuffer buffer, StreamObserver observer, bool atEnd)
     {
         int consumed = 0;
         while (!Terminal && Failure is null
-            && SseFraming.TryReadEvent(buffer.Written[consumed..], out int eventLength))
+            && SseFraming.TryReadEvent(buffer.Written[consumed..], _searched, atEnd, out int eventLength))
         {
             Take(buffer.Written.Slice(consumed, eventLength), observer);
             consumed += eventLength;
+            _searched = 0;
         }
 
         buffer.Consume(consumed);
+        _searched = buffer.Length;
+        if (atEnd && _length > 0 && !Events.EndsWith("\n\n"u8))
+        {
+            Append("\n\n"u8);
+        }
     }
 
     public void Dispose()

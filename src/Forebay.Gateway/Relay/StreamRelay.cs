@@ -46,16 +46,17 @@ internal static class StreamRelay
             }
 
             int read = await source.ReadAsync(buffer.Free, clock.Token);
-            if (read == 0)
+            bool rest = read == 0 && buffer.Length > 0;
+            clock.Expect(AttemptPhase.NextByte);
+            buffer.Advance(read);
+            batch.Read(buffer, observer, atEnd: read == 0);
+            if (read == 0 && !batch.Terminal)
             {
                 return Broken(client, new Failure(
                     Reason.UpstreamCut, "The provider ended the answer early; try again.",
-                    Detail: buffer.Length > 0 ? "ended inside an event" : "ended without its last event"));
+                    Detail: rest ? "ended inside an event" : "ended without its last event"));
             }
 
-            clock.Expect(AttemptPhase.NextByte);
-            buffer.Advance(read);
-            batch.Read(buffer, observer);
             if (batch.Failure is { } failure && !batch.HasEvents)
             {
                 return Broken(client, failure);

@@ -82,7 +82,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x, Deployment deployment)
     {
         Upstream? upstream = runtime.Upstreams.Lease(deployment);
-        if (upstream is null || runtime.State.Of(deployment).DownUntilMonotonicNs > Instant.From(runtime.Time).MonotonicNs)
+        if (upstream is null
+            || runtime.State.Of(deployment).DownUntilMonotonicNs > Instant.From(runtime.Time).MonotonicNs)
         {
             upstream?.Release();
             return false;
@@ -93,7 +94,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         try
         {
             ReadOnlyMemory<byte> rename = deployment.UpstreamModel == x.Facts.Model ? default : upstream.ModelJson;
-            using var request = new HttpRequestMessage(HttpMethod.Post, upstream.CountTokensUri)
+            using var request = new HttpRequestMessage(
+                HttpMethod.Post, upstream.CountTokensUri(x.Http.Request.QueryString.Value))
             {
                 Content = new SplicedContent(
                     x.Body!.WrittenMemory, RequestSplicer.For(in x.Facts, x.Body.Written, rename, false)),

@@ -34,12 +34,18 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
             Models => ServeAsync(http, DialectOf(http), "GET", x => _models.ListAsync(x)),
             "/" or "/api/hello" => HelloAsync(http),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
-                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, path[(Models.Length + 1)..])),
+                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
             _ => ServeAsync(http, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
         };
     }
 
-    /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version header.</summary>
+    /// <summary>Kestrel decodes all of a path but its escaped slashes, and names such as vendor/model have them.
+    /// </summary>
+    private static string ModelIdOf(string path) =>
+        path[(Models.Length + 1)..].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version
+    /// header.</summary>
     private static Dialect DialectOf(HttpContext http) =>
         http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
 
@@ -83,7 +89,9 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
         http.Response.ContentType = "application/json";
         byte[] body = """{"service":"forebay"}"""u8.ToArray();
         http.Response.ContentLength = body.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(body).AsTask();
+        return HttpMethods.IsHead(http.Request.Method)
+            ? Task.CompletedTask
+            : http.Response.Body.WriteAsync(body).AsTask();
     }
 
     private static Task NoSuchPathAsync(Exchange x, string path) => ErrorReply.SendAsync(
@@ -91,8 +99,8 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
         x.Wire,
         new Failure(
             Reason.NoSuchPath,
-            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} or " +
-            $"GET {Models}."),
+            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} " +
+            $"or GET {Models}."),
         x.IdText);
 
     private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";

@@ -16,6 +16,14 @@ namespace Forebay.Gateway.Upstreams;
 /// </summary>
 public sealed class Upstream : IDisposable
 {
+    /// <summary>The one query that older clients send with beta features. No other is passed on: it may hold the
+    /// client's credential.</summary>
+    private const string Beta = "?beta=true";
+
+    private readonly Uri _messagesUri;
+    private readonly Uri _messagesBetaUri;
+    private readonly Uri _countTokensUri;
+    private readonly Uri _countTokensBetaUri;
     private readonly SocketsHttpHandler _handler;
     private int _leases = 1;
 
@@ -25,8 +33,10 @@ public sealed class Upstream : IDisposable
         Secret = secret;
         _handler = handler;
         Invoker = new HttpMessageInvoker(handler, disposeHandler: false);
-        MessagesUri = Under(identity.Endpoint, "v1/messages");
-        CountTokensUri = Under(identity.Endpoint, "v1/messages/count_tokens");
+        _messagesUri = Under(identity.Endpoint, "v1/messages");
+        _messagesBetaUri = new Uri(_messagesUri, Beta);
+        _countTokensUri = Under(identity.Endpoint, "v1/messages/count_tokens");
+        _countTokensBetaUri = new Uri(_countTokensUri, Beta);
         ChatCompletionsUri = Under(identity.Endpoint, "v1/chat/completions");
         ModelJson = JsonSerializer.SerializeToUtf8Bytes(identity.Model, UpstreamJson.Default.String);
     }
@@ -40,10 +50,6 @@ public sealed class Upstream : IDisposable
 
     /// <summary>The model's name at the endpoint as a JSON string, quotes included.</summary>
     public ReadOnlyMemory<byte> ModelJson { get; }
-
-    public Uri MessagesUri { get; }
-
-    public Uri CountTokensUri { get; }
 
     public Uri ChatCompletionsUri { get; }
 
@@ -73,6 +79,12 @@ public sealed class Upstream : IDisposable
         };
         return new Upstream(identity, handler, secret);
     }
+
+    /// <summary>Where messages go, asked for with the client's query.</summary>
+    public Uri MessagesUri(string? query) => query == Beta ? _messagesBetaUri : _messagesUri;
+
+    /// <summary>Where tokens are counted, asked for with the client's query.</summary>
+    public Uri CountTokensUri(string? query) => query == Beta ? _countTokensBetaUri : _countTokensUri;
 
     /// <summary>Takes part in this upstream; false when it was already closed.</summary>
     public bool TryLease()

@@ -50,25 +50,62 @@ public static class ModelList
         json.WriteString("owned_by"u8, card.OwnedBy);
         WriteNumber(json, "max_input_tokens"u8, card.MaxInputTokens);
         WriteNumber(json, "max_tokens"u8, card.MaxOutputTokens);
+        json.WriteString("lifecycle"u8, "active"u8);
+        json.WriteNull("line"u8);
+        json.WriteNull("deprecated_at"u8);
+        json.WriteNull("retires_at"u8);
         WriteCapabilities(json, card.Capabilities);
         json.WriteEndObject();
     }
 
+    /// <summary>Every key that Anthropic's contract requires: its clients can be told to refuse an answer that lacks
+    /// one. What is not known of a model is not claimed for it.</summary>
     private static void WriteCapabilities(Utf8JsonWriter json, RequestFeatures capabilities)
     {
+        bool thinks = capabilities.HasFlag(RequestFeatures.Thinking);
         json.WriteStartObject("capabilities"u8);
-        WriteSupport(json, "image_input"u8, capabilities, RequestFeatures.Images);
-        WriteSupport(json, "pdf_input"u8, capabilities, RequestFeatures.Documents);
-        WriteSupport(json, "structured_outputs"u8, capabilities, RequestFeatures.StructuredOutput);
-        WriteSupport(json, "thinking"u8, capabilities, RequestFeatures.Thinking);
+        WriteSupport(json, "batch"u8, false);
+        WriteSupport(json, "citations"u8, false);
+        WriteSupport(json, "code_execution"u8, false);
+        WriteGroup(
+            json, "context_management"u8, false,
+            ["clear_thinking_20251015", "clear_tool_uses_20250919", "compact_20260112"]);
+        WriteGroup(json, "effort"u8, false, ["low", "medium", "high", "xhigh", "max"]);
+        WriteSupport(json, "image_input"u8, capabilities.HasFlag(RequestFeatures.Images));
+        WriteSupport(json, "pdf_input"u8, capabilities.HasFlag(RequestFeatures.Documents));
+        WriteGroup(json, "server_tools"u8, false, ["code_execution", "web_search"]);
+        WriteSupport(json, "structured_outputs"u8, capabilities.HasFlag(RequestFeatures.StructuredOutput));
+        json.WriteStartObject("thinking"u8);
+        json.WriteBoolean("supported"u8, thinks);
+        json.WriteStartObject("types"u8);
+        WriteSupport(json, "adaptive"u8, false);
+        WriteSupport(json, "between_tools"u8, false);
+        WriteSupport(json, "disabled"u8, thinks);
+        WriteSupport(json, "enabled"u8, thinks);
+        json.WriteEndObject();
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 
-    private static void WriteSupport(
-        Utf8JsonWriter json, ReadOnlySpan<byte> name, RequestFeatures capabilities, RequestFeatures feature)
+    private static void WriteGroup(
+        Utf8JsonWriter json, ReadOnlySpan<byte> name, bool supported, ReadOnlySpan<string> members)
     {
         json.WriteStartObject(name);
-        json.WriteBoolean("supported"u8, (capabilities & feature) != 0);
+        json.WriteBoolean("supported"u8, supported);
+        foreach (string member in members)
+        {
+            json.WriteStartObject(member);
+            json.WriteBoolean("supported"u8, supported);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteSupport(Utf8JsonWriter json, ReadOnlySpan<byte> name, bool supported)
+    {
+        json.WriteStartObject(name);
+        json.WriteBoolean("supported"u8, supported);
         json.WriteEndObject();
     }
 

@@ -9,7 +9,8 @@ using Forebay.Storage.Journal;
 
 namespace Forebay.Storage.Backups;
 
-/// <summary>Puts a backup into a data directory. Everything is unpacked and checked before anything is replaced.</summary>
+/// <summary>Puts a backup into a data directory. Everything is unpacked and checked before anything is replaced.
+/// </summary>
 internal static class BackupRestore
 {
     private const int MaxManifestBytes = 1 << 20;

@@ -136,8 +136,8 @@ public sealed class DataDirectory : IDisposable
                     + "from a backup, or put the version file back.");
             }
 
-            PrivateFile.Replace(
-                paths.VersionFile, Encoding.ASCII.GetBytes($"{LayoutVersion.ToString(CultureInfo.InvariantCulture)}\n"));
+            string version = LayoutVersion.ToString(CultureInfo.InvariantCulture);
+            PrivateFile.Replace(paths.VersionFile, Encoding.ASCII.GetBytes(version + '\n'));
             return;
         }
 

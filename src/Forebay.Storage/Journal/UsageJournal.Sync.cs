@@ -22,7 +22,15 @@ internal sealed partial class UsageJournal
     /// <summary>Under <see cref="_syncing"/>.</summary>
     private void SyncOrResume()
     {
-        if (_writable)
+        bool writable;
+        lock (_tail)
+        {
+            // Before anything is looked at: what happens from here on signals anew, and no wake-up is lost.
+            _signalled = false;
+            writable = _writable;
+        }
+
+        if (writable)
         {
             SyncWritten();
         }
@@ -42,7 +50,6 @@ internal sealed partial class UsageJournal
         JournalPosition written;
         lock (_tail)
         {
-            _signalled = false;
             file = _file;
             written = new JournalPosition(_segment, _length);
             if (!_writable || written == _synced)
@@ -83,8 +90,8 @@ internal sealed partial class UsageJournal
     }
 
     /// <summary>
-    /// Starts a segment with every frame that is not known to be on disk, under <see cref="_syncing"/>. Settlements that
-    /// come meanwhile are appended to it.
+    /// Starts a segment with every frame that is not known to be on disk, under <see cref="_syncing"/>. Settlements
+    /// that come meanwhile are appended to it.
     /// </summary>
     private bool TryStartSegment()
     {
@@ -92,7 +99,6 @@ internal sealed partial class UsageJournal
         long previousLength;
         lock (_tail)
         {
-            _signalled = false;
             _inSync.Write(_unsynced.WrittenSpan);
             _unsynced.ResetWrittenCount();
             segment = _segment + 1;

@@ -6,15 +6,15 @@ namespace Forebay.Storage.Journal;
 
 /// <summary>
 /// Appends accept and settle records to segment files. A call is one write into the kernel under a lock; a background
-/// task makes what was written durable, five milliseconds after the first byte that is not, so that many records share
-/// one fdatasync.
+/// task makes what was written durable, five milliseconds after the first byte that is not, so that many records
+/// share one fdatasync.
 /// </summary>
 /// <remarks>
-/// Frames stay in memory until they are on disk. When a write or a sync fails, the journal stops (<see cref="Writable"/>
-/// is false, acceptance is refused) and every 250 ms tries to start a new segment that holds all of them; the header of
-/// that segment says how much of the one before counts. So nothing is lost or doubled, whatever the failed call left in
-/// the old file, and the journal is writable again only once the disk has proved it can write and sync. A full segment
-/// is followed by a new one in the same way.
+/// Frames stay in memory until they are on disk. When a write or a sync fails, the journal stops
+/// (<see cref="Writable"/> is false, acceptance is refused) and every 250 ms tries to start a new segment that holds
+/// all of them; the header of that segment says how much of the one before counts. So nothing is lost or doubled,
+/// whatever the failed call left in the old file, and the journal is writable again only once the disk has proved it
+/// can write and sync. A full segment is followed by a new one in the same way.
 /// </remarks>
 internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
 {
@@ -131,7 +131,7 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
                 return;
             }
 
-            // Accepts have stopped, so what can wait here is bounded by the requests in flight; the limit is for defects.
+            // Accepts have stopped, so requests in flight bound what can wait here; the limit is for defects.
             if (_disposed || _unsynced.WrittenCount + frame.Length > _limits.UnsyncedBytes)
             {
                 _metrics.Lost();

@@ -8,8 +8,8 @@ namespace Forebay.Storage.Sqlite;
 /// <summary>API keys and admin tokens in SQLite.</summary>
 internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
 {
-    public Task<IReadOnlyList<ApiKey>> ListKeysAsync(CancellationToken cancel) => store.ReadAsync<IReadOnlyList<ApiKey>>(
-        connection =>
+    public Task<IReadOnlyList<ApiKey>> ListKeysAsync(CancellationToken cancel) => store.ReadAsync(
+        IReadOnlyList<ApiKey> (connection) =>
         {
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = """
@@ -130,6 +130,7 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
         "viewer" => AdminRole.Viewer,
         "operator" => AdminRole.Operator,
         "admin" => AdminRole.Admin,
-        _ => throw new StorageException($"The database holds a token with the unknown role '{word}'. Restore a backup."),
+        _ => throw new StorageException(
+            $"The database holds a token with the unknown role '{word}'. Restore a backup."),
     };
 }

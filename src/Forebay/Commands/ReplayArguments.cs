@@ -34,8 +34,16 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
     private static readonly Option<string?> KeyOption = new("--key")
     {
-        Description = $"API key. Better set ${KeyVariable}: command lines are visible to others.",
+        Description = $"API key. Else ${KeyVariable} (others see command lines), else one made for the run on the " +
+            "data directory's server.",
         HelpName = "KEY",
+    };
+
+    private static readonly Option<string> TenantOption = new("--tenant")
+    {
+        Description = "Tenant that a key is made for where none is given.",
+        HelpName = "TENANT",
+        DefaultValueFactory = _ => "demo",
     };
 
     private static readonly Option<string?> DataOption = DataLocation.CreateOption();
@@ -91,8 +99,8 @@ internal sealed class ReplayArguments(ParseResult parsed)
     /// <summary>Every option, in the order of the help text.</summary>
     public static IReadOnlyList<Option> Options { get; } =
     [
-        TraceOption, SpeedOption, UrlOption, KeyOption, DataOption, LimitOption, DialectOption, ModelOption,
-        SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
+        TraceOption, SpeedOption, UrlOption, KeyOption, TenantOption, DataOption, LimitOption, DialectOption,
+        ModelOption, SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
     ];
 
     public double Speed => parsed.GetValue(SpeedOption);
@@ -106,14 +114,18 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
     private FileInfo? Trace => parsed.GetValue(TraceOption);
 
-    /// <summary>The server to send to, after checking every argument.</summary>
+    private bool IsLocal =>
+        string.IsNullOrWhiteSpace(parsed.GetValue(UrlOption) ?? Environment.GetEnvironmentVariable(UrlVariable));
+
+    /// <summary>The server to send to, after checking every argument; the key is null where one must be made.</summary>
     /// <exception cref="CommandException">Something is missing or wrong; all of it is told.</exception>
-    public (Uri Url, string Key) Server()
+    public (Uri Url, string? Key) Server()
     {
         var problems = new List<string>();
         Uri? url = FindUrl(problems);
         string? key = parsed.GetValue(KeyOption) ?? Environment.GetEnvironmentVariable(KeyVariable);
-        if (string.IsNullOrWhiteSpace(key))
+        key = string.IsNullOrWhiteSpace(key) ? null : key;
+        if (key is null && !IsLocal)
         {
             problems.Add($"No API key: set {KeyVariable}, or give --key. `forebay key create` makes one.");
         }
@@ -124,8 +136,16 @@ internal sealed class ReplayArguments(ParseResult parsed)
         }
 
         AddRangeProblems(problems);
-        return problems.Count == 0 ? (url!, key!) : throw new CommandException(Join(problems));
+        return problems.Count == 0 ? (url!, key) : throw new CommandException(Join(problems));
     }
+
+    /// <summary>A key made for this run on the local server.</summary>
+    public Task<BorrowedKey> BorrowKeyAsync(CancellationToken cancel) => BorrowedKey.TakeAsync(
+        DataLocation.Resolve(parsed.GetValue(DataOption), Environment.GetEnvironmentVariable),
+        parsed.GetRequiredValue(TenantOption),
+        "replay",
+        TimeProvider.System,
+        cancel);
 
     /// <summary>The trace, read anew at each enumeration.</summary>
     public IEnumerable<TraceRequest> OpenTrace()

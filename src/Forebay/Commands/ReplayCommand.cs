@@ -41,13 +41,18 @@ public static class ReplayCommand
     private static async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
     {
         var arguments = new ReplayArguments(parse);
-        (Uri url, string key) = arguments.Server();
+        (Uri url, string? given) = arguments.Server();
 
         // Read to its end once before the first request leaves: a broken file sends nothing.
         IEnumerable<TraceRequest> trace = arguments.OpenTrace();
         var summary = TraceSummary.Of(arguments.TraceName, trace);
+        await using BorrowedKey? borrowed = given is null
+            ? await arguments.BorrowKeyAsync(cancel).ConfigureAwait(false)
+            : null;
         using HttpClient http = CreateClient();
-        ReplayOptions options = await arguments.ToOptionsAsync(http, url, key, cancel).ConfigureAwait(false);
+        ReplayOptions options = await arguments
+            .ToOptionsAsync(http, url, given ?? borrowed!.Secret, cancel)
+            .ConfigureAwait(false);
         var run = new ReplayRun(options, http, TimeProvider.System);
         Task<ReplayReport> running = run.ExecuteAsync(trace, summary, Version(), cancel);
         await ReplayProgressView.ShowAsync(run, running, summary, arguments.Speed, TimeProvider.System)

@@ -142,14 +142,16 @@ internal sealed partial class ServerStart(
         return own;
     }
 
-    /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a day.</summary>
+    /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a
+    /// day.</summary>
     private static async Task<string> FreshKeyAsync(KeyService keys, string tenant, CancellationToken cancel)
     {
         var request = new KeyRequest(tenant, FreshKeyName);
         var problems = keys.Check(request);
         if (problems.Count > 0)
         {
-            throw new StartException(string.Join('\n', problems.Select(p => $"--tenant {tenant}: {p.Message} {p.Fix}")));
+            throw new StartException(
+                string.Join('\n', problems.Select(p => $"--tenant {tenant}: {p.Message} {p.Fix}")));
         }
 
         foreach (ApiKey old in await keys.ListAsync(cancel))

@@ -36,6 +36,32 @@ public sealed class EngineProcessTests
     }
 
     [Fact]
+    public async Task A_spec_written_by_hand_may_leave_out_what_has_a_default()
+    {
+        byte[] spec = """
+            {"deployments":[{"id":"x","model":"m","accelerator":"H100-SXM","accelerators_per_replica":8,
+            "description":{"id":"m","context_tokens":32768,"max_output_tokens":4096,
+            "parameters_billion":{"value":70},"bytes_per_weight":1}}]}
+            """u8.ToArray().Where(b => b != '\n').ToArray();
+        await using EngineProcess engine = await StartAsync(Dotnet, spec);
+
+        Assert.Equal("x", Assert.Single(engine.Endpoints).Key);
+    }
+
+    [Theory]
+    [InlineData("""{"deployments":[{"id":"x","model":"m","faults":null}]}""", "faults")]
+    [InlineData("""{"deployments":[{"id":"x"}]}""", "model")]
+    [InlineData("{", "not valid")]
+    public async Task A_spec_that_is_not_one_is_refused_in_words(string spec, string words)
+    {
+        EngineStartException refused = await Assert.ThrowsAsync<EngineStartException>(
+            () => StartAsync(Dotnet, Encoding.UTF8.GetBytes(spec)));
+
+        Assert.Contains(words, refused.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("Unhandled", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_spec_that_cannot_start_is_reported_with_the_processs_words()
     {
         EngineStartException refused = await Assert.ThrowsAsync<EngineStartException>(

@@ -9,6 +9,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Forebay.FunctionalTests.Gateway;
@@ -37,8 +38,15 @@ public sealed class GatewayHarness : IAsyncDisposable
     public HttpClient Client { get; private set; } = null!;
 
     /// <summary>Starts a gateway over upstreams; the configuration may be changed before.</summary>
+    public static Task<GatewayHarness> StartAsync(
+        IReadOnlyList<Uri> upstreams,
+        Func<FleetConfig, FleetConfig>? change = null,
+        params ApiKey[] keys) => StartAsync(upstreams, NullLoggerFactory.Instance, change, keys);
+
+    /// <summary>Starts a gateway whose logs go where the test can read them.</summary>
     public static async Task<GatewayHarness> StartAsync(
         IReadOnlyList<Uri> upstreams,
+        ILoggerFactory loggers,
         Func<FleetConfig, FleetConfig>? change = null,
         params ApiKey[] keys)
     {
@@ -59,7 +67,7 @@ public sealed class GatewayHarness : IAsyncDisposable
                 new IPEndPoint(IPAddress.Loopback, 0),
                 null,
                 TimeProvider.System,
-                NullLoggerFactory.Instance),
+                loggers),
             CancellationToken.None);
         harness.Client = new HttpClient { BaseAddress = harness.Server.Address };
         return harness;

@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Gateway;
 
-/// <summary>Streams over real sockets: nothing is held back, silence is filled, an abort reaches the upstream.</summary>
+/// <summary>Streams over real sockets: nothing is held back, silence is filled, an abort reaches the
+/// upstream.</summary>
 public sealed class StreamTests
 {
     [Fact]
@@ -35,6 +36,20 @@ public sealed class StreamTests
         }
 
         Assert.Null(await reader.ReadLineAsync());
+    }
+
+    [Fact]
+    public async Task A_last_event_without_its_blank_line_is_a_last_event()
+    {
+        await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync((http, _) =>
+            ScriptedUpstream.StreamAsync(http, [string.Concat(Answers.OpenAiStream(true)).TrimEnd('\n')]));
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address]);
+
+        using HttpResponseMessage response = await gateway.Client.SendAsync(
+            GatewayHarness.Chat(GatewayHarness.ChatBody(true)));
+
+        Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync());
+        Assert.Equal(UsageOutcome.Completed, Assert.Single(gateway.Journal.Settled).Outcome);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace Forebay.FunctionalTests.Storage;
 /// <summary>A file system that really fills up, and is cleared again under a running store.</summary>
 public sealed class FullDiskTests
 {
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task A_full_disk_stops_acceptance_and_loses_nothing()
     {
         string mount = Directory.CreateTempSubdirectory("forebay-full-").FullName;
@@ -68,7 +68,8 @@ public sealed class FullDiskTests
         File.Delete(ballast);
         while (!store.Journal.Writable)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+            await Task.Delay(
+                TimeSpan.FromMilliseconds(20), TimeProvider.System, TestContext.Current.CancellationToken);
         }
 
         IReadOnlyList<UsageRow> rows = await store.Ledger.QueryAsync(

@@ -18,7 +18,7 @@ public sealed class KillTests
     private const byte Settled = 2;
     private const int MessageBytes = 9;
 
-    [Fact]
+    [Fact(Timeout = 120_000)]
     public async Task Killing_the_process_loses_nothing_whose_write_returned()
     {
         string folder = Directory.CreateTempSubdirectory("forebay-kill-").FullName;

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Forebay.UnitTests.Storage;
 
 /// <summary>
-/// A folder that goes with the test. In memory where the machine has room for that: a sync costs nothing there, and what
-/// a real disk does is tested by the functional tests.
+/// A folder that goes with the test. In memory where the machine has room for that: a sync costs nothing there, and
+/// what a real disk does is tested by the functional tests.
 /// </summary>
 internal sealed class TempFolder : IDisposable
 {
