@@ -8,7 +8,7 @@ namespace Forebay.FunctionalTests.Hostile;
 /// <summary>Requests as no HTTP library would send them, over raw sockets.</summary>
 public sealed class HostileRequestTests : IAsyncLifetime
 {
-    private const string Key = "x-api-key: " + GatewayHarness.Secret + 
+    private const string Key = "x-api-key: " + GatewayHarness.Secret +
         "\r\nanthropic-version: 2023-06-01\r\nConnection: close\r\n";
     private const string Host = "Host: gateway\r\n";
 

@@ -89,7 +89,8 @@ public sealed class TenantIsolationTests
         string stream = way is "stream" or "in-stream-error" or "cut" ? "true" : "false";
         HttpRequestMessage request = GatewayHarness.Messages(
             $$"""
-            {"model":"{{model}}","max_tokens":9,"stream":{{stream}},"messages":[{"role":"user","content":"prompt-of-{{tenant}} {{i}}"}]}
+            {"model":"{{model}}","max_tokens":9,"stream":{{stream}},
+             "messages":[{"role":"user","content":"prompt-of-{{tenant}} {{i}}"}]}
             """,
             tenant == "acme" ? GatewayHarness.Secret : GatewayHarness.OtherSecret);
         request.Headers.Add("x-way", way);
@@ -125,7 +126,8 @@ public sealed class TenantIsolationTests
                     http, [.. Answers.AnthropicStream.Take(2), Answers.Named("error", error)]);
                 break;
             case "cut":
-                await ScriptedUpstream.StreamAsync(http, [Answers.AnthropicStream[0], "event: content_block_delta\ndata: " + prompt]);
+                await ScriptedUpstream.StreamAsync(
+                    http, [Answers.AnthropicStream[0], "event: content_block_delta\ndata: " + prompt]);
                 break;
             case "header":
                 http.Response.Headers["x-echo"] = prompt;
