@@ -110,8 +110,8 @@ public sealed class GatewayServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops in order: new requests are turned away at once, work in flight has <paramref name="drain"/> to finish, then
-    /// streams end with a retriable error event.
+    /// Stops in order: new requests are turned away at once, work in flight has <paramref name="drain"/> to finish,
+    /// then streams end with a retriable error event.
     /// </summary>
     public async Task StopAsync(TimeSpan drain, CancellationToken hurry)
     {

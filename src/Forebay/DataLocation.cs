@@ -37,6 +37,31 @@ public static class DataLocation
         return Path.GetFullPath(Path.Combine(home, ".local", "share", "forebay"));
     }
 
+    /// <summary>The data directory of a server. One that nobody named gets its parents, which a fresh home directory
+    /// does not have; one that was named must lie where something is, because a mistyped path should show.</summary>
+    /// <inheritdoc cref="Resolve" path="/param"/>
+    /// <exception cref="IOException">The parents cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">The parents may not be made.</exception>
+    public static string ResolveForServer(string? option, Func<string, string?> environment)
+    {
+        string path = Resolve(option, environment);
+        string parent = Path.GetDirectoryName(path) ?? path;
+        if (First(option, environment(Variable)) is null && !Directory.Exists(parent))
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(parent);
+            }
+            else
+            {
+                Directory.CreateDirectory(
+                    parent, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+        }
+
+        return path;
+    }
+
     private static string? First(params ReadOnlySpan<string?> candidates)
     {
         foreach (string? candidate in candidates)

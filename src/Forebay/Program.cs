@@ -10,10 +10,16 @@ public static class Program
 {
     public static Task<int> Main(string[] args)
     {
-        // Commands that run on take signals themselves: draining may take longer than the library would wait, and the
-        // engine process must outlive a Ctrl-C that its whole group receives.
-        var configuration = new InvocationConfiguration { ProcessTerminationTimeout = null };
-        return BuildRoot().Parse(args).InvokeAsync(configuration);
+        ParseResult parsed = BuildRoot().Parse(args);
+        var configuration = new InvocationConfiguration();
+        if (parsed.CommandResult.Command is ServingCommand)
+        {
+            // It takes signals itself: draining may take longer than the library would wait, and the engine process
+            // must outlive a Ctrl-C that its whole group receives.
+            configuration.ProcessTerminationTimeout = null;
+        }
+
+        return parsed.InvokeAsync(configuration);
     }
 
     /// <summary>The whole command tree, also read by the tests that check every command named in the docs.</summary>

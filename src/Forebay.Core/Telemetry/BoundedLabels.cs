@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace Forebay.Core.Telemetry;
 
 /// <summary>
-/// Keeps a metric label's values bounded: the first so many names by use stand for themselves, every later one is called
+/// Keeps a metric label's values bounded: the first so many names by use stand for themselves, every later one is
+/// called
 /// <c>other</c>. A name keeps its label once it has one.
 /// </summary>
 public sealed class BoundedLabels

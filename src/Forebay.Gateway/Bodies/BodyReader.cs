@@ -35,8 +35,8 @@ public static class BodyReader
             ? BodyProblem.None
             : new BodyProblem(
                 Reason.UnsupportedEncoding,
-                $"Content-Encoding '{Printable(encoding)}' is not supported here; send {ContentDecoder.Supported}, or " +
-                "the body as it is.");
+                $"Content-Encoding '{Printable(encoding)}' is not supported here; send {ContentDecoder.Supported}, " +
+                "or the body as it is.");
     }
 
     /// <summary>Reads and decodes the body into <paramref name="into"/>.</summary>

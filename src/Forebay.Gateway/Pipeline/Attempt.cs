@@ -138,7 +138,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             : result;
     }
 
-    /// <summary>The name the client used, to put back where the upstream says its own; empty where both agree.</summary>
+    /// <summary>The name the client used, to put back where the upstream says its own; empty where both
+    /// agree.</summary>
     private ReadOnlyMemory<byte> ResponseModelJson() => deployment.UpstreamModel == x.Facts.Model
         ? default
         : x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length);

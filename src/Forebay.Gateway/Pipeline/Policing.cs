@@ -78,8 +78,8 @@ internal static class Policing
     {
         Reason.Capability => new Failure(
             reason,
-            $"{model.Id} cannot take this request: it has a context of {model.Config.ContextTokens:N0} tokens and takes " +
-            $"{string.Join(", ", model.Config.Modalities).ToLowerInvariant()}" +
+            $"{model.Id} cannot take this request: it has a context of {model.Config.ContextTokens:N0} tokens and " +
+            $"takes {string.Join(", ", model.Config.Modalities).ToLowerInvariant()}" +
             $"{(model.Config.Tools ? " and tools" : ", no tools")}. Choose another model, or send less.",
             "model"),
         Reason.Residency => new Failure(

@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace Forebay.Gateway.Pipeline;
 
-/// <summary>Request ids: 128 bits, ordered by time (UUID version 7), written as <c>req_</c> and 32 hex digits.</summary>
+/// <summary>Request ids: 128 bits, ordered by time (UUID version 7), written as <c>req_</c> and 32 hex
+/// digits.</summary>
 public static class RequestId
 {
     public const string Prefix = "req_";

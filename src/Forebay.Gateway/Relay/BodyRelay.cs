@@ -7,8 +7,8 @@ using Forebay.Protocols;
 
 namespace Forebay.Gateway.Relay;
 
-/// <summary>Step 9 for whole answers: read, check that it is an answer, record usage, send. Until the first byte goes out
-/// a broken answer is another deployment's chance.</summary>
+/// <summary>Step 9 for whole answers: read, check that it is an answer, record usage, send. Until the first byte goes
+/// out a broken answer is another deployment's chance.</summary>
 internal static class BodyRelay
 {
     private const int ReadBytes = 16 * 1024;

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace Forebay.Gateway.Replies;
 
 /// <summary>
-/// Tells the client of a failure in its own dialect: as a status and an envelope while nothing went out, as an in-stream
-/// error event afterwards.
+/// Tells the client of a failure in its own dialect: as a status and an envelope while nothing went out, as an
+/// in-stream error event afterwards.
 /// </summary>
 internal static class ErrorReply
 {

@@ -58,8 +58,8 @@ internal static class LimitHeaders
             Math.Ceiling(decision.WaitNs / (double)Instant.NsPerSecond), 1, LongestRetrySeconds);
         return new Failure(
             decision.Reason,
-            $"This tenant's limit of {limit:N0} {name} per minute (tier {tier.Id}) is used up. Try again in {seconds} s, " +
-            "or ask the operator for a higher tier.",
+            $"This tenant's limit of {limit:N0} {name} per minute (tier {tier.Id}) is used up. " +
+            $"Try again in {seconds} s, or ask the operator for a higher tier.",
             null,
             seconds);
     }

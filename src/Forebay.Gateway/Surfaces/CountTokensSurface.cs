@@ -82,7 +82,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x, Deployment deployment)
     {
         Upstream? upstream = runtime.Upstreams.Lease(deployment);
-        if (upstream is null || runtime.State.Of(deployment).DownUntilMonotonicNs > Instant.From(runtime.Time).MonotonicNs)
+        if (upstream is null
+            || runtime.State.Of(deployment).DownUntilMonotonicNs > Instant.From(runtime.Time).MonotonicNs)
         {
             upstream?.Release();
             return false;

@@ -44,7 +44,8 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
     private static string ModelIdOf(string path) =>
         path[(Models.Length + 1)..].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version header.</summary>
+    /// <summary>Paths that both dialects share answer in the dialect of the caller, told by its version
+    /// header.</summary>
     private static Dialect DialectOf(HttpContext http) =>
         http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
 
@@ -88,7 +89,9 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
         http.Response.ContentType = "application/json";
         byte[] body = """{"service":"forebay"}"""u8.ToArray();
         http.Response.ContentLength = body.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(body).AsTask();
+        return HttpMethods.IsHead(http.Request.Method)
+            ? Task.CompletedTask
+            : http.Response.Body.WriteAsync(body).AsTask();
     }
 
     private static Task NoSuchPathAsync(Exchange x, string path) => ErrorReply.SendAsync(
@@ -96,8 +99,8 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
         x.Wire,
         new Failure(
             Reason.NoSuchPath,
-            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} or " +
-            $"GET {Models}."),
+            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} " +
+            $"or GET {Models}."),
         x.IdText);
 
     private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";

@@ -9,7 +9,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Surfaces;
 
-/// <summary>GET /v1/models: one answer that clients of both dialects read; only what the key may use is listed.</summary>
+/// <summary>GET /v1/models: one answer that clients of both dialects read; only what the key may use is
+/// listed.</summary>
 internal sealed class ModelsSurface(GatewayRuntime runtime)
 {
     public async Task ListAsync(Exchange x)

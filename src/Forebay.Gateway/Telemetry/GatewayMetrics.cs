@@ -86,10 +86,11 @@ internal sealed class GatewayMetrics : IDisposable
     {
         Interlocked.Decrement(ref _inFlight);
         string model = x.Model?.Id ?? "none";
+        int maxTenants = x.Fleet.Config.Server.Telemetry.MaxTenantLabels;
         var tags = new TagList
         {
             { "model", model },
-            { "tenant", x.Tenant is null ? "none" : _tenants.Of(x.Tenant.Id, x.Fleet.Config.Server.Telemetry.MaxTenantLabels) },
+            { "tenant", x.Tenant is null ? "none" : _tenants.Of(x.Tenant.Id, maxTenants) },
             { "deployment", x.Deployment?.Id ?? "none" },
             { "reason", ReasonTable.LabelOf(failure.Reason) },
         };

@@ -3,8 +3,8 @@ using Forebay.Protocols;
 
 namespace Forebay.Gateway.Upstreams;
 
-/// <summary>A request body sent as it came but for a few splices: segments of the client's bytes and the inserts between
-/// them, never a copy of the whole.</summary>
+/// <summary>A request body sent as it came but for a few splices: segments of the client's bytes and the inserts
+/// between them, never a copy of the whole.</summary>
 internal sealed class SplicedContent(ReadOnlyMemory<byte> body, SpliceList splices) : HttpContent
 {
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>

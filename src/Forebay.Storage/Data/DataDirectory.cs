@@ -62,25 +62,6 @@ public sealed class DataDirectory : IDisposable
     public void WriteServerInfo(ServerInfo info) =>
         Write(Paths.ServerFile, JsonSerializer.SerializeToUtf8Bytes(info, StorageJson.Default.ServerInfo));
 
-    /// <summary>Keeps the admin token that local commands use.</summary>
-    /// <exception cref="StorageException">The file cannot be written.</exception>
-    public void WriteAdminToken(string token) => Write(Paths.AdminTokenFile, Encoding.UTF8.GetBytes(token + '\n'));
-
-    /// <summary>The admin token kept for local commands, or null.</summary>
-    /// <exception cref="StorageException">The file is there but cannot be read.</exception>
-    public static string? ReadAdminToken(DataPaths paths)
-    {
-        try
-        {
-            return File.Exists(paths.AdminTokenFile) ? File.ReadAllText(paths.AdminTokenFile).Trim() : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StorageException(
-                $"Cannot read {paths.AdminTokenFile}: {e.Message} Run as the user that started the server.", e);
-        }
-    }
-
     /// <summary>Removes what only a running server has, and lets the directory go.</summary>
     public void Dispose()
     {

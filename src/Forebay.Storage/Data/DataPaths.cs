@@ -17,9 +17,6 @@ public sealed class DataPaths
     /// <summary>Where the running server listens: <see cref="ServerInfo"/>.</summary>
     public string ServerFile => Path.Combine(Root, "server.json");
 
-    /// <summary>The admin token that local commands use.</summary>
-    public string AdminTokenFile => Path.Combine(Root, "admin.token");
-
     /// <summary>Held while a process uses the directory; holds its pid.</summary>
     public string LockFile => Path.Combine(Root, "lock");
 

@@ -11,10 +11,10 @@ namespace Forebay.Storage.Journal;
 /// </summary>
 /// <remarks>
 /// Frames stay in memory until they are on disk. When a write or a sync fails, the journal stops
-/// (<see cref="Writable"/> is false, acceptance is refused) and every 250 ms tries to start a new segment that holds all of them; the header of
-/// that segment says how much of the one before counts. So nothing is lost or doubled, whatever the failed call left in
-/// the old file, and the journal is writable again only once the disk has proved it can write and sync. A full segment
-/// is followed by a new one in the same way.
+/// (<see cref="Writable"/> is false, acceptance is refused) and every 250 ms tries to start a new segment that holds
+/// all of them; the header of that segment says how much of the one before counts. So nothing is lost or doubled,
+/// whatever the failed call left in the old file, and the journal is writable again only once the disk has proved it
+/// can write and sync. A full segment is followed by a new one in the same way.
 /// </remarks>
 internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
 {

@@ -76,7 +76,8 @@ public static class BackupCommand
             string actual = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancel).ConfigureAwait(false));
             return actual == expected
                 ? new BackupView(path, stream.Length, actual)
-                : throw new CommandException($"The backup arrived damaged: sha256 {actual}, not {expected}. Try again.");
+                : throw new CommandException(
+                    $"The backup arrived damaged: sha256 {actual}, not {expected}. Try again.");
         }
     }
 }

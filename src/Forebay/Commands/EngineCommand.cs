@@ -78,7 +78,8 @@ public static class EngineCommand
 
     public static Command Create()
     {
-        var command = new Command("engine", "Runs an emulated inference engine over real HTTP, in the place of vLLM.");
+        Command command = new ServingCommand(
+            "engine", "Runs an emulated inference engine over real HTTP, in the place of vLLM.");
         foreach (Option option in (Option[])[Spec, Model, Accelerator, AcceleratorsPerReplica, ParametersBillion,
             ActiveParametersBillion, BytesPerWeight, ContextTokens, Replicas, Port, TimeScale, Faults])
         {

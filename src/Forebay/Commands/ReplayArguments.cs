@@ -99,8 +99,8 @@ internal sealed class ReplayArguments(ParseResult parsed)
     /// <summary>Every option, in the order of the help text.</summary>
     public static IReadOnlyList<Option> Options { get; } =
     [
-        TraceOption, SpeedOption, UrlOption, KeyOption, TenantOption, DataOption, LimitOption, DialectOption, ModelOption,
-        SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
+        TraceOption, SpeedOption, UrlOption, KeyOption, TenantOption, DataOption, LimitOption, DialectOption,
+        ModelOption, SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
     ];
 
     public double Speed => parsed.GetValue(SpeedOption);
@@ -193,7 +193,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
         if (string.IsNullOrWhiteSpace(text))
         {
             string data = DataLocation.Resolve(parsed.GetValue(DataOption), Environment.GetEnvironmentVariable);
-            if (ServerFile.Read(data) is { } server)
+            if (ServerLocator.Running(data) is { } server)
             {
                 return server.BaseUrl;
             }

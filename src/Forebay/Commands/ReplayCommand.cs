@@ -50,7 +50,9 @@ public static class ReplayCommand
             ? await arguments.BorrowKeyAsync(cancel).ConfigureAwait(false)
             : null;
         using HttpClient http = CreateClient();
-        ReplayOptions options = await arguments.ToOptionsAsync(http, url, given ?? borrowed!.Secret, cancel).ConfigureAwait(false);
+        ReplayOptions options = await arguments
+            .ToOptionsAsync(http, url, given ?? borrowed!.Secret, cancel)
+            .ConfigureAwait(false);
         var run = new ReplayRun(options, http, TimeProvider.System);
         Task<ReplayReport> running = run.ExecuteAsync(trace, summary, Version(), cancel);
         await ReplayProgressView.ShowAsync(run, running, summary, arguments.Speed, TimeProvider.System)

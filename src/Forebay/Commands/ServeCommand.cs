@@ -9,7 +9,8 @@ public static class ServeCommand
     public static Command Create()
     {
         var options = new ServeOptions(fileRequired: true, quiet: false);
-        var command = new Command("serve", "Serve the fleet of a file: only deployments with an endpoint are served.");
+        Command command = new ServingCommand(
+            "serve", "Serve the fleet of a file: only deployments with an endpoint are served.");
         options.AddTo(command);
         command.SetAction((parsed, _) => options.RunAsync(parsed, settings => settings));
         return command;

@@ -24,7 +24,8 @@ public static class TokenCommand
         Option<string> name = new("--name") { Description = "What it is for, such as dashboard.", Required = true };
         Option<string> role = new("--role")
         {
-            Description = "viewer reads; operator also reloads and manages keys; admin also manages tokens and backups.",
+            Description = "viewer reads; operator also reloads and manages keys; admin also manages tokens and " +
+                "backups.",
             Required = true,
         };
         role.AcceptOnlyFromAmong([.. Roles.Names]);

@@ -28,7 +28,7 @@ public static class UpCommand
             Description = "Tenant that the fresh API key is made for.",
             DefaultValueFactory = _ => DemoTenant,
         };
-        var command = new Command(
+        Command command = new ServingCommand(
             "up",
             "Start a pool: the example fleet on emulated engines, behind one API, with a fresh key. Nothing is spent.")
         {

@@ -25,8 +25,8 @@ public static class UsageCommand
         Option<DateTimeOffset?> to = TimeArguments.Moment("--to", "End, not included; now if left out.", back: true);
         Option<string> by = new("--by")
         {
-            Description = "Dimensions, joined by commas: hour, day, tenant, key, model, deployment, provider, backing, " +
-                "outcome.",
+            Description = "Dimensions, joined by commas: hour, day, tenant, key, model, deployment, provider, " +
+                "backing, outcome.",
             DefaultValueFactory = _ => "tenant,model",
         };
         Option<string?> tenant = new("--tenant") { Description = "Only this tenant." };

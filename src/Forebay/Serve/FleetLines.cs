@@ -10,8 +10,9 @@ public static class FleetLines
     {
         int served = summary.Deployments - summary.NotServed;
         string unserved = summary.NotServed > 0 ? $", {summary.NotServed} without an endpoint" : "";
-        return $"{summary.Providers} providers, {summary.Sites} sites, {served} deployments of {summary.Models.Length} " +
-            $"models ({summary.ServedByBacking[Backing.Real]} real, {summary.ServedByBacking[Backing.Emulated]} emulated, " +
+        return $"{summary.Providers} providers, {summary.Sites} sites, {served} deployments of " +
+            $"{summary.Models.Length} models ({summary.ServedByBacking[Backing.Real]} real, " +
+            $"{summary.ServedByBacking[Backing.Emulated]} emulated, " +
             $"{summary.ServedByBacking[Backing.Cloud]} cloud{unserved}).";
     }
 

@@ -20,6 +20,9 @@ public sealed class FleetSource(
     /// <summary>Reads fleet files against the built-in accelerator catalogue.</summary>
     public static FleetFileReader Reader { get; } = new(AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet());
 
+    /// <summary>Resolves the secrets that fleet files refer to.</summary>
+    public static SecretReader Secrets { get; } = new();
+
     /// <summary>Reads the fleet file, or the built-in fleet, into records.</summary>
     public static FleetFileResult Read(ServeSettings settings) => settings.FleetFile is { } path
         ? Reader.ReadFile(path)
@@ -29,6 +32,12 @@ public sealed class FleetSource(
     /// <returns>Problems; when there are any, nothing changed.</returns>
     public async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
     {
+        IReadOnlyList<ConfigProblem> missing = Secrets.Check(config);
+        if (missing.Count > 0)
+        {
+            return missing;
+        }
+
         FleetConfig whole = own.Aggregate(config, static (c, upstream) => upstream.AddTo(c));
         IReadOnlyDictionary<string, Uri> emulated = FrozenDictionary<string, Uri>.Empty;
         if (engines is not null)

@@ -72,8 +72,8 @@ public sealed class ForebayServer : IAsyncDisposable
     /// <summary>Reads the fleet file again.</summary>
     public Task ReloadAsync(CancellationToken cancel) => _reloads.ReloadAsync(cancel);
 
-    /// <summary>Drains: not ready at once, work in flight finishes within the drain time, the rest ends with a retriable
-    /// error.</summary>
+    /// <summary>Drains: not ready at once, work in flight finishes within the drain time, the rest ends with a
+    /// retriable error.</summary>
     /// <param name="hurry">Cuts the drain short.</param>
     public async Task StopAsync(CancellationToken hurry)
     {

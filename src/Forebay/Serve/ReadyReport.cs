@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Storage.Data;
 
 namespace Forebay.Serve;
 
@@ -39,7 +40,7 @@ public static class ReadyReport
         if (server.RecoveredInterrupted > 0)
         {
             text.AppendLine(
-                $"  {server.RecoveredInterrupted} requests were cut off when the last process died; they are recorded.");
+                $"  {server.RecoveredInterrupted} requests were cut off when the last process died; all are in usage.");
         }
 
         string url = Plain(server.BaseUrl);
@@ -72,9 +73,10 @@ public static class ReadyReport
         if (anthropic)
         {
             text.AppendLine("  Call it as Anthropic does:");
-            text.AppendLine($"    curl -sN {url}/v1/messages -H 'x-api-key: {key}' -H 'anthropic-version: 2023-06-01' " +
-                $"-d '{{\"model\":\"{served.Id}\",\"max_tokens\":64,\"stream\":true,\"messages\":[{{\"role\":\"user\"," +
-                "\"content\":\"Hello\"}]}'");
+            text.AppendLine($"    curl -sN {url}/v1/messages -H 'x-api-key: {key}' " +
+                "-H 'anthropic-version: 2023-06-01' " +
+                $"-d '{{\"model\":\"{served.Id}\",\"max_tokens\":64,\"stream\":true,\"messages\":[{{" +
+                "\"role\":\"user\",\"content\":\"Hello\"}]}'");
         }
 
         if (openAi)
@@ -94,12 +96,12 @@ public static class ReadyReport
         text.AppendLine();
         text.AppendLine("  Try next, in another terminal:");
         text.AppendLine("    ./forebay status                         what the fleet is doing");
-        text.AppendLine("    ./forebay replay --speed 10 --limit 600  two minutes of real traffic's shape in 15 seconds");
+        text.AppendLine("    ./forebay replay --speed 10 --limit 600  two minutes of real traffic's shape, in 15 s");
         text.AppendLine("    ./forebay usage --by tenant,model        what was used, to the token");
         text.AppendLine("    ./forebay up --upstream http://127.0.0.1:8000    your own vLLM or Ollama in the pool");
         text.AppendLine("  Ctrl-C drains and stops.");
     }
 
-    /// <summary>A URL as people paste it: no slash at the end.</summary>
-    private static string Plain(Uri url) => url.AbsoluteUri.TrimEnd('/');
+    /// <summary>A URL as people paste it here: no slash at the end, and an address that can be called.</summary>
+    private static string Plain(Uri url) => ServerInfo.FromHere(url).AbsoluteUri.TrimEnd('/');
 }

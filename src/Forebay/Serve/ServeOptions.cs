@@ -9,7 +9,8 @@ public sealed class ServeOptions
     private readonly Option<string?> _file;
     private readonly Option<string?> _data = DataLocation.CreateOption();
     private readonly Option<int?> _port = PortOption("--port", "Port for clients; 0 takes any free one.");
-    private readonly Option<int?> _adminPort = PortOption("--admin-port", "Port of the admin API; 0 takes any free one.");
+    private readonly Option<int?> _adminPort = PortOption(
+        "--admin-port", "Port of the admin API; 0 takes any free one.");
     private readonly Option<double?> _drain = new("--drain-timeout")
     {
         Description = "Seconds that work in flight has to finish when the server is told to stop.",
@@ -39,7 +40,9 @@ public sealed class ServeOptions
         };
         _file = new Option<string?>("--config", "-c")
         {
-            Description = fileRequired ? "The fleet file." : "The fleet file; the built-in example fleet when left out.",
+            Description = fileRequired
+                ? "The fleet file."
+                : "The fleet file; the built-in example fleet when left out.",
             HelpName = "forebay.yaml",
             Required = fileRequired,
         };
@@ -67,7 +70,7 @@ public sealed class ServeOptions
         ServeSettings settings = complete(new ServeSettings
         {
             FleetFile = parsed.GetValue(_file),
-            DataDirectory = DataLocation.Resolve(parsed.GetValue(_data), Environment.GetEnvironmentVariable),
+            DataDirectory = DataLocation.ResolveForServer(parsed.GetValue(_data), Environment.GetEnvironmentVariable),
             Port = parsed.GetValue(_port),
             AdminPort = parsed.GetValue(_adminPort),
             DrainSeconds = parsed.GetValue(_drain),

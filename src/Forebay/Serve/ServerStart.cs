@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
@@ -33,10 +34,13 @@ internal sealed class ServerStart(
 
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
-        // 1. The fleet file first: nothing is touched for one that is wrong.
+        // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
         FleetFileResult file = FleetSource.Read(settings);
         FleetConfig config = file.Config
             ?? throw new StartException(ProblemText.Format(file.Problems));
+        ThrowIfAny(file, FleetSource.Secrets.Check(config));
+        ReloadingCertificate? apiTls = Certificate(config.Server.Api);
+        ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
 
         // 2. The data directory: lock, migrations, recovery of what a killed process left.
         (DataDirectory directory, LocalStore store) = await OpenStoreAsync(cancel);
@@ -46,11 +50,7 @@ internal sealed class ServerStart(
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
         var source = new FleetSource(state, upstreams, engines, await ConnectOwnAsync(cancel));
-        IReadOnlyList<ConfigProblem> problems = await source.ApplyAsync(config, cancel);
-        if (problems.Count > 0)
-        {
-            throw new StartException(ProblemText.Format([.. problems.Select(file.Locate)]));
-        }
+        ThrowIfAny(file, await source.ApplyAsync(config, cancel));
 
         // 4. Keys and tokens.
         var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
@@ -70,8 +70,6 @@ internal sealed class ServerStart(
             Own(otlp);
         }
 
-        ReloadingCertificate? apiTls = Certificate(config.Server.Api);
-        ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
         var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
         Own(reloads);
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
@@ -93,7 +91,11 @@ internal sealed class ServerStart(
             Logs = logs,
         };
         AdminServer admin = await OpenAdminAsync(config, services, adminTls, cancel);
-        directory.WriteServerInfo(new ServerInfo(Environment.ProcessId, gateway.Address, admin.Address));
+        directory.WriteServerInfo(new ServerInfo(
+            Environment.ProcessId,
+            ServerInfo.FromHere(gateway.Address),
+            ServerInfo.FromHere(admin.Address),
+            config.Server.Admin.Tls is { } tls ? Path.GetFullPath(tls.CertificateFile) : null));
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
     }
@@ -115,8 +117,16 @@ internal sealed class ServerStart(
         }
     }
 
+    private static void ThrowIfAny(FleetFileResult file, IReadOnlyList<ConfigProblem> problems)
+    {
+        if (problems.Count > 0)
+        {
+            throw new StartException(ProblemText.Format([.. problems.Select(file.Locate)]));
+        }
+    }
+
     private static string ReadSecret(string reference) =>
-        new SecretReader().TryRead(reference, out string? secret, out string? problem)
+        FleetSource.Secrets.TryRead(reference, out string? secret, out string? problem)
             ? secret
             : throw new InvalidOperationException(problem);
 
@@ -132,14 +142,16 @@ internal sealed class ServerStart(
         return own;
     }
 
-    /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a day.</summary>
+    /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a
+    /// day.</summary>
     private static async Task<string> FreshKeyAsync(KeyService keys, string tenant, CancellationToken cancel)
     {
         var request = new KeyRequest(tenant, FreshKeyName);
         var problems = keys.Check(request);
         if (problems.Count > 0)
         {
-            throw new StartException(string.Join('\n', problems.Select(p => $"--tenant {tenant}: {p.Message} {p.Fix}")));
+            throw new StartException(
+                string.Join('\n', problems.Select(p => $"--tenant {tenant}: {p.Message} {p.Fix}")));
         }
 
         foreach (ApiKey old in await keys.ListAsync(cancel))
@@ -188,7 +200,7 @@ internal sealed class ServerStart(
             owned.Add(gateway);
             return gateway;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             throw new StartException(
                 $"Clients cannot be served on {endpoint}: {e.Message} Stop what uses it, or choose another port " +
@@ -223,10 +235,14 @@ internal sealed class ServerStart(
 
     private static IPEndPoint EndpointOf(ListenerConfig listener, int? port, IPEndPoint standard)
     {
-        IPEndPoint endpoint = listener.Listen is { } text
-            ? IPEndPoint.Parse(text)
+        IPEndPoint endpoint = ListenAddress.TryParse(listener.Listen, out IPEndPoint? chosenEndpoint)
+            ? chosenEndpoint
             : standard;
-        return port is { } chosen ? new IPEndPoint(endpoint.Address, chosen) : endpoint;
+        // Every address: IPv6 and IPv4 on one socket, where the machine has IPv6.
+        IPAddress address = endpoint.Address.Equals(IPAddress.IPv6Any) && !Socket.OSSupportsIPv6
+            ? IPAddress.Any
+            : endpoint.Address;
+        return new IPEndPoint(address, port ?? endpoint.Port);
     }
 
     private T Own<T>(T part)

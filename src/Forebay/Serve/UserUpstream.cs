@@ -12,9 +12,9 @@ namespace Forebay.Serve;
 public sealed record FoundModel(string Id, int ContextTokens, int MaxOutputTokens);
 
 /// <summary>
-/// The user's own capacity, added to the pool by <c>--upstream</c>: an OpenAI-compatible server (vLLM, SGLang, Ollama) by
-/// its URL, or a vendor's API by name with the key in the environment. It is asked for its models once, at the start,
-/// which costs nothing; tokens are spent only by requests for its models.
+/// The user's own capacity, added to the pool by <c>--upstream</c>: an OpenAI-compatible server (vLLM, SGLang, Ollama)
+/// by its URL, or a vendor's API by name with the key in the environment. It is asked for its models once, at the
+/// start, which costs nothing; tokens are spent only by requests for its models.
 /// </summary>
 public sealed class UserUpstream
 {
@@ -148,13 +148,14 @@ public sealed class UserUpstream
     {
         try
         {
-            using HttpRequestMessage request = Ask(HttpMethod.Get, Under(endpoint, "/v1/models?limit=1000"), dialect, secret);
+            using HttpRequestMessage request = Ask(
+                HttpMethod.Get, Under(endpoint, "/v1/models?limit=1000"), dialect, secret);
             using HttpResponseMessage response = await http.SendAsync(request, cancel);
             if (!response.IsSuccessStatusCode)
             {
                 throw new StartException(
-                    $"{endpoint} answered {(int)response.StatusCode} when asked for its models. Check the address and " +
-                    "the key.");
+                    $"{endpoint} answered {(int)response.StatusCode} when asked for its models. Check the address " +
+                    "and the key.");
             }
 
             await using Stream body = await response.Content.ReadAsStreamAsync(cancel);
@@ -162,7 +163,8 @@ public sealed class UserUpstream
             FoundModel[] found = [.. list.RootElement.GetProperty("data").EnumerateArray().Select(Read)];
             return found.Length > 0 ? found : throw new StartException($"{endpoint} serves no model.");
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException
+            && !cancel.IsCancellationRequested)
         {
             throw new StartException($"{endpoint} cannot be reached: {e.Message} Start it, or correct --upstream.");
         }
@@ -217,8 +219,10 @@ public sealed class UserUpstream
             {
                 request.Headers.Add("x-api-key", secret);
             }
-
-            request.Headers.Authorization = dialect == Dialect.Anthropic ? null : new AuthenticationHeaderValue("Bearer", secret);
+            else
+            {
+                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);
+            }
         }
 
         return request;

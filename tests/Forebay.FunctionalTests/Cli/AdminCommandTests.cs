@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
-using Forebay.Commands.Connection;
 using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Core.Access;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Control;
+using Forebay.Storage.Data;
 using Xunit;
 
 namespace Forebay.FunctionalTests.Cli;
@@ -15,15 +15,22 @@ namespace Forebay.FunctionalTests.Cli;
 public sealed class AdminCommandTests : IAsyncLifetime
 {
     private AdminHarness _admin = null!;
+    private DataDirectory _directory = null!;
 
     public async ValueTask InitializeAsync()
     {
         _admin = await AdminHarness.StartAsync();
-        new ServerFile(Environment.ProcessId, _admin.Server.Address, _admin.Server.Address).Write(_admin.Data);
+        _directory = DataDirectory.Open(_admin.Data);
+        _directory.WriteServerInfo(
+            new ServerInfo(Environment.ProcessId, _admin.Server.Address, _admin.Server.Address));
         await AdminTokenFile.EnsureAsync(_admin.Data, _admin.Tokens, CancellationToken.None);
     }
 
-    public ValueTask DisposeAsync() => _admin.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _directory.Dispose();
+        return _admin.DisposeAsync();
+    }
 
     [Fact]
     public async Task Keys_are_created_listed_rotated_and_revoked()
@@ -171,7 +178,7 @@ public sealed class AdminCommandTests : IAsyncLifetime
     {
         await _admin.Server.StopAsync(CancellationToken.None);
         (int gone, _, string goneError) = await RunAsync("status");
-        ServerFile.Delete(_admin.Data);
+        _directory.Dispose();
         (int never, _, string neverError) = await RunAsync("status");
 
         Assert.Equal((1, 1), (gone, never));

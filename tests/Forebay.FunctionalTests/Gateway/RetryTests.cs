@@ -7,7 +7,8 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Gateway;
 
-/// <summary>Failures before the first byte go elsewhere and stay unnoticed; afterwards they are said correctly.</summary>
+/// <summary>Failures before the first byte go elsewhere and stay unnoticed; afterwards they are said
+/// correctly.</summary>
 public sealed class RetryTests
 {
     public static TheoryData<string> Faults =>

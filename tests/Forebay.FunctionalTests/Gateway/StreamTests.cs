@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Gateway;
 
-/// <summary>Streams over real sockets: nothing is held back, silence is filled, an abort reaches the upstream.</summary>
+/// <summary>Streams over real sockets: nothing is held back, silence is filled, an abort reaches the
+/// upstream.</summary>
 public sealed class StreamTests
 {
     [Fact]

@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Forebay.TestKit.Upstreams;
@@ -39,14 +40,24 @@ public sealed class ScriptedUpstream : IAsyncDisposable
     public IReadOnlyList<ReceivedRequest> Requests => [.. _requests];
 
     /// <summary>Starts an upstream; <paramref name="respond"/> writes each answer.</summary>
-    public static async Task<ScriptedUpstream> StartAsync(Func<HttpContext, ReceivedRequest, Task> respond)
+    /// <param name="respond">Writes an answer.</param>
+    /// <param name="tls">Makes it speak TLS: sets the certificate and what it asks of clients.</param>
+    public static async Task<ScriptedUpstream> StartAsync(
+        Func<HttpContext, ReceivedRequest, Task> respond,
+        Action<HttpsConnectionAdapterOptions>? tls = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddLogging();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(options =>
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
             options.Limits.MaxRequestBodySize = null;
-            options.Listen(IPAddress.Loopback, 0);
+            options.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                if (tls is not null)
+                {
+                    listen.UseHttps(tls);
+                }
+            });
         });
         WebApplication app = builder.Build();
         var upstream = new ScriptedUpstream(app);

@@ -1,12 +1,14 @@
 using Forebay.Control.Access;
+using Forebay.Storage;
+using Forebay.Storage.Data;
 
 namespace Forebay.Commands.Connection;
 
 /// <summary>How to reach a server's admin API.</summary>
 /// <param name="Url">Its address.</param>
 /// <param name="Token">The admin token to send.</param>
-/// <param name="Server">The server file it was found by; null when the address was given.</param>
-public sealed record AdminEndpoint(Uri Url, string Token, ServerFile? Server);
+/// <param name="Server">What it was found by in a data directory; null when the address was given.</param>
+public sealed record AdminEndpoint(Uri Url, string Token, ServerInfo? Server);
 
 /// <summary>
 /// Finds the running server: by address and token where they are given, else through the data directory.
@@ -36,13 +38,27 @@ public static class ServerLocator
                 : new AdminEndpoint(address, token, null);
         }
 
-        ServerFile server = ServerFile.Read(dataDirectory) ?? throw new CommandException(
+        ServerInfo server = Running(dataDirectory) ?? throw new CommandException(
             $"No server runs on the data directory {dataDirectory}. Start one with `forebay up`, name another " +
             $"directory with --data, or a server elsewhere with --admin-url.");
         string secret = token ?? ReadToken(dataDirectory) ?? throw new CommandException(
             $"{Path.Combine(dataDirectory, AdminTokenFile.Name)} is missing. Restart the server, which writes it, or " +
             $"set {TokenVariable}.");
         return new AdminEndpoint(server.AdminUrl, secret, server);
+    }
+
+    /// <summary>The server that runs on a data directory; null when none does.</summary>
+    /// <exception cref="CommandException">It cannot be told; the message says what to do.</exception>
+    public static ServerInfo? Running(string dataDirectory)
+    {
+        try
+        {
+            return ServerInfo.Read(DataPaths.At(dataDirectory));
+        }
+        catch (StorageException e)
+        {
+            throw new CommandException(e.Message, e);
+        }
     }
 
     private static string? ReadToken(string dataDirectory)

@@ -53,8 +53,8 @@ internal static class TimeArguments
             return back ? now - duration : now + duration;
         }
 
-        result.AddError($"{name} {text} is not a time. Give a day (2027-01-31), RFC 3339 (2027-01-31T12:00:00Z), or a " +
-            $"length of time {(back ? "back" : "ahead")} (such as {Forms}).");
+        result.AddError($"{name} {text} is not a time. Give a day (2027-01-31), RFC 3339 (2027-01-31T12:00:00Z), or " +
+            $"a length of time {(back ? "back" : "ahead")} (such as {Forms}).");
         return null;
     }
 

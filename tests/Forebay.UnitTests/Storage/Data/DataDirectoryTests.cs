@@ -86,7 +86,7 @@ public sealed class DataDirectoryTests : IDisposable
     [Fact]
     public void Commands_find_the_server_while_it_runs_and_only_then()
     {
-        var info = new ServerInfo(7, new Uri("http://127.0.0.1:1"), new Uri("http://127.0.0.1:2"));
+        var info = new ServerInfo(7, new Uri("http://127.0.0.1:1"), new Uri("http://127.0.0.1:2"), "/tls.crt");
         using (DataDirectory directory = DataDirectory.Open(Path))
         {
             Assert.Null(ServerInfo.Read(directory.Paths));
@@ -114,18 +114,27 @@ public sealed class DataDirectoryTests : IDisposable
         Assert.Null(ServerInfo.Read(paths));
     }
 
-    [Fact]
-    public void The_admin_token_reads_back()
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{\"pid\":1}")]
+    [InlineData("{\"pid\":1,\"base_url\":\"http://x\",\"admin_url\":null}")]
+    public void A_damaged_server_file_is_named(string text)
     {
         using DataDirectory directory = DataDirectory.Open(Path);
-        Assert.Null(DataDirectory.ReadAdminToken(directory.Paths));
+        File.WriteAllText(directory.Paths.ServerFile, text);
 
-        directory.WriteAdminToken("secret");
+        StorageException e = Assert.Throws<StorageException>(() => ServerInfo.Read(directory.Paths));
 
-        Assert.Equal("secret", DataDirectory.ReadAdminToken(directory.Paths));
-        Assert.Equal(Modes.OwnerFile,
-            Modes.Of(directory.Paths.AdminTokenFile));
+        Assert.Contains("server.json is damaged", e.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:81", "http://127.0.0.1:81/")]
+    [InlineData("https://[::]:81", "https://127.0.0.1:81/")]
+    [InlineData("http://10.0.0.7:81", "http://10.0.0.7:81/")]
+    public void An_address_that_means_all_is_reached_by_loopback(string bound, string reached) =>
+        Assert.Equal(reached, ServerInfo.FromHere(new Uri(bound)).ToString());
 
     private static string ReadUnlocked(string path)
     {
