@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Forebay.Core.Fleet;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
@@ -87,6 +88,9 @@ public sealed class GatewayServer : IAsyncDisposable
             options.AddServerHeader = false;
             // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
             options.Limits.MaxRequestBodySize = null;
+            // Byte for byte both ways, as at the upstream's side.
+            options.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+            options.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
             options.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
             options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);

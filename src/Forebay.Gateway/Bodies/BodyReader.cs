@@ -73,6 +73,11 @@ public static class BodyReader
                 Reason.BadRequest,
                 $"The body could not be read: {e.Message} Send as many bytes as Content-Length says.");
         }
+        catch (IOException)
+        {
+            // Kestrel's word for a chunk size beyond all numbers, and for a connection that was reset.
+            return new BodyProblem(Reason.BadRequest, "The body could not be read to its end; send it again.");
+        }
     }
 
     private static async ValueTask<BodyProblem> ReadPlainAsync(

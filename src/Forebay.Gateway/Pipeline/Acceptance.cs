@@ -19,6 +19,7 @@ internal static class Acceptance
 
         if (problem.Reason != Reason.None)
         {
+            x.Http.RequestAborted.ThrowIfCancellationRequested();
             return new Failure(problem.Reason, problem.Message);
         }
 

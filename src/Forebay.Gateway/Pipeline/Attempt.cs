@@ -40,12 +40,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 ? await RelayStreamAsync(response, clock)
                 : await RelayBodyAsync(response, clock);
         }
-        catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (!x.ClientGone)
         {
             return Stopped(clock);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException
-            && !x.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (UpstreamFault.Is(e) && !x.ClientGone)
         {
             return Broken(e);
         }
@@ -85,7 +84,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             PipelineHeaders.Served(x, deployment);
         }
 
-        await using Stream source = await response.Content.ReadAsStreamAsync(clock.Token);
+        await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
             AttemptResult result = await StreamRelay.RunAsync(
@@ -193,27 +192,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
     private AttemptResult Broken(Exception e)
     {
         bool begun = x.Stream is { HasContent: true } || (x.Stream is null && x.Http.Response.HasStarted);
-        Reason reason = e switch
-        {
-            HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse } => Reason.UpstreamProtocol,
-            HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => Reason.UpstreamCut,
-            // The connection stood, the request went out, the answer did not come: cut, not unreachable.
-            HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: IOException } =>
-                Reason.UpstreamCut,
-            HttpRequestException => Reason.UpstreamUnavailable,
-            _ => Reason.UpstreamCut,
-        };
         var failure = new Failure(
-            reason,
+            UpstreamFault.ReasonOf(e),
             begun ? "The provider broke off in the middle of the answer; try again."
                 : "The provider could not be reached or broke off; try again.",
-            Detail: $"deployment {deployment.Id}: {CauseOf(e)}");
+            Detail: $"deployment {deployment.Id}: {UpstreamFault.Describe(e)}");
         return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
     }
-
-    /// <summary>What went wrong: the outermost message that says more than to look inside.</summary>
-    private static string CauseOf(Exception e) =>
-        e.InnerException is { } inner && e.Message.Contains("inner exception", StringComparison.Ordinal)
-            ? CauseOf(inner)
-            : e.Message;
 }

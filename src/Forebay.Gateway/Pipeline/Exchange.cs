@@ -77,6 +77,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
 
     public ClientStream? Stream { get; set; }
 
+    /// <summary>The client went away: whatever fails now is neither ours nor the upstream's doing.</summary>
+    public bool ClientGone => Http.RequestAborted.IsCancellationRequested || Stream is { ClientLeft: true };
+
     /// <summary>HTTP status sent.</summary>
     public int Status { get; set; }
 }

@@ -21,7 +21,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         {
             failure = await RunAsync(x);
         }
-        catch (Exception e) when (x.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (x.ClientGone)
         {
             failure = new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
         }
@@ -44,8 +44,14 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             }
         }
 
-        await FinishAsync(x, failure);
-        x.Body?.Dispose();
+        try
+        {
+            await FinishAsync(x, failure);
+        }
+        finally
+        {
+            x.Body?.Dispose();
+        }
     }
 
     private async Task<Failure> RunAsync(Exchange x)

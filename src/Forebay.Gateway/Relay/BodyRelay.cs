@@ -14,6 +14,10 @@ internal static class BodyRelay
     private const int ReadBytes = 16 * 1024;
     private const int MaxAnswerBytes = 256 * 1024 * 1024;
 
+    /// <summary>What an answer that does not fit into the memory budget comes to.</summary>
+    public static Failure OverBudget => new(
+        Reason.MemoryBudget, "The server holds as many bytes as it may; try again shortly.", null, 1);
+
     /// <summary>
     /// Relays a 2xx answer.
     /// </summary>
@@ -34,7 +38,7 @@ internal static class BodyRelay
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         if (await ReadAllAsync(response, buffer, MaxAnswerBytes, clock) is { } broken)
         {
-            return AttemptResult.Elsewhere(broken);
+            return Broken(broken);
         }
 
         if (!ResponseReader.TryRead(x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
@@ -65,7 +69,7 @@ internal static class BodyRelay
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         if (await ReadAllAsync(response, buffer, maxErrorBytes, clock) is { } broken)
         {
-            return AttemptResult.Elsewhere(broken);
+            return Broken(broken);
         }
 
         settle();
@@ -75,13 +79,18 @@ internal static class BodyRelay
         return AttemptResult.Served;
     }
 
+    /// <summary>Another deployment may do better, but not where it is our own memory that is used up.</summary>
+    private static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
+        ? AttemptResult.Fail(failure, blame: false)
+        : AttemptResult.Elsewhere(failure);
+
     private static async ValueTask<Failure?> ReadAllAsync(
         HttpResponseMessage response,
         PooledBuffer into,
         int maxBytes,
         AttemptClock clock)
     {
-        await using Stream source = await response.Content.ReadAsStreamAsync(clock.Token);
+        await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         long expected = response.Content.Headers.ContentLength ?? 0;
         int chunk = (int)Math.Clamp(expected + 1, ReadBytes, 1024 * 1024);
         while (true)
@@ -94,8 +103,7 @@ internal static class BodyRelay
 
             if (!into.TryReserve(into.Length == 0 ? chunk : ReadBytes))
             {
-                return new Failure(
-                    Reason.MemoryBudget, "The server holds as many bytes as it may; try again shortly.");
+                return OverBudget;
             }
 
             int read = await source.ReadAsync(into.Free, clock.Token);

@@ -27,6 +27,9 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
     /// <summary>Content went out: what was produced cannot be repeated elsewhere.</summary>
     public bool HasContent { get; private set; }
 
+    /// <summary>A write found the connection closed. The request's own token says so a moment later.</summary>
+    public bool ClientLeft { get; private set; }
+
     /// <summary>Monotonic time since which a write has been waiting for the client to read; 0 when none is.</summary>
     public long FlushStartedNs => Volatile.Read(ref _flushStartedNs);
 
@@ -133,6 +136,7 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         Volatile.Write(ref _lastWriteNs, now);
         if (result.IsCompleted)
         {
+            ClientLeft = true;
             throw new OperationCanceledException("The client closed the connection.");
         }
     }

@@ -79,7 +79,7 @@ internal sealed class EventBatch : IDisposable
                 Failure = new Failure(
                     IsOverload(observer.ErrorType) ? Reason.UpstreamOverloaded : Reason.UpstreamUnavailable,
                     "The provider reported an error in the middle of the answer; try again.",
-                    Detail: $"in-stream error {observer.ErrorType}: {observer.ErrorMessage}");
+                    Detail: "in-stream error " + WordOf(observer.ErrorType));
                 return;
             case StreamEventKind.Malformed:
                 Failure = new Failure(
@@ -106,6 +106,13 @@ internal sealed class EventBatch : IDisposable
 
         _rewritten.ResetWrittenCount();
     }
+
+    /// <summary>The error's type for the log, if it is one word. Its message may quote the prompt and stays out.
+    /// </summary>
+    private static string WordOf(string? type) =>
+        type is { Length: > 0 and <= 64 } && type.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? type
+            : "of no known type";
 
     private static bool IsOverload(string? type) => type is "overloaded_error" or "rate_limit_error";
 

@@ -39,7 +39,12 @@ internal static class StreamRelay
         using var batch = new EventBatch();
         while (true)
         {
-            if (buffer.Length > MaxEventBytes || !buffer.TryReserve(ReadBytes))
+            if (buffer.Length <= MaxEventBytes && !buffer.TryReserve(ReadBytes))
+            {
+                return AttemptResult.Fail(BodyRelay.OverBudget, blame: false);
+            }
+
+            if (buffer.Length > MaxEventBytes)
             {
                 return Broken(client, new Failure(
                     Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size"));

@@ -115,7 +115,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, static () => { });
             return result.End == AttemptEnd.Served;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException
+        catch (Exception e) when ((UpstreamFault.Is(e) || e is OperationCanceledException)
             && !x.Http.RequestAborted.IsCancellationRequested)
         {
             return false;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
 using Forebay.Core.Serving;
@@ -36,6 +37,10 @@ public static class HeaderPolicy
         "OpenAI-Project", "WWW-Authenticate",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>What no header may hold and Kestrel refuses to send: an upstream's answer must not fail for it.</summary>
+    private static readonly SearchValues<char> Controls = SearchValues.Create(
+        [.. Enumerable.Range(0, 32).Select(c => (char)c).Where(c => c != '\t'), (char)127]);
+
     /// <summary>Copies a client's headers to an upstream request and adds our credential.</summary>
     public static void CopyRequest(
         IHeaderDictionary from,
@@ -72,8 +77,11 @@ public static class HeaderPolicy
     /// <summary>Copies an upstream's headers to the client.</summary>
     public static void CopyResponse(HttpResponseMessage from, IHeaderDictionary to)
     {
-        Copy(from.Headers.NonValidated, to);
-        Copy(from.Content.Headers.NonValidated, to);
+        string[] named = from.Headers.NonValidated.TryGetValues("Connection", out HeaderStringValues connection)
+            ? ConnectionNamed(connection.ToString())
+            : [];
+        Copy(from.Headers.NonValidated, to, named);
+        Copy(from.Content.Headers.NonValidated, to, named);
     }
 
     private static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
@@ -94,7 +102,7 @@ public static class HeaderPolicy
         }
     }
 
-    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to)
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, string[] named)
     {
         foreach ((string name, HeaderStringValues values) in from)
         {
@@ -102,7 +110,9 @@ public static class HeaderPolicy
                 || name.StartsWith("anthropic-ratelimit-", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("anthropic-priority-", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
-                || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase))
+                || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase)
+                || (named.Length > 0 && named.Contains(name, StringComparer.OrdinalIgnoreCase))
+                || values.Any(v => v.AsSpan().ContainsAny(Controls)))
             {
                 continue;
             }

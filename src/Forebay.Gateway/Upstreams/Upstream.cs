@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Forebay.Core.Fleet;
@@ -72,6 +73,9 @@ public sealed class Upstream : IDisposable
             ResponseDrainTimeout = TimeSpan.Zero,
             MaxResponseDrainSize = 0,
             MaxResponseHeadersLength = 64,
+            // Byte for byte both ways, as at the client's side: a header is not ours to refuse or to understand.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+            ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
             EnableMultipleHttp2Connections = true,
             UseProxy = identity.Proxy is not null,
             Proxy = identity.Proxy is null ? null : new WebProxy(identity.Proxy),

@@ -15,7 +15,8 @@ public sealed class AnthropicClientTests(ClientFixture fixture)
 {
     private const string Weather =
         """
-        "tools":[{"name":"weather","description":"Weather of a city","input_schema":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}]
+        "tools":[{"name":"weather","description":"Weather of a city","input_schema":
+          {"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}]
         """;
 
     private UsageRecord Recorded => fixture.Gateway.Journal.Settled[^1];
