@@ -99,7 +99,19 @@ public sealed class GatewayServer : IAsyncDisposable
         WebApplication app = builder.Build();
         var handler = new GatewayHandler(runtime);
         app.Run(handler.HandleAsync);
-        await app.StartAsync(cancel);
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch
+        {
+            runtime.Sweep.Dispose();
+            runtime.Metrics.Dispose();
+            cut.Dispose();
+            await app.DisposeAsync();
+            throw;
+        }
+
         Log.Listening(logger, string.Join(", ", app.Urls));
         if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
         {

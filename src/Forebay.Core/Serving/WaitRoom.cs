@@ -70,6 +70,29 @@ public sealed class WaitRoom
         }
     }
 
+    /// <summary>Whether this waiter stands first.</summary>
+    public bool IsFirst(LinkedListNode<IWaiter> place)
+    {
+        lock (_lock)
+        {
+            return _waiters.First == place;
+        }
+    }
+
+    /// <summary>Wakes whoever stands first, to look for a place.</summary>
+    public void WakeFirst()
+    {
+        if (Count == 0)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _waiters.First?.Value.Wake();
+        }
+    }
+
     /// <summary>Wakes everyone: the fleet changed, or a deployment may be tried again.</summary>
     public void WakeAll()
     {

@@ -21,6 +21,7 @@ public readonly record struct BodyProblem(Reason Reason, string Message)
 public static class BodyReader
 {
     private const int ChunkBytes = 16 * 1024;
+    private const int FirstBytes = 64 * 1024;
 
     /// <summary>Refuses what the headers already show to be too large or in an unknown encoding.</summary>
     public static BodyProblem CheckHeaders(HttpRequest request, int maxBodyBytes)
@@ -87,7 +88,8 @@ public static class BodyReader
         int maxBodyBytes,
         CancellationToken cancel)
     {
-        if (declared is { } length && !into.TryReserve((int)length))
+        // Only what has arrived is charged to the budget: a declared length costs a client nothing.
+        if (declared is { } length && !into.TryReserve((int)Math.Min(length, FirstBytes)))
         {
             return OverBudget();
         }

@@ -36,12 +36,14 @@ public sealed class PooledBuffer(MemoryBudget budget, long budgetLimitBytes) : I
         }
 
         int size = (int)Math.Max(needed, Math.Min(Array.MaxLength, (long)_array.Length * 2));
-        byte[] bigger = ArrayPool<byte>.Shared.Rent(size);
-        if (!budget.TryTake(bigger.Length - _array.Length, budgetLimitBytes))
+        if (!budget.TryTake(size - _array.Length, budgetLimitBytes))
         {
-            ArrayPool<byte>.Shared.Return(bigger);
             return false;
         }
+
+        // The pool rounds up; what it gives is what is held, and a little beyond the limit does no harm.
+        byte[] bigger = ArrayPool<byte>.Shared.Rent(size);
+        _ = budget.TryTake(bigger.Length - size, long.MaxValue);
 
         byte[] old = _array;
         Written.CopyTo(bigger);

@@ -78,12 +78,13 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         }
 
         var observer = new StreamObserver(x.Wire, new StreamRewrite(ResponseModelJson(), AddsUsage));
-        if (!x.Stream!.Started)
-        {
-            HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
-            PipelineHeaders.Served(x, deployment);
-        }
-
+        await x.Stream!.SetHeadAsync(
+            to =>
+            {
+                HeaderPolicy.CopyResponse(response, to.Headers);
+                PipelineHeaders.Served(x, deployment, to.Headers);
+            },
+            clock.Token);
         await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
@@ -98,37 +99,23 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         }
     }
 
-    private async Task<AttemptResult> RelayBodyAsync(HttpResponseMessage response, AttemptClock clock)
-    {
-        PipelineHeaders.Served(x, deployment);
-        return await BodyRelay.RunAsync(
-            x, response, ResponseModelJson(), clock, runtime, usage =>
-            {
-                x.Tokens = TokensOf(usage, 0);
-                x.TokensEstimated = !usage.Known;
-                x.Status = (int)response.StatusCode;
-                Settlement.Write(x, runtime, UsageOutcome.Completed, Reason.None);
-            });
-    }
+    private Task<AttemptResult> RelayBodyAsync(HttpResponseMessage response, AttemptClock clock) => BodyRelay.RunAsync(
+        x, response, ResponseModelJson(), clock, runtime, (usage, bytes) =>
+        {
+            // Where an engine tells no usage, four bytes of answer count as a token.
+            x.Tokens = TokensOf(usage, usage.Known ? 0 : bytes / 4);
+            x.TokensEstimated = !usage.Known;
+            Settlement.Write(x, runtime, UsageOutcome.Completed, Reason.None);
+        });
 
     private async Task<AttemptResult> RelayVerbatimAsync(HttpResponseMessage response, AttemptClock clock)
     {
-        if (x.Stream is { Started: true })
-        {
-            // Keep-alives already went out as a 200: the upstream's refusal can only follow as an in-stream error.
-            return AttemptResult.Fail(
-                new Failure(
-                    Reason.UpstreamRefused,
-                    $"The provider refused the request with status {(int)response.StatusCode}."),
-                blame: false);
-        }
-
-        PipelineHeaders.Served(x, deployment);
-        AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, () =>
-        {
-            x.Status = (int)response.StatusCode;
-            Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused);
-        });
+        AttemptResult result = await BodyRelay.RunVerbatimAsync(
+            x,
+            response,
+            clock,
+            runtime,
+            () => Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused));
         return result.End == AttemptEnd.Served
             ? result with
             {
@@ -160,8 +147,9 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             return;
         }
 
-        x.Tokens = TokensOf(observer.Usage, observer.Terminated ? 0 : observer.ContentEvents);
-        x.TokensEstimated = !observer.Usage.Known || !observer.Terminated;
+        bool counted = observer.Usage.Known && observer.Terminated;
+        x.Tokens = TokensOf(observer.Usage, counted ? 0 : observer.ContentEvents);
+        x.TokensEstimated = !counted;
     }
 
     private TokenUsage TokensOf(WireUsage usage, long atLeastOutput) => usage.Known

@@ -21,6 +21,14 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         var last = Failure.None;
         while (true)
         {
+            // What may be used is decided by the fleet in force, right before it is used: a reload that takes a
+            // permission away holds at once.
+            Failure changed = FollowReload();
+            if (!changed.IsNone)
+            {
+                return last.IsNone ? changed : last;
+            }
+
             (Deployment? deployment, Failure waited) = await EnterAsync(last);
             if (deployment is null)
             {
@@ -29,14 +37,10 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
             if (runtime.Upstreams.Lease(deployment) is not { } upstream)
             {
-                // A reload took the deployment out since the request's snapshot, which is no failure of either.
+                // A reload took the deployment out or moved it since, which is no failure of either. It may be still
+                // under way: the next round finds the snapshot that goes with it.
                 Leave(deployment);
-                Failure gone = FollowReload();
-                if (!gone.IsNone)
-                {
-                    return last.IsNone ? gone : last;
-                }
-
+                await Task.Yield();
                 continue;
             }
 
@@ -151,6 +155,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         using CancellationTokenRegistration server = runtime.Cut.UnsafeRegister(
             static s => ((CancellationTokenSource)s!).Cancel(), deadline);
         runtime.State.ChangeWaiting(1);
+        if (room.IsFirst(place))
+        {
+            // A place may have been freed just before we stood in line, with nobody there to be woken.
+            waiter.Wake();
+        }
+
         try
         {
             while (true)
@@ -182,6 +192,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         {
             runtime.State.ChangeWaiting(-1);
             room.Leave(place);
+            // Hand a wake-up on that came too late for us, or for more places than one.
+            room.WakeFirst();
             x.QueueMs += Instant.From(runtime.Time).MsSince(started);
         }
     }

@@ -22,9 +22,8 @@ internal static class PipelineHeaders
     }
 
     /// <summary>Where the answer comes from, and whether that is real.</summary>
-    public static void Served(Exchange x, Deployment deployment)
+    public static void Served(Exchange x, Deployment deployment, IHeaderDictionary headers)
     {
-        IHeaderDictionary headers = x.Http.Response.Headers;
         headers[Backing] = NameOf(deployment.Backing);
         headers[Deployment] = deployment.Id;
         headers[Provider] = deployment.Provider.Id;

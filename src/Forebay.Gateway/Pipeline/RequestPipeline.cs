@@ -4,6 +4,7 @@ using Forebay.Core.Usage;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Telemetry;
+using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -36,13 +37,6 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             failure = new Failure(Reason.Internal, "Something went wrong inside the gateway; try again.",
                 Detail: e.ToString());
         }
-        finally
-        {
-            if (x.Stream is { } stream)
-            {
-                runtime.Sweep.Remove(stream);
-            }
-        }
 
         try
         {
@@ -51,6 +45,11 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         finally
         {
             x.Body?.Dispose();
+            if (x.Stream is { } stream)
+            {
+                runtime.Sweep.Remove(stream);
+                await stream.CloseAsync();
+            }
         }
     }
 
@@ -97,10 +96,12 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
     private Failure Reserve(Exchange x)
     {
+        // Not the time of acceptance: a body held back for a minute must not draw on the minute before it.
+        var now = Instant.From(runtime.Time);
         long output = x.Facts.MaxTokens ?? x.Model!.Config.MaxOutputTokens;
         var decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
-            x.Tenant!.Tier, x.Facts.EstimatedInputTokens, output, x.Accepted);
-        LimitHeaders.Set(x, runtime.State);
+            x.Tenant!.Tier, x.Facts.EstimatedInputTokens, output, now);
+        LimitHeaders.Set(x, runtime.State, now);
         if (decision.Reason != Reason.None)
         {
             return LimitHeaders.Refusal(x, decision);
@@ -124,9 +125,17 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
     /// once.</summary>
     private async Task FinishAsync(Exchange x, Failure failure)
     {
+        bool inStream = !failure.IsNone && await ErrorReply.IsInStreamAsync(x);
         if (!failure.IsNone && x.Status == 0)
         {
-            x.Status = ErrorReply.StatusOf(x, failure);
+            x.Status = inStream ? StatusCodes.Status200OK : ErrorReply.StatusOf(x.Wire, failure.Reason);
+        }
+
+        if (failure.Reason == Reason.ClientGone && x.Attempts > 0 && x.Tokens == default)
+        {
+            // The engine read the prompt, whatever came of it: leaving before the first event is not free.
+            x.Tokens = new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, 0);
+            x.TokensEstimated = true;
         }
 
         if (x.AcceptRecorded && !x.Settled)
@@ -139,13 +148,10 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             Settlement.ReleaseLimits(x, runtime, Instant.From(runtime.Time));
         }
 
-        if (!failure.IsNone && failure.Reason is not (Reason.ClientGone or Reason.UpstreamRefused))
+        // A refusal of the upstream's that went back word for word carries no message of ours.
+        if (!failure.IsNone && failure.Reason != Reason.ClientGone && failure.Message.Length > 0)
         {
-            await ErrorReply.SendAsync(x, failure);
-        }
-        else if (failure.Reason == Reason.UpstreamRefused && failure.Message.Length > 0)
-        {
-            await ErrorReply.SendAsync(x, failure);
+            await ErrorReply.SendAsync(x, failure, inStream);
         }
 
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));

@@ -42,14 +42,23 @@ internal sealed class AttemptClock : IDisposable
 
     public AttemptPhase Phase { get; private set; }
 
-    /// <summary>Starts the deadline of a phase; the total's wins when it comes first.</summary>
+    /// <summary>Starts the deadline of a phase; the total's wins when it comes first. While the client reads, only the
+    /// total counts: a slow reader is not the upstream's doing.</summary>
     public void Expect(AttemptPhase phase)
     {
         double left = _timeouts.TotalSeconds - _time.GetElapsedTime(_startedTimestamp).TotalSeconds;
-        double own = phase == AttemptPhase.FirstByte ? _timeouts.FirstByteSeconds : _timeouts.IdleSeconds;
+        double own = phase switch
+        {
+            AttemptPhase.FirstByte => _timeouts.FirstByteSeconds,
+            AttemptPhase.NextByte => _timeouts.IdleSeconds,
+            _ => double.PositiveInfinity,
+        };
         Phase = own <= left ? phase : AttemptPhase.Total;
         _source.CancelAfter(TimeSpan.FromSeconds(Math.Max(0, Math.Min(own, left))));
     }
+
+    /// <summary>Sets a deadline of its own.</summary>
+    public void Within(TimeSpan patience) => _source.CancelAfter(patience);
 
     /// <summary>What ran out, in words.</summary>
     public string Describe() => Phase switch

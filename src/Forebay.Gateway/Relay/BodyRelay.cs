@@ -26,14 +26,14 @@ internal static class BodyRelay
     /// <param name="modelJson">The model name to put back in place of the upstream's; empty to leave it.</param>
     /// <param name="clock">Deadlines.</param>
     /// <param name="runtime">Shared parts.</param>
-    /// <param name="settle">Called once with the usage, before the answer goes out.</param>
+    /// <param name="settle">Called once with the usage and the answer's bytes, before the answer goes out.</param>
     public static async Task<AttemptResult> RunAsync(
         Exchange x,
         HttpResponseMessage response,
         ReadOnlyMemory<byte> modelJson,
         AttemptClock clock,
         GatewayRuntime runtime,
-        Action<WireUsage> settle)
+        Action<WireUsage, int> settle)
     {
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         if (await ReadAllAsync(response, buffer, MaxAnswerBytes, clock) is { } broken)
@@ -50,9 +50,8 @@ internal static class BodyRelay
         }
 
         x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
-        settle(facts.Usage);
-        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
-        x.Http.Response.StatusCode = x.Status = (int)response.StatusCode;
+        SetHead(x, response);
+        settle(facts.Usage, buffer.Length);
         await SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson);
         return AttemptResult.Served;
     }
@@ -72,9 +71,15 @@ internal static class BodyRelay
             return Broken(broken);
         }
 
+        if (x.Stream is { } stream && !await stream.TryTakeAsync(x.Http.RequestAborted))
+        {
+            // Keep-alives already went out as a 200: the refusal can only follow as an in-stream error.
+            string words = $"The provider refused the request with status {(int)response.StatusCode}.";
+            return AttemptResult.Fail(new Failure(Reason.UpstreamRefused, words), blame: false);
+        }
+
+        SetHead(x, response);
         settle();
-        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
-        x.Http.Response.StatusCode = x.Status = (int)response.StatusCode;
         await SendAsync(x, buffer.WrittenMemory, default, default);
         return AttemptResult.Served;
     }
@@ -83,6 +88,17 @@ internal static class BodyRelay
     private static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
         ? AttemptResult.Fail(failure, blame: false)
         : AttemptResult.Elsewhere(failure);
+
+    private static void SetHead(Exchange x, HttpResponseMessage response)
+    {
+        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
+        if (x.Deployment is { } deployment)
+        {
+            PipelineHeaders.Served(x, deployment, x.Http.Response.Headers);
+        }
+
+        x.Http.Response.StatusCode = x.Status = (int)response.StatusCode;
+    }
 
     private static async ValueTask<Failure?> ReadAllAsync(
         HttpResponseMessage response,

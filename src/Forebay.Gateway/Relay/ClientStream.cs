@@ -3,13 +3,14 @@ using System.IO.Pipelines;
 using Forebay.Core.Time;
 using Forebay.Protocols;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Forebay.Gateway.Relay;
 
 /// <summary>
 /// The client's end of a stream. Only whole events are written, so a keep-alive or an error event can follow at any
-/// time; the relay and the keep-alive sweep take turns through one gate. Until something is written the response may
-/// still become a plain error.
+/// time; the relay and the keep-alive sweep take turns through one gate, which also decides who owns the response: until
+/// something is written it may be taken for a plain answer, and then nothing is streamed any more.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification =
     "The sweep may still hold the stream when its request ends, and a semaphore without a wait handle holds nothing.")]
@@ -19,6 +20,7 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
     private readonly PipeWriter _writer = http.Response.BodyWriter;
     private long _lastWriteNs = Instant.From(time).MonotonicNs;
     private long _flushStartedNs;
+    private Action<HttpResponse>? _head;
     private bool _ended;
 
     /// <summary>The status line and headers went out: failures from here on are in-stream errors.</summary>
@@ -36,10 +38,43 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
     /// <summary>Takes the gate; nothing else is written until <see cref="ReleaseAsync"/>.</summary>
     public ValueTask AcquireAsync(CancellationToken cancel) => new(_gate.WaitAsync(cancel));
 
+    /// <summary>Takes the response for a plain answer. True when nothing went out, and from then on nothing will;
+    /// false when the stream has begun.</summary>
+    public async ValueTask<bool> TryTakeAsync(CancellationToken cancel)
+    {
+        await _gate.WaitAsync(cancel);
+        try
+        {
+            _ended |= !Started;
+            return !Started;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Sets what the head will say if the stream begins with an upstream's event; a later attempt's replaces
+    /// it, and a stream that keep-alives began goes without.</summary>
+    public async ValueTask SetHeadAsync(Action<HttpResponse> head, CancellationToken cancel)
+    {
+        await _gate.WaitAsync(cancel);
+        _head = head;
+        _gate.Release();
+    }
+
+    /// <summary>Nothing is written after this: the connection's next request must not be written into.</summary>
+    public async ValueTask CloseAsync()
+    {
+        await _gate.WaitAsync(CancellationToken.None);
+        _ended = true;
+        _gate.Release();
+    }
+
     /// <summary>Adds a whole event. Only between acquire and release.</summary>
     public void Write(ReadOnlySpan<byte> wholeEvent, bool content)
     {
-        Start();
+        Start(content ? _head : null);
         HasContent |= content;
         wholeEvent.CopyTo(_writer.GetSpan(wholeEvent.Length));
         _writer.Advance(wholeEvent.Length);
@@ -111,7 +146,7 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         }
     }
 
-    private void Start()
+    private void Start(Action<HttpResponse>? head)
     {
         if (Started)
         {
@@ -120,6 +155,13 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
 
         Started = true;
         HttpResponse response = http.Response;
+        head?.Invoke(response);
+        // How long a client may stall is ours to say (client_stall_seconds), not the server's minimum rate.
+        if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+        {
+            rate.MinDataRate = null;
+        }
+
         response.StatusCode = StatusCodes.Status200OK;
         response.Headers.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-cache";

@@ -8,17 +8,16 @@ namespace Forebay.Gateway.Relay;
 
 /// <summary>The whole events of one read, as they go to the client, and what they mean. Reused from read to read.
 /// </summary>
-internal sealed class EventBatch : IDisposable
+internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : IDisposable
 {
     private readonly ArrayBufferWriter<byte> _rewritten = new();
-    private byte[] _events = ArrayPool<byte>.Shared.Rent(16 * 1024);
-    private int _length;
+    private readonly PooledBuffer _events = new(memory, budgetLimitBytes);
     private int _searched;
 
     /// <summary>Events to send.</summary>
-    public ReadOnlySpan<byte> Events => _events.AsSpan(0, _length);
+    public ReadOnlySpan<byte> Events => _events.Written;
 
-    public bool HasEvents => _length > 0;
+    public bool HasEvents => _events.Length > 0;
 
     /// <summary>Something besides comments and pings is among them.</summary>
     public bool HasUpstreamEvents { get; private set; }
@@ -35,7 +34,7 @@ internal sealed class EventBatch : IDisposable
 
     public void Clear()
     {
-        _length = 0;
+        _events.Clear();
         HasUpstreamEvents = HasContent = Terminal = false;
         Failure = null;
     }
@@ -58,17 +57,13 @@ internal sealed class EventBatch : IDisposable
 
         buffer.Consume(consumed);
         _searched = buffer.Length;
-        if (atEnd && _length > 0 && !Events.EndsWith("\n\n"u8))
+        if (atEnd && HasEvents && !Events.EndsWith("\n\n"u8))
         {
             Append("\n\n"u8);
         }
     }
 
-    public void Dispose()
-    {
-        ArrayPool<byte>.Shared.Return(_events);
-        _events = [];
-    }
+    public void Dispose() => _events.Dispose();
 
     private void Take(ReadOnlySpan<byte> wholeEvent, StreamObserver observer)
     {
@@ -118,15 +113,13 @@ internal sealed class EventBatch : IDisposable
 
     private void Append(ReadOnlySpan<byte> bytes)
     {
-        if (_length + bytes.Length > _events.Length)
+        if (!_events.TryReserve(bytes.Length))
         {
-            byte[] bigger = ArrayPool<byte>.Shared.Rent(Math.Max(_length + bytes.Length, _events.Length * 2));
-            Events.CopyTo(bigger);
-            ArrayPool<byte>.Shared.Return(_events);
-            _events = bigger;
+            Failure = BodyRelay.OverBudget;
+            return;
         }
 
-        bytes.CopyTo(_events.AsSpan(_length));
-        _length += bytes.Length;
+        bytes.CopyTo(_events.Free.Span);
+        _events.Advance(bytes.Length);
     }
 }

@@ -17,6 +17,8 @@ internal static class StreamRelay
     /// <summary>Largest single event; image output fits, an endless line does not.</summary>
     private const int MaxEventBytes = 32 * 1024 * 1024;
 
+    private static readonly TimeSpan EndPatience = TimeSpan.FromMilliseconds(100);
+
     /// <summary>
     /// Relays until the terminal event.
     /// </summary>
@@ -36,7 +38,7 @@ internal static class StreamRelay
     {
         ClientStream client = x.Stream!;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
-        using var batch = new EventBatch();
+        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes);
         while (true)
         {
             if (buffer.Length <= MaxEventBytes && !buffer.TryReserve(ReadBytes))
@@ -52,7 +54,7 @@ internal static class StreamRelay
 
             int read = await source.ReadAsync(buffer.Free, clock.Token);
             bool rest = read == 0 && buffer.Length > 0;
-            clock.Expect(AttemptPhase.NextByte);
+            clock.Expect(AttemptPhase.Total);
             buffer.Advance(read);
             batch.Read(buffer, observer, atEnd: read == 0);
             if (read == 0 && !batch.Terminal)
@@ -80,6 +82,7 @@ internal static class StreamRelay
             await SendAsync(client, batch, x.Http.RequestAborted);
             if (batch.Terminal)
             {
+                await FinishReadingAsync(source, buffer, clock);
                 return AttemptResult.Served;
             }
 
@@ -89,6 +92,23 @@ internal static class StreamRelay
             }
 
             batch.Clear();
+            clock.Expect(AttemptPhase.NextByte);
+        }
+    }
+
+    /// <summary>Reads the end that follows the last event, so that the connection can be used again. The client has
+    /// everything already; an upstream that does not end at once costs its connection.</summary>
+    private static async ValueTask FinishReadingAsync(Stream source, PooledBuffer buffer, AttemptClock clock)
+    {
+        try
+        {
+            buffer.Clear();
+            clock.Within(EndPatience);
+            _ = await source.ReadAsync(buffer.Free, clock.Token);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            // The answer is whole; only the connection is lost.
         }
     }
 

@@ -31,6 +31,19 @@ internal sealed class StreamSweep : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
+    /// <summary>The request may end at this very moment, and its context with it.</summary>
+    private static void Abort(HttpContext http)
+    {
+        try
+        {
+            http.Abort();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Then there is nothing left to cut.
+        }
+    }
+
     private void Run()
     {
         var now = Instant.From(_time);
@@ -42,7 +55,7 @@ internal sealed class StreamSweep : IDisposable
             long waiting = stream.FlushStartedNs;
             if (waiting != 0 && now.MonotonicNs - waiting > stallNs)
             {
-                http.Abort();
+                Abort(http);
             }
             else if (waiting == 0)
             {

@@ -12,10 +12,21 @@ namespace Forebay.Gateway.Replies;
 /// </summary>
 internal static class ErrorReply
 {
-    /// <summary>The status of a failure; 200 once a stream has begun.</summary>
-    public static int StatusOf(Exchange x, Failure failure) =>
-        x.Stream is { Started: true } ? StatusCodes.Status200OK : StatusOf(x.Wire, failure.Reason);
+    /// <summary>Whether a failure must be told inside a stream that has begun. If not, the response is taken: nothing
+    /// is streamed any more.</summary>
+    public static async ValueTask<bool> IsInStreamAsync(Exchange x)
+    {
+        try
+        {
+            return x.Stream is { } stream && !await stream.TryTakeAsync(x.Http.RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            return x.Stream!.Started;
+        }
+    }
 
+    /// <summary>The status of a failure that is told plainly.</summary>
     public static int StatusOf(WireDialect wire, Reason reason)
     {
         ReasonRow row = ReasonTable.For(reason);
@@ -23,15 +34,15 @@ internal static class ErrorReply
     }
 
     /// <summary>Sends the failure of a model call. A client that is gone is no error.</summary>
-    public static async Task SendAsync(Exchange x, Failure failure)
+    public static async Task SendAsync(Exchange x, Failure failure, bool inStream)
     {
-        if (x.Stream is { Started: true } stream)
+        if (inStream)
         {
             var last = new ArrayBufferWriter<byte>(512);
             Words words = Words.Of(x.Wire, failure);
             ErrorEnvelope.WriteStreamEvent(
                 last, x.Wire, words.Type, words.Code, failure.Message, failure.Param, x.IdText);
-            await IgnoreGoneAsync(stream.EndAsync(last.WrittenMemory, x.Http.RequestAborted));
+            await IgnoreGoneAsync(x.Stream!.EndAsync(last.WrittenMemory, x.Http.RequestAborted));
             return;
         }
 

@@ -12,35 +12,35 @@ namespace Forebay.Gateway.Replies;
 /// <summary>Rate-limit headers in the client's dialect, and the words of a refusal.</summary>
 internal static class LimitHeaders
 {
-    /// <summary>Longest wait that is advised: a bucket holds one minute, so more is never needed.</summary>
-    private const int LongestRetrySeconds = 60;
+    /// <summary>Longest wait that is advised: clients sleep as long as they are told, whatever it is.</summary>
+    private const int LongestRetrySeconds = 3600;
 
     /// <summary>Sets what is left of each limit that the tenant's tier has.</summary>
-    public static void Set(Exchange x, FleetState state)
+    public static void Set(Exchange x, FleetState state, Instant now)
     {
         TierConfig tier = x.Tenant!.Tier;
         TenantLimits limits = state.LimitsOf(x.Tenant);
         IHeaderDictionary headers = x.Http.Response.Headers;
         if (tier.RequestsPerMinute is { } requests)
         {
-            Set(x, headers, RateLimitUnit.Requests, limits.Requests, requests);
+            Set(x, now, headers, RateLimitUnit.Requests, limits.Requests, requests);
         }
 
         if (x.Dialect == Dialect.Anthropic)
         {
             if (tier.InputTokensPerMinute is { } input)
             {
-                Set(x, headers, RateLimitUnit.InputTokens, limits.InputTokens, input);
+                Set(x, now, headers, RateLimitUnit.InputTokens, limits.InputTokens, input);
             }
 
             if (tier.OutputTokensPerMinute is { } output)
             {
-                Set(x, headers, RateLimitUnit.OutputTokens, limits.OutputTokens, output);
+                Set(x, now, headers, RateLimitUnit.OutputTokens, limits.OutputTokens, output);
             }
         }
         else if (tier.InputTokensPerMinute is { } tokens)
         {
-            Set(x, headers, RateLimitUnit.Tokens, limits.InputTokens, tokens);
+            Set(x, now, headers, RateLimitUnit.Tokens, limits.InputTokens, tokens);
         }
     }
 
@@ -64,12 +64,18 @@ internal static class LimitHeaders
             seconds);
     }
 
-    private static void Set(Exchange x, IHeaderDictionary headers, RateLimitUnit unit, TokenBucket bucket, long limit)
+    private static void Set(
+        Exchange x,
+        Instant now,
+        IHeaderDictionary headers,
+        RateLimitUnit unit,
+        TokenBucket bucket,
+        long limit)
     {
         var state = new RateLimit(
-            limit, bucket.Remaining(limit, x.Accepted), TimeSpan.FromTicks(bucket.FullInNs(x.Accepted) / 100));
+            limit, bucket.Remaining(limit, now), TimeSpan.FromTicks(bucket.FullInNs(now) / 100));
         var sink = new Sink(headers);
-        RateLimitHeaders.Set(ref sink, x.Wire, unit, state, x.Accepted.Wall);
+        RateLimitHeaders.Set(ref sink, x.Wire, unit, state, now.Wall);
     }
 
     private readonly struct Sink(IHeaderDictionary headers) : IHeaderSink

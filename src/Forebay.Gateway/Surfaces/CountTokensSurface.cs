@@ -1,7 +1,7 @@
 using System.Buffers;
+using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
-using Forebay.Core.Time;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -19,6 +19,12 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
 {
     private const string EstimateHeader = "x-forebay-estimate";
 
+    /// <summary>A count is quick or not worth waiting for: clients ask for one before nearly every request.</summary>
+    private static readonly UpstreamTimeoutsConfig Patience = new()
+    {
+        FirstByteSeconds = 5, IdleSeconds = 5, TotalSeconds = 10,
+    };
+
     public async Task HandleAsync(Exchange x)
     {
         Failure failure;
@@ -29,6 +35,11 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         catch (Exception) when (x.Http.RequestAborted.IsCancellationRequested)
         {
             return;
+        }
+        catch (Exception e)
+        {
+            failure = new Failure(Reason.Internal, "Something went wrong inside the gateway; try again.",
+                Detail: e.ToString());
         }
         finally
         {
@@ -60,12 +71,9 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             return failure;
         }
 
-        for (int i = 0; i < Math.Min(x.EligibleCount, x.Settings.MaxAttempts); i++)
+        if (await TryAsync(x))
         {
-            if (await TryAsync(x, x.Eligible[i]))
-            {
-                return Failure.None;
-            }
+            return Failure.None;
         }
 
         x.Http.Response.Headers[EstimateHeader] = "true";
@@ -77,22 +85,26 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         return Failure.None;
     }
 
-    /// <summary>True when the client has its answer: a count, or the upstream's own 4xx other than "no such path".
-    /// </summary>
-    private async Task<bool> TryAsync(Exchange x, Deployment deployment)
+    /// <summary>Asks the least loaded deployment. True when the client has its answer: a count, or the upstream's own
+    /// 4xx other than "no such path". It takes a place like any request, so counting cannot flood an engine.</summary>
+    private async Task<bool> TryAsync(Exchange x)
     {
-        Upstream? upstream = runtime.Upstreams.Lease(deployment);
-        if (upstream is null
-            || runtime.State.Of(deployment).DownUntilMonotonicNs > Instant.From(runtime.Time).MonotonicNs)
+        Deployment? deployment = Router.Enter(
+            x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, [], x.Accepted.MonotonicNs, (uint)x.Id);
+        if (deployment is null)
         {
-            upstream?.Release();
             return false;
         }
 
-        using var clock = new AttemptClock(
-            deployment.Config.Timeouts, runtime.Time, x.Http.RequestAborted, runtime.Cut);
+        Upstream? upstream = runtime.Upstreams.Lease(deployment);
+        using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
         try
         {
+            if (upstream is null)
+            {
+                return false;
+            }
+
             ReadOnlyMemory<byte> rename = deployment.UpstreamModel == x.Facts.Model ? default : upstream.ModelJson;
             using var request = new HttpRequestMessage(
                 HttpMethod.Post, upstream.CountTokensUri(x.Http.Request.QueryString.Value))
@@ -111,7 +123,6 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             }
 
             x.Deployment = deployment;
-            PipelineHeaders.Served(x, deployment);
             AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, static () => { });
             return result.End == AttemptEnd.Served;
         }
@@ -122,7 +133,9 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         }
         finally
         {
-            upstream.Release();
+            upstream?.Release();
+            runtime.State.Of(deployment).Leave();
+            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
         }
     }
 }

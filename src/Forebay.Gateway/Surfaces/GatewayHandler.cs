@@ -82,6 +82,10 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
             Log.InvariantBroken(runtime.Logger, x.IdText, e);
             x.Http.Abort();
         }
+        finally
+        {
+            runtime.Metrics.End();
+        }
     }
 
     private static Task HelloAsync(HttpContext http)

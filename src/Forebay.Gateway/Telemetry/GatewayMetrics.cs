@@ -76,6 +76,9 @@ internal sealed class GatewayMetrics : IDisposable
         }
     }
 
+    /// <summary>Ends a call, however it ended: draining waits for this.</summary>
+    public void End() => Interlocked.Decrement(ref _inFlight);
+
     public void Retried(Exchange x, Reason reason) => _retries.Add(
         1,
         new KeyValuePair<string, object?>("deployment", x.Deployment?.Id),
@@ -84,7 +87,6 @@ internal sealed class GatewayMetrics : IDisposable
     /// <summary>Counts a finished call.</summary>
     public void Finished(Exchange x, Failure failure, Instant now)
     {
-        Interlocked.Decrement(ref _inFlight);
         string model = x.Model?.Id ?? "none";
         int maxTenants = x.Fleet.Config.Server.Telemetry.MaxTenantLabels;
         var tags = new TagList

@@ -183,6 +183,15 @@ public sealed record UpstreamIdentity(
         deployment.Config.Proxy,
         deployment.Config.Timeouts.ConnectSeconds);
 
+    /// <summary>Whether a deployment means this upstream. Costs no allocation: asked on every attempt.</summary>
+    public bool Serves(Deployment deployment) =>
+        Endpoint == deployment.Endpoint
+        && Model == deployment.UpstreamModel
+        && Credential == deployment.Config.Credential
+        && Tls == deployment.Config.Tls
+        && Proxy == deployment.Config.Proxy
+        && ConnectSeconds.Equals(deployment.Config.Timeouts.ConnectSeconds);
+
     /// <summary>Of what is in the files, so that a reload takes renewed ones over.</summary>
     private static string DigestOf(UpstreamTlsConfig? tls)
     {

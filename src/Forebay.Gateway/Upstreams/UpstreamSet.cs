@@ -81,9 +81,12 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
         return [];
     }
 
-    /// <summary>Leases the upstream of a deployment; null when it is gone since the request's snapshot.</summary>
+    /// <summary>Leases the upstream of a deployment; null when it is gone, or another one under the same id, since the
+    /// request's snapshot: what was policed by one address is never sent to another.</summary>
     public Upstream? Lease(Deployment deployment) =>
-        Volatile.Read(ref _byDeployment).TryGetValue(deployment.Id, out Upstream? upstream) && upstream.TryLease()
+        Volatile.Read(ref _byDeployment).TryGetValue(deployment.Id, out Upstream? upstream)
+            && upstream.Identity.Serves(deployment)
+            && upstream.TryLease()
             ? upstream
             : null;
 

@@ -43,7 +43,8 @@ internal static class UpstreamVerdict
             _ => new(Reason.UpstreamUnavailable, $"The provider failed with status {status}; try again.", null, seconds,
                 detail),
         };
-        return (failure, pause);
+        // An account's limit and a whole engine's overload hold for every request; a 529 or 500 may be about this one.
+        return (failure, status is 429 or 503 ? pause : null);
     }
 
     private static TimeSpan? PauseOf(HttpResponseHeaders headers)
@@ -54,7 +55,12 @@ internal static class UpstreamVerdict
             return Cap(TimeSpan.FromMilliseconds(ms));
         }
 
-        return headers.RetryAfter?.Delta is { } delta ? Cap(delta) : null;
+        return headers.RetryAfter switch
+        {
+            { Delta: { } delta } => Cap(delta),
+            { Date: { } date } when headers.Date is { } sent && date > sent => Cap(date - sent),
+            _ => null,
+        };
     }
 
     private static TimeSpan Cap(TimeSpan pause) => pause > LongestPause ? LongestPause : pause;

@@ -21,7 +21,6 @@ public sealed class UserUpstream
     private const string AnthropicVersion = "anthropic-version";
     private const string AnthropicVersionDay = "2023-06-01";
     private const int DefaultContextTokens = 131_072;
-    private const int DefaultOutputTokens = 32_768;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly string _id;
@@ -201,7 +200,8 @@ public sealed class UserUpstream
         return new FoundModel(
             model.GetProperty("id").GetString() is { Length: > 0 } id ? id : throw new JsonException("an id is empty"),
             context,
-            Math.Min(context, Number(model, "max_tokens") ?? DefaultOutputTokens));
+            // Where the server names no limit of its own, ours would refuse what it could answer.
+            Math.Min(context, Number(model, "max_tokens") ?? context));
     }
 
     private static int? Number(JsonElement element, string name) =>
