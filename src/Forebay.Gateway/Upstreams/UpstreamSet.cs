@@ -18,8 +18,8 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
     /// Opens the upstreams of a snapshot. On any problem nothing changes and all problems are returned.
     /// </summary>
     /// <param name="model">The snapshot.</param>
-    /// <param name="publish">Puts the snapshot in force: new upstreams are open by then, and old ones close after it, so
-    /// that whoever finds one gone also finds the snapshot that says where to go instead.</param>
+    /// <param name="publish">Puts the snapshot in force: new upstreams are open by then, and old ones close after it,
+    /// so that whoever finds one gone also finds the snapshot that says where to go instead.</param>
     public IReadOnlyList<ConfigProblem> Update(FleetModel model, Action publish)
     {
         FrozenDictionary<string, Upstream> old = _byDeployment;

@@ -182,8 +182,8 @@ internal sealed partial class ServerStart(
         }
     }
 
-    /// <summary>Keeps what the admin port presents where local commands find it, also when it is renewed: what stands in
-    /// the certificate's own file may be newer.</summary>
+    /// <summary>Keeps what the admin port presents where local commands find it, also when it is renewed: what stands
+    /// in the certificate's own file may be newer.</summary>
     private string KeepCertificate(DataDirectory directory, ReloadingCertificate tls)
     {
         ILogger logger = logs.CreateLogger<ForebayServer>();

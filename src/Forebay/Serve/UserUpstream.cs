@@ -130,7 +130,8 @@ public sealed class UserUpstream
         ];
         return Enumerable.Range(1, int.MaxValue)
             .Select(n => n == 1 ? _id : $"{_id}-up{n}")
-            .First(id => !taken.Contains(id) && !Enumerable.Range(1, Models.Count).Any(i => taken.Contains($"{id}-{i}")));
+            .First(id => !taken.Contains(id)
+                && !Enumerable.Range(1, Models.Count).Any(i => taken.Contains($"{id}-{i}")));
     }
 
     private static ModelConfig ModelOf(FoundModel found) => new()

@@ -37,7 +37,8 @@ internal static class Calls
         return request;
     }
 
-    public static HttpRequestMessage Chat(string model, bool stream = false, string? key = null, string? fault = null) =>
+    public static HttpRequestMessage Chat(
+        string model, bool stream = false, string? key = null, string? fault = null) =>
         Post(
             "/v1/chat/completions",
             $$"""{"model":"{{model}}","max_completion_tokens":16,"stream":{{Word(stream)}},"messages":[{"role":"user","content":"Hello"}]}""",

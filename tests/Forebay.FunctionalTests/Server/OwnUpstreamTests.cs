@@ -77,7 +77,8 @@ public sealed partial class OwnUpstreamTests : IDisposable
             ("ANTHROPIC_API_KEY", "sk-own-account"));
 
         ReceivedRequest listed = Assert.Single(vendor.Requests);
-        Assert.Equal(("GET", "/v1/models", "sk-own-account"), (listed.Method, listed.Path, listed.Headers["x-api-key"]));
+        Assert.Equal(
+            ("GET", "/v1/models", "sk-own-account"), (listed.Method, listed.Path, listed.Headers["x-api-key"]));
         Answer answer = await server.Api.AskAsync(Calls.Messages("claude-test"));
         Assert.True(answer.IsComplete, answer.Text);
         Assert.Equal("cloud", answer.Headers["x-forebay-backing"]);
@@ -123,7 +124,8 @@ public sealed partial class OwnUpstreamTests : IDisposable
     [InlineData(200, """{"data":[{"id":null}]}""", "something that is no list of models")]
     [InlineData(200, """{"data":[]}""", "serves no model")]
     [InlineData(0, """{"data":[{"id":"x"}]}""", "cannot be reached")]
-    public async Task A_server_that_answers_nonsense_is_told_from_one_that_serves(int status, string body, string expected)
+    public async Task A_server_that_answers_nonsense_is_told_from_one_that_serves(
+        int status, string body, string expected)
     {
         await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync((http, request) =>
         {

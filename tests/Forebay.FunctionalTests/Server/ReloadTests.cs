@@ -85,7 +85,10 @@ public sealed class ReloadTests : IAsyncLifetime
     public async Task A_file_with_problems_leaves_the_fleet_in_force_and_status_says_so()
     {
         string key = await Cli.NewKeyAsync(Data, "acme");
-        TestFleet broken = Fleet(["a", "b"]) with { Tail = "  - {id: globex, tier: nope}\n  - {id: acme, tier: open}\n" };
+        TestFleet broken = Fleet(["a", "b"]) with
+        {
+            Tail = "  - {id: globex, tier: nope}\n  - {id: acme, tier: open}\n",
+        };
         broken.Write(File);
         int line = broken.ToYaml().TrimEnd('\n').Split('\n').Length;
 
@@ -214,7 +217,8 @@ public sealed class ReloadTests : IAsyncLifetime
 
     private async Task TamperAsync(long sequence)
     {
-        await using var database = new SqliteConnection($"Data Source={Path.Combine(Data, "forebay.db")};Pooling=False");
+        string file = Path.Combine(Data, "forebay.db");
+        await using var database = new SqliteConnection($"Data Source={file};Pooling=False");
         await database.OpenAsync();
         await using SqliteCommand command = database.CreateCommand();
         command.CommandText =

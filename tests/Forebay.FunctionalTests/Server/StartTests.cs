@@ -46,11 +46,11 @@ public sealed class StartTests(UpFixture fixture) : IDisposable
     }
 
     [Theory]
-    [InlineData("api: {listen: '192.0.2.1:0'}, admin: {listen: '127.0.0.1:0'}", "Clients cannot be served on 192.0.2.1")]
-    [InlineData("api: {listen: '127.0.0.1:0'}, admin: {listen: '192.0.2.1:0'}", "The admin API cannot listen on 192.0.2.1")]
-    public async Task An_address_that_is_not_this_machines_is_named(string server, string expected)
+    [InlineData("192.0.2.1", "127.0.0.1", "Clients cannot be served on 192.0.2.1")]
+    [InlineData("127.0.0.1", "192.0.2.1", "The admin API cannot listen on 192.0.2.1")]
+    public async Task An_address_that_is_not_this_machines_is_named(string api, string admin, string expected)
     {
-        Fleet(server).Write(File);
+        Fleet($"api: {{listen: '{api}:0'}}, admin: {{listen: '{admin}:0'}}").Write(File);
 
         Assert.Contains(
             expected, await RefusedAsync("serve", "-c", File, "--data", Data), StringComparison.Ordinal);
