@@ -64,6 +64,10 @@ public sealed class ReloadingCertificate : IDisposable
     /// <summary>The certificate in use.</summary>
     public X509Certificate2 Current => Volatile.Read(ref _current).Leaf;
 
+    /// <summary>Told of each certificate that takes the place of another, on whatever thread found it; must not throw.
+    /// </summary>
+    public Action<X509Certificate2>? Replaced { get; set; }
+
     /// <summary>Why the files were not taken over when last read; null when they were.</summary>
     public string? Problem => Volatile.Read(ref _problem);
 
@@ -102,6 +106,7 @@ public sealed class ReloadingCertificate : IDisposable
                 Volatile.Write(ref _problem, null);
                 _logger.CertificateReplaced(_files.CertificateFile, loaded.Leaf.Subject, loaded.Leaf.NotAfter);
                 WarnOfExpiry(loaded.Leaf);
+                Replaced?.Invoke(loaded.Leaf);
                 return CertificateReload.Replaced;
             }
             catch (CertificateException e)

@@ -178,10 +178,14 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 blame: false);
         }
 
+        // Opening a connection has a deadline of its own, inside the handler.
+        string ranOut = clock.Token.IsCancellationRequested
+            ? clock.Describe()
+            : $"no connection within {deployment.Config.Timeouts.ConnectSeconds} s";
         var failure = new Failure(
             Reason.UpstreamTimeout,
-            $"The provider did not answer in time ({clock.Describe()}); try again.",
-            Detail: $"deployment {deployment.Id}: {clock.Describe()}");
+            $"The provider did not answer in time ({ranOut}); try again.",
+            Detail: $"deployment {deployment.Id}: {ranOut}");
         return begun ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
     }
 

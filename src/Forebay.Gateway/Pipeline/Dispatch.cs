@@ -13,8 +13,8 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 {
-    private readonly int[] _tried = new int[x.Settings.MaxAttempts];
-    private int _triedCount;
+    private readonly List<string> _triedIds = [];
+    private int[] _tried = [];
 
     public async Task<Failure> RunAsync()
     {
@@ -27,17 +27,31 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                 return waited;
             }
 
-            AttemptResult result = await TryAsync(deployment);
+            if (runtime.Upstreams.Lease(deployment) is not { } upstream)
+            {
+                // A reload took the deployment out since the request's snapshot, which is no failure of either.
+                Leave(deployment);
+                Failure gone = FollowReload();
+                if (!gone.IsNone)
+                {
+                    return last.IsNone ? gone : last;
+                }
+
+                continue;
+            }
+
+            AttemptResult result = await TryAsync(deployment, upstream);
             if (result.End == AttemptEnd.Served)
             {
                 return result.Failure;
             }
 
             last = result.Failure;
-            _tried[_triedCount++] = deployment.Index;
+            _triedIds.Add(deployment.Id);
+            _tried = [.. _tried, deployment.Index];
             if (result.End == AttemptEnd.Failed
-                || _triedCount == _tried.Length
-                || _triedCount == x.EligibleCount
+                || x.Attempts >= x.Settings.MaxAttempts
+                || _tried.Length == x.EligibleCount
                 || !runtime.State.Retries.TryWithdraw())
             {
                 return last;
@@ -48,32 +62,43 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private async Task<AttemptResult> TryAsync(Deployment deployment)
+    private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
         DeploymentState live = runtime.State.Of(deployment);
         x.Deployment = deployment;
         x.Attempts++;
         x.Tokens = default;
-        Upstream? upstream = runtime.Upstreams.Lease(deployment);
         try
         {
-            if (upstream is null)
-            {
-                return AttemptResult.Elsewhere(new Failure(
-                    Reason.UpstreamUnavailable, "The deployment was taken out of service; try again.",
-                    Detail: $"deployment {deployment.Id} is gone since the request began"));
-            }
-
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
             Judge(live, result);
             return result;
         }
         finally
         {
-            upstream?.Release();
-            live.Leave();
-            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+            upstream.Release();
+            Leave(deployment);
         }
+    }
+
+    private void Leave(Deployment deployment)
+    {
+        runtime.State.Of(deployment).Leave();
+        runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+    }
+
+    /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
+    private Failure FollowReload()
+    {
+        FleetModel inForce = runtime.State.Model;
+        if (inForce == x.Fleet)
+        {
+            return Failure.None;
+        }
+
+        Failure failure = Policing.CheckAgain(x, inForce);
+        _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
+        return failure;
     }
 
     private void Judge(DeploymentState live, AttemptResult result)
@@ -131,6 +156,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             while (true)
             {
                 await waiter.WaitAsync(deadline.Token);
+                Failure gone = FollowReload();
+                if (!gone.IsNone)
+                {
+                    return (null, gone);
+                }
+
                 if (TryEnter() is { } entered)
                 {
                     return (entered, Failure.None);
@@ -158,7 +189,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private Deployment? TryEnter() => Router.Enter(
         x.Eligible.AsSpan(0, x.EligibleCount),
         runtime.State,
-        _tried.AsSpan(0, _triedCount),
+        _tried,
         Instant.From(runtime.Time).MonotonicNs,
         (uint)x.Id);
 

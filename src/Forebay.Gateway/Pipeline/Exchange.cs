@@ -19,8 +19,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
 {
     public HttpContext Http { get; } = http;
 
-    /// <summary>The snapshot that the request began with and keeps.</summary>
-    public FleetModel Fleet { get; } = model;
+    /// <summary>The snapshot that the request is served by: the one it began with, or a later one when a reload took
+    /// out what it was waiting for or sent to.</summary>
+    public FleetModel Fleet { get; set; } = model;
 
     public GatewayConfig Settings => Fleet.Config.Server.Gateway;
 

@@ -49,6 +49,20 @@ internal static class Policing
         return reason == Reason.None ? Failure.None : Refusal(x, model, reason);
     }
 
+    /// <summary>
+    /// Polices a request again by the snapshot in force, after a reload took out what it was waiting for or sent to: it
+    /// was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was made by.
+    /// </summary>
+    public static Failure CheckAgain(Exchange x, FleetModel inForce)
+    {
+        Tenant accepted = x.Tenant!;
+        x.Fleet = inForce;
+        x.Tenant = inForce.FindTenant(accepted.Id) ?? accepted;
+        Failure failure = Check(x);
+        x.Tenant = accepted;
+        return failure;
+    }
+
     /// <summary>Models that a tenant may not use do not exist for it.</summary>
     public static bool MaySee(Exchange x, ServedModel model) =>
         x.Tenant!.Models is not { } allowed || allowed.Contains(model.Id);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
@@ -55,7 +56,7 @@ public sealed class Upstream : IDisposable
 
     /// <summary>Opens the connection pool of a deployment.</summary>
     /// <exception cref="IOException">A certificate file cannot be read.</exception>
-    /// <exception cref="System.Security.Cryptography.CryptographicException">A certificate file is not valid PEM.
+    /// <exception cref="CryptographicException">A certificate file is not valid PEM.
     /// </exception>
     public static Upstream Open(UpstreamIdentity identity, string? secret)
     {
@@ -155,21 +156,44 @@ public sealed class Upstream : IDisposable
 }
 
 /// <summary>What makes two upstreams the same: everything a connection pool is made from.</summary>
+/// <param name="Endpoint">Base address.</param>
+/// <param name="Model">The model's name there.</param>
+/// <param name="Credential">Reference to the secret sent, or null.</param>
+/// <param name="Tls">Files of trust and of the client certificate.</param>
+/// <param name="TlsDigest">What is in those files.</param>
+/// <param name="Proxy">Egress proxy, or null.</param>
+/// <param name="ConnectSeconds">Deadline for opening a connection.</param>
 public sealed record UpstreamIdentity(
     Uri Endpoint,
     string Model,
     string? Credential,
     UpstreamTlsConfig? Tls,
+    string TlsDigest,
     Uri? Proxy,
     double ConnectSeconds)
 {
+    /// <exception cref="IOException">A certificate file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A certificate file may not be read.</exception>
     public static UpstreamIdentity Of(Deployment deployment) => new(
         deployment.Endpoint ?? throw new ArgumentException("A served deployment has an endpoint."),
         deployment.UpstreamModel,
         deployment.Config.Credential,
         deployment.Config.Tls,
+        DigestOf(deployment.Config.Tls),
         deployment.Config.Proxy,
         deployment.Config.Timeouts.ConnectSeconds);
+
+    /// <summary>Of what is in the files, so that a reload takes renewed ones over.</summary>
+    private static string DigestOf(UpstreamTlsConfig? tls)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string? file in (string?[])[tls?.CaFile, tls?.ClientCertificateFile, tls?.ClientKeyFile])
+        {
+            hash.AppendData(SHA256.HashData(file is null ? [] : File.ReadAllBytes(file)));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 }
 
 [JsonSerializable(typeof(string))]

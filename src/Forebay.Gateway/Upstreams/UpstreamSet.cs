@@ -17,7 +17,10 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
     /// <summary>
     /// Opens the upstreams of a snapshot. On any problem nothing changes and all problems are returned.
     /// </summary>
-    public IReadOnlyList<ConfigProblem> Update(FleetModel model)
+    /// <param name="model">The snapshot.</param>
+    /// <param name="publish">Puts the snapshot in force: new upstreams are open by then, and old ones close after it, so
+    /// that whoever finds one gone also finds the snapshot that says where to go instead.</param>
+    public IReadOnlyList<ConfigProblem> Update(FleetModel model, Action publish)
     {
         FrozenDictionary<string, Upstream> old = _byDeployment;
         var next = new Dictionary<string, Upstream>(StringComparer.Ordinal);
@@ -62,6 +65,10 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
             return problems;
         }
 
+        Volatile.Write(
+            ref _byDeployment,
+            next.Concat(old.Where(o => !next.ContainsKey(o.Key))).ToFrozenDictionary(StringComparer.Ordinal));
+        publish();
         Volatile.Write(ref _byDeployment, next.ToFrozenDictionary(StringComparer.Ordinal));
         foreach ((string id, Upstream upstream) in old)
         {

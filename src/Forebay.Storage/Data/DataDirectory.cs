@@ -62,12 +62,19 @@ public sealed class DataDirectory : IDisposable
     public void WriteServerInfo(ServerInfo info) =>
         Write(Paths.ServerFile, JsonSerializer.SerializeToUtf8Bytes(info, StorageJson.Default.ServerInfo));
 
+    /// <summary>Keeps the certificate that the admin port presents, so that local commands trust exactly that one.
+    /// </summary>
+    /// <param name="pem">The certificate alone, as PEM.</param>
+    /// <exception cref="StorageException">The file cannot be written.</exception>
+    public void WriteAdminCertificate(string pem) => Write(Paths.AdminCertificate, Encoding.ASCII.GetBytes(pem + '\n'));
+
     /// <summary>Removes what only a running server has, and lets the directory go.</summary>
     public void Dispose()
     {
         try
         {
             File.Delete(Paths.ServerFile);
+            File.Delete(Paths.AdminCertificate);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -17,6 +17,9 @@ public sealed class DataPaths
     /// <summary>Where the running server listens: <see cref="ServerInfo"/>.</summary>
     public string ServerFile => Path.Combine(Root, "server.json");
 
+    /// <summary>The certificate that the running server's admin port presents, as PEM; there only with TLS.</summary>
+    public string AdminCertificate => Path.Combine(Root, "admin.crt");
+
     /// <summary>Held while a process uses the directory; holds its pid.</summary>
     public string LockFile => Path.Combine(Root, "lock");
 

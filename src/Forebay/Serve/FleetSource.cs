@@ -53,13 +53,8 @@ public sealed class FleetSource(
         }
 
         var model = FleetModel.Build(whole, emulated);
-        IReadOnlyList<ConfigProblem> problems = upstreams.Update(model);
-        if (problems.Count == 0)
-        {
-            state.Model = model;
-            state.WakeWaiters();
-        }
-
+        IReadOnlyList<ConfigProblem> problems = upstreams.Update(model, () => state.Model = model);
+        state.WakeWaiters();
         return problems;
     }
 }

@@ -20,7 +20,7 @@ using Microsoft.Extensions.Logging;
 namespace Forebay.Serve;
 
 /// <summary>The steps of a start, in order. What is opened is owned by the list, so that a failure closes it.</summary>
-internal sealed class ServerStart(
+internal sealed partial class ServerStart(
     ServeSettings settings,
     TimeProvider time,
     ILoggerFactory logs,
@@ -95,7 +95,7 @@ internal sealed class ServerStart(
             Environment.ProcessId,
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
-            config.Server.Admin.Tls is { } tls ? Path.GetFullPath(tls.CertificateFile) : null));
+            adminTls is null ? null : KeepCertificate(directory, adminTls)));
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
     }
@@ -181,6 +181,30 @@ internal sealed class ServerStart(
             throw new StartException(e.Message);
         }
     }
+
+    /// <summary>Keeps what the admin port presents where local commands find it, also when it is renewed: what stands in
+    /// the certificate's own file may be newer.</summary>
+    private string KeepCertificate(DataDirectory directory, ReloadingCertificate tls)
+    {
+        ILogger logger = logs.CreateLogger<ForebayServer>();
+        tls.Replaced = renewed =>
+        {
+            try
+            {
+                directory.WriteAdminCertificate(renewed.ExportCertificatePem());
+            }
+            catch (StorageException e)
+            {
+                CertificateNotKept(logger, e.Message);
+            }
+        };
+        directory.WriteAdminCertificate(tls.Current.ExportCertificatePem());
+        return directory.Paths.AdminCertificate;
+    }
+
+    [LoggerMessage(4001, LogLevel.Error,
+        "Local commands do not know the admin port's new certificate and will not trust it: {Problem}")]
+    private static partial void CertificateNotKept(ILogger logger, string problem);
 
     private async Task<GatewayServer> OpenGatewayAsync(
         FleetConfig config,

@@ -18,6 +18,8 @@ public sealed record FoundModel(string Id, int ContextTokens, int MaxOutputToken
 /// </summary>
 public sealed class UserUpstream
 {
+    private const string AnthropicVersion = "anthropic-version";
+    private const string AnthropicVersionDay = "2023-06-01";
     private const int DefaultContextTokens = 131_072;
     private const int DefaultOutputTokens = 32_768;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -87,25 +89,29 @@ public sealed class UserUpstream
     /// <summary>The configuration with this upstream's provider, site, pool, models and deployments added.</summary>
     public FleetConfig AddTo(FleetConfig config)
     {
-        var known = config.Models.Select(m => m.Id).ToHashSet(StringComparer.Ordinal);
+        string id = FreeId(config);
+        var known = config.Models
+            .SelectMany(m => m.Aliases.Prepend(m.Id).Select(name => (name, m.Id)))
+            .ToDictionary(StringComparer.Ordinal);
         return config with
         {
-            Providers = [.. config.Providers, new ProviderConfig { Id = _id, Name = "your own: " + _endpoint.Host }],
+            Providers = [.. config.Providers, new ProviderConfig { Id = id, Name = "your own: " + _endpoint.Host }],
             Sites =
             [
                 .. config.Sites,
-                new SiteConfig { Id = _id, Provider = _id, Kind = SiteKind.Datacenter, Jurisdiction = "own" },
+                new SiteConfig { Id = id, Provider = id, Kind = SiteKind.Datacenter, Jurisdiction = "own" },
             ],
-            Pools = [.. config.Pools, new PoolConfig { Id = _id, Site = _id, Quota = new PoolQuotaConfig() }],
-            Models = [.. config.Models, .. Models.Where(m => !known.Contains(m.Id)).Select(ModelOf)],
+            Pools = [.. config.Pools, new PoolConfig { Id = id, Site = id, Quota = new PoolQuotaConfig() }],
+            Models = [.. config.Models, .. Models.Where(m => !known.ContainsKey(m.Id)).Select(ModelOf)],
             Deployments =
             [
                 .. config.Deployments,
                 .. Models.Select((m, i) => new DeploymentConfig
                 {
-                    Id = $"{_id}-{i + 1}",
-                    Model = m.Id,
-                    Pool = _id,
+                    Id = $"{id}-{i + 1}",
+                    Model = known.GetValueOrDefault(m.Id, m.Id),
+                    UpstreamModel = m.Id,
+                    Pool = id,
                     Endpoint = _endpoint,
                     Backing = _backing,
                     Credential = _credential,
@@ -113,6 +119,19 @@ public sealed class UserUpstream
                 }),
             ],
         };
+    }
+
+    /// <summary>A name that nothing in the fleet has: its author may call a provider <c>anthropic</c> too.</summary>
+    private string FreeId(FleetConfig config)
+    {
+        HashSet<string> taken =
+        [
+            .. config.Providers.Select(p => p.Id), .. config.Sites.Select(s => s.Id), .. config.Pools.Select(p => p.Id),
+            .. config.ConcentrationGroups.Select(g => g.Id), .. config.Deployments.Select(d => d.Id),
+        ];
+        return Enumerable.Range(1, int.MaxValue)
+            .Select(n => n == 1 ? _id : $"{_id}-up{n}")
+            .First(id => !taken.Contains(id) && !Enumerable.Range(1, Models.Count).Any(i => taken.Contains($"{id}-{i}")));
     }
 
     private static ModelConfig ModelOf(FoundModel found) => new()
@@ -128,7 +147,9 @@ public sealed class UserUpstream
     };
 
     private static Uri BaseOf(Func<string, string?> environment, string variable, string vendor) =>
-        Trim(new Uri(environment(variable) is { Length: > 0 } set ? set : vendor));
+        environment(variable) is not { Length: > 0 } set ? new Uri(vendor)
+            : Uri.TryCreate(set, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" ? Trim(uri!)
+            : throw new StartException($"{variable} is set to '{set}', which is no URL like {vendor}. Correct it.");
 
     /// <summary>Many write the base URL with /v1; endpoints are kept without.</summary>
     private static Uri Trim(Uri uri)
@@ -160,13 +181,13 @@ public sealed class UserUpstream
 
             await using Stream body = await response.Content.ReadAsStreamAsync(cancel);
             using JsonDocument list = await JsonDocument.ParseAsync(body, default, cancel);
-            FoundModel[] found = [.. list.RootElement.GetProperty("data").EnumerateArray().Select(Read)];
+            FoundModel[] found =
+                [.. list.RootElement.GetProperty("data").EnumerateArray().Select(Read).DistinctBy(m => m.Id)];
             return found.Length > 0 ? found : throw new StartException($"{endpoint} serves no model.");
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException
-            && !cancel.IsCancellationRequested)
+        catch (Exception e) when (IsUnreachable(e, cancel))
         {
-            throw new StartException($"{endpoint} cannot be reached: {e.Message} Start it, or correct --upstream.");
+            throw Unreachable(endpoint, e);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
@@ -178,39 +199,53 @@ public sealed class UserUpstream
     {
         int context = Number(model, "max_input_tokens") ?? Number(model, "max_model_len") ?? DefaultContextTokens;
         return new FoundModel(
-            model.GetProperty("id").GetString()!,
+            model.GetProperty("id").GetString() is { Length: > 0 } id ? id : throw new JsonException("an id is empty"),
             context,
             Math.Min(context, Number(model, "max_tokens") ?? DefaultOutputTokens));
     }
 
     private static int? Number(JsonElement element, string name) =>
-        element.TryGetProperty(name, out JsonElement value) && value.TryGetInt32(out int number) && number > 0
+        element.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number > 0
             ? number
             : null;
 
     /// <summary>A server that knows the Messages path refuses an empty body; one that does not says 404 or 405. Neither
-    /// spends a token.</summary>
+    /// spends a token. Engines of one's own read a bearer key in both dialects, as requests then send it.</summary>
     private static async Task<Dialect[]> ProbeAsync(
         HttpClient http,
         Uri endpoint,
         string? secret,
         CancellationToken cancel)
     {
-        using HttpRequestMessage request = Ask(
-            HttpMethod.Post, Under(endpoint, "/v1/messages"), Dialect.Anthropic, secret);
+        using HttpRequestMessage request = Ask(HttpMethod.Post, Under(endpoint, "/v1/messages"), null, secret);
+        request.Headers.Add(AnthropicVersion, AnthropicVersionDay);
         request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
-        using HttpResponseMessage response = await http.SendAsync(request, cancel);
-        return (int)response.StatusCode is 400 or 422
-            ? [Dialect.OpenAi, Dialect.Anthropic]
-            : [Dialect.OpenAi];
+        try
+        {
+            using HttpResponseMessage response = await http.SendAsync(request, cancel);
+            return (int)response.StatusCode is 400 or 422
+                ? [Dialect.OpenAi, Dialect.Anthropic]
+                : [Dialect.OpenAi];
+        }
+        catch (Exception e) when (IsUnreachable(e, cancel))
+        {
+            throw Unreachable(endpoint, e);
+        }
     }
+
+    private static bool IsUnreachable(Exception e, CancellationToken cancel) =>
+        e is HttpRequestException or IOException or OperationCanceledException && !cancel.IsCancellationRequested;
+
+    private static StartException Unreachable(Uri endpoint, Exception e) => new(
+        $"{endpoint} cannot be reached: {(e.InnerException ?? e).Message} Start it, or correct --upstream.");
 
     private static HttpRequestMessage Ask(HttpMethod method, Uri uri, Dialect? dialect, string? secret)
     {
         var request = new HttpRequestMessage(method, uri);
         if (dialect == Dialect.Anthropic)
         {
-            request.Headers.Add("anthropic-version", "2023-06-01");
+            request.Headers.Add(AnthropicVersion, AnthropicVersionDay);
         }
 
         if (!string.IsNullOrEmpty(secret))

@@ -52,7 +52,8 @@ public sealed class GatewayHarness : IAsyncDisposable
     {
         FleetConfig config = Fleet(upstreams);
         var harness = new GatewayHarness(change?.Invoke(config) ?? config, keys);
-        IReadOnlyList<ConfigProblem> problems = harness._upstreams.Update(harness.State.Model);
+        IReadOnlyList<ConfigProblem> problems = harness._upstreams.Update(
+            harness.State.Model, static () => { });
         if (problems.Count > 0)
         {
             throw new InvalidOperationException(string.Join("\n", problems));
@@ -76,12 +77,8 @@ public sealed class GatewayHarness : IAsyncDisposable
     public IReadOnlyList<ConfigProblem> Reload(FleetConfig config)
     {
         var next = FleetModel.Build(config, FrozenDictionary<string, Uri>.Empty);
-        IReadOnlyList<ConfigProblem> problems = _upstreams.Update(next);
-        if (problems.Count == 0)
-        {
-            State.Model = next;
-        }
-
+        IReadOnlyList<ConfigProblem> problems = _upstreams.Update(next, () => State.Model = next);
+        State.WakeWaiters();
         return problems;
     }
 

@@ -12,7 +12,7 @@ public sealed partial class OwnUpstreamTests : IDisposable
         """{"data":[{"type":"model","id":"claude-test","display_name":"Test","created_at":"2026-01-01T00:00:00Z","max_input_tokens":200000,"max_tokens":64000}],"has_more":false,"first_id":"claude-test","last_id":"claude-test"}""";
 
     private const string OpenAiModels =
-        """{"object":"list","data":[{"id":"local-model","object":"model","created":1,"owned_by":"me","max_model_len":32768}]}""";
+        """{"object":"list","data":[{"id":"local-model","object":"model","created":1,"owned_by":"me","max_model_len":32768,"max_tokens":null}]}""";
 
     private readonly TemporaryFolder _folder = new();
 

@@ -58,6 +58,30 @@ public sealed class ReloadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_for_a_place_goes_where_a_reload_makes_one()
+    {
+        await using GatedUpstream full = await GatedUpstream.StartAsync();
+        var only = new TestDeployment("full", Model, full.Address, ", max_concurrency: 1");
+        new TestFleet(only).Write(File);
+        await Cli.OkAsync(Data, "reload");
+        string key = await Cli.NewKeyAsync(Data, "acme");
+        Task<Answer> holds = _server.Api.AskAsync(Calls.Messages(Model, key: key));
+        await Eventually.TrueAsync(() => full.Received == 1, () => _server.Errors);
+        Task<Answer> waits = _server.Api.AskAsync(Calls.Messages(Model, key: key));
+        await Eventually.TrueAsync(async () => (await Cli.StatusAsync(Data)).Waiting == 1, () => _server.Errors);
+
+        new TestFleet(only, new TestDeployment("a", Model, _engines.Endpoints["a"])).Write(File);
+        await Cli.OkAsync(Data, "reload");
+
+        Assert.Equal("a", (await Eventually.Within(waits)).Headers["x-forebay-deployment"]);
+        Assert.False(holds.IsCompleted);
+        Fleet(["b"]).Write(File);
+        await Cli.OkAsync(Data, "reload");
+        full.Open();
+        Assert.True((await Eventually.Within(holds)).IsComplete);
+    }
+
+    [Fact]
     public async Task A_file_with_problems_leaves_the_fleet_in_force_and_status_says_so()
     {
         string key = await Cli.NewKeyAsync(Data, "acme");

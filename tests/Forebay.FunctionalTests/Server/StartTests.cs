@@ -46,8 +46,8 @@ public sealed class StartTests(UpFixture fixture) : IDisposable
     }
 
     [Theory]
-    [InlineData("api: {listen: '192.0.2.1:0'}", "Clients cannot be served on 192.0.2.1")]
-    [InlineData("admin: {listen: '192.0.2.1:0'}", "The admin API cannot listen on 192.0.2.1")]
+    [InlineData("api: {listen: '192.0.2.1:0'}, admin: {listen: '127.0.0.1:0'}", "Clients cannot be served on 192.0.2.1")]
+    [InlineData("api: {listen: '127.0.0.1:0'}, admin: {listen: '192.0.2.1:0'}", "The admin API cannot listen on 192.0.2.1")]
     public async Task An_address_that_is_not_this_machines_is_named(string server, string expected)
     {
         Fleet(server).Write(File);

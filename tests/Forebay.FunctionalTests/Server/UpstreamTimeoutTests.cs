@@ -29,7 +29,11 @@ public sealed class UpstreamTimeoutTests
                 "mute", "connect", new Uri($"https://{mute.LocalEndpoint}"), Timeouts("connect_seconds: 0.25")),
             new TestDeployment("silent", "first-byte", silent.Address, Timeouts("first_byte_seconds: 0.3")),
             new TestDeployment("stalling", "idle", stalling.Address, Timeouts("idle_seconds: 0.35")),
-            new TestDeployment("endless", "total", endless.Address, Timeouts("total_seconds: 0.4")))
+            new TestDeployment(
+                "endless",
+                "total",
+                endless.Address,
+                Timeouts("connect_seconds: 0.4, first_byte_seconds: 0.4, idle_seconds: 0.4, total_seconds: 0.4")))
             .Write(folder.File("forebay.yaml"));
         await using ForebayProcess server = await ForebayProcess.ServeAsync(file, folder.File("data"));
         string key = await Cli.NewKeyAsync(folder.File("data"), "acme");

@@ -122,6 +122,7 @@ public sealed class UpstreamTlsTests : IAsyncLifetime
         Assert.Equal(502, (await AskAsync("wrong")).Status);
 
         File.Copy(Pem("upstream", "crt"), Pem("stranger", "crt"), overwrite: true);
+        File.Copy(Pem("upstream", "key"), Pem("stranger", "key"), overwrite: true);
         await Cli.OkAsync(Data, "reload");
 
         Answer answer = await AskAsync("wrong");
