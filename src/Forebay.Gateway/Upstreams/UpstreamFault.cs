@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Security.Authentication;
 using Forebay.Core.Errors;
 
 namespace Forebay.Gateway.Upstreams;
@@ -28,14 +27,23 @@ internal static class UpstreamFault
     /// </summary>
     public static string Describe(Exception e) => e switch
     {
-        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError or HttpRequestError.ConnectionError }
-            => e.Message,
-        HttpRequestException { InnerException: AuthenticationException tls } => tls.Message,
+        HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.NameResolutionError
+                or HttpRequestError.ConnectionError
+                or HttpRequestError.SecureConnectionError,
+        } => CauseOf(e),
         HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: { } inner } => Name(inner),
         HttpRequestException { HttpRequestError: var error } => error.ToString(),
         HttpIOException { HttpRequestError: var error } => error.ToString(),
         _ => Name(e),
     };
+
+    /// <summary>The outermost message that says more than to look inside.</summary>
+    private static string CauseOf(Exception e) =>
+        e.InnerException is { } inner && e.Message.Contains("inner exception", StringComparison.OrdinalIgnoreCase)
+            ? CauseOf(inner)
+            : e.Message;
 
     private static string Name(Exception e) =>
         e is SocketException socket ? socket.SocketErrorCode.ToString()

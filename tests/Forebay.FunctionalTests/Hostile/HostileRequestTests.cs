@@ -55,13 +55,7 @@ public sealed class HostileRequestTests : IAsyncLifetime
     {
         _upstream = await ScriptedUpstream.StartAsync(
             (http, _) => ScriptedUpstream.JsonAsync(http, 200, Answers.AnthropicMessage));
-        _gateway = await GatewayHarness.StartAsync([_upstream.Address], c => c with
-        {
-            Server = c.Server with
-            {
-                Gateway = c.Server.Gateway with { BodyTimeoutSeconds = 0.5, MaxBodyBytes = 8192 },
-            },
-        });
+        _gateway = await StartAsync(bodyTimeoutSeconds: 20);
     }
 
     public async ValueTask DisposeAsync()
@@ -141,7 +135,8 @@ public sealed class HostileRequestTests : IAsyncLifetime
     [InlineData(false)]
     public async Task A_body_that_dawdles_is_timed_out(bool chunked)
     {
-        using RawClient client = await RawClient.ConnectAsync(_gateway);
+        await using GatewayHarness hasty = await StartAsync(bodyTimeoutSeconds: 0.5);
+        using RawClient client = await RawClient.ConnectAsync(hasty);
         await client.SendAsync(chunked
             ? RawClient.Request("/v1/messages", "Transfer-Encoding: chunked\r\n", "5\r\n{\"mod", length: false)
             : RawClient.Request("/v1/messages", "Content-Length: 500\r\n", "{\"model\":", length: false));
@@ -150,7 +145,7 @@ public sealed class HostileRequestTests : IAsyncLifetime
 
         Assert.Equal(408, status);
         Assert.Contains("0.5 s", body);
-        await GatewayHealth.ServesAsync(_gateway);
+        await GatewayHealth.IsIdleAsync(hasty);
     }
 
     [Theory]
@@ -308,4 +303,14 @@ public sealed class HostileRequestTests : IAsyncLifetime
         Assert.Equal(0, _gateway.State.Of(_gateway.State.Model.Deployments[0]).Failed);
         await GatewayHealth.ServesAsync(_gateway);
     }
+
+    private Task<GatewayHarness> StartAsync(double bodyTimeoutSeconds) => GatewayHarness.StartAsync(
+        [_upstream.Address],
+        c => c with
+        {
+            Server = c.Server with
+            {
+                Gateway = c.Server.Gateway with { BodyTimeoutSeconds = bodyTimeoutSeconds, MaxBodyBytes = 8192 },
+            },
+        });
 }

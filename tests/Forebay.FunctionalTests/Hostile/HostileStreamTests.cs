@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using Forebay.Core.Fleet;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Upstreams;
@@ -199,7 +198,7 @@ public sealed partial class HostileStreamTests
             await wire.WriteAsync(
                 Encoding.UTF8.GetBytes(Head + string.Concat(Answers.AnthropicStream.Take(events))), cancel);
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancel);
-        });
+        }, idleSeconds: 0.5);
 
         (int status, string body) = await AskAsync(gateway);
 
@@ -209,23 +208,24 @@ public sealed partial class HostileStreamTests
     }
 
     private static async Task<(GatewayHarness Gateway, RawUpstream Upstream)> StartAsync(
-        Func<Stream, CancellationToken, Task> answer)
+        Func<Stream, CancellationToken, Task> answer, double idleSeconds = 20)
     {
         RawUpstream upstream = RawUpstream.Start(answer);
-        return (await GatewayHarness.StartAsync([upstream.Address], Impatient), upstream);
+        GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address], c => c with
+        {
+            Deployments =
+            [
+                c.Deployments[0] with
+                {
+                    Timeouts = c.Deployments[0].Timeouts with
+                    {
+                        FirstByteSeconds = idleSeconds, IdleSeconds = idleSeconds,
+                    },
+                },
+            ],
+        });
+        return (gateway, upstream);
     }
-
-    /// <summary>Half a second of silence is enough for a test.</summary>
-    private static FleetConfig Impatient(FleetConfig c) => c with
-    {
-        Deployments =
-        [
-            .. c.Deployments.Select(d => d with
-            {
-                Timeouts = d.Timeouts with { FirstByteSeconds = 5, IdleSeconds = 0.5 },
-            }),
-        ],
-    };
 
     private static async Task<(int Status, string Body)> AskAsync(GatewayHarness gateway)
     {

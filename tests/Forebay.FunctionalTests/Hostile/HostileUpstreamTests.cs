@@ -14,6 +14,9 @@ namespace Forebay.FunctionalTests.Hostile;
 public sealed class HostileUpstreamTests
 {
     private const string Mark = "upstream-bytes-not-for-clients";
+
+    /// <summary>Whole answers say that the connection closes: a caller may else send its next request into it.</summary>
+    private const string Last = "Connection: close\r\n";
     private const string Json = "Content-Type: application/json\r\n";
 
     private static readonly byte[] Fine = RawUpstream.Http(
@@ -25,7 +28,7 @@ public sealed class HostileUpstreamTests
         { "no HTTP", $"{Mark}\r\n\r\n" },
         { "bad status", $"HTTP/1.1 {Mark} OK\r\n\r\n" },
         { "status out of range", "HTTP/1.1 99999 OK\r\n\r\n" },
-        { "status 999", $"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n{Mark}" },
+        { "status 999", $"HTTP/1.1 999 Odd\r\n{Last}Content-Length: 0\r\n\r\n{Mark}" },
         { "half a head", $"HTTP/1.1 200 OK\r\n{Json}x-a: {Mark}" },
         { "header without a colon", $"HTTP/1.1 200 OK\r\n{Mark}\r\n\r\n" },
         { "header with a bad name", $"HTTP/1.1 200 OK\r\n{Mark} (x): y\r\n\r\n" },
@@ -36,9 +39,9 @@ public sealed class HostileUpstreamTests
         { "chunk cut", $"HTTP/1.1 200 OK\r\n{Json}Transfer-Encoding: chunked\r\n\r\nff\r\n{Mark}" },
         { "no last chunk", $"HTTP/1.1 200 OK\r\n{Json}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n" },
         { "switching", $"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n{Mark}" },
-        { "no content", "HTTP/1.1 204 No Content\r\n\r\n" },
-        { "not modified", "HTTP/1.1 304 Not Modified\r\n\r\n" },
-        { "redirect", $"HTTP/1.1 307 Over there\r\nLocation: http://127.0.0.1:1/{Mark}\r\nContent-Length: 0\r\n\r\n" },
+        { "no content", $"HTTP/1.1 204 No Content\r\n{Last}\r\n" },
+        { "not modified", $"HTTP/1.1 304 Not Modified\r\n{Last}\r\n" },
+        { "redirect", $"HTTP/1.1 307 Over there\r\n{Last}Location: http://127.0.0.1:1/{Mark}\r\nContent-Length: 0\r\n\r\n" },
         { "page", Body("text/html", $"<html>{Mark}</html>") },
         { "empty", Body("application/json", "") },
         { "array", Body("application/json", $"[\"{Mark}\"]") },
@@ -47,7 +50,7 @@ public sealed class HostileUpstreamTests
         { "message and more", Body("application/json", Answers.AnthropicMessage + Mark) },
         { "error in a 200", Body("application/json", $"{{\"error\":{{\"message\":\"{Mark}\"}}}}") },
         { "deep", Body("application/json", "{\"content\":" + new string('[', 50_000)) },
-        { "500", $"HTTP/1.1 500 {Mark}\r\nContent-Length: 4\r\n\r\noops" },
+        { "500", $"HTTP/1.1 500 {Mark}\r\n{Last}Content-Length: 4\r\n\r\noops" },
     };
 
     private static string Body(string type, string body) =>

@@ -110,7 +110,9 @@ public sealed class UpstreamVerdictTests
         },
         {
             new HttpRequestException(
-                HttpRequestError.SecureConnectionError, "See inner", new AuthenticationException("UntrustedRoot")),
+                HttpRequestError.SecureConnectionError,
+                "No connection, see inner exception.",
+                new AuthenticationException("UntrustedRoot")),
             Reason.UpstreamUnavailable, "UntrustedRoot"
         },
         {
