@@ -23,7 +23,7 @@ public sealed class EventBatchTests
     {
         var budget = new MemoryBudget();
         using var buffer = new PooledBuffer(budget, 1 << 20);
-        using var batch = new EventBatch();
+        using var batch = new EventBatch(new MemoryBudget(), long.MaxValue);
         var observer = new StreamObserver(dialect, new StreamRewrite(Model, removeUsage));
         var sent = new StringBuilder();
         byte[] bytes = Encoding.UTF8.GetBytes(stream);

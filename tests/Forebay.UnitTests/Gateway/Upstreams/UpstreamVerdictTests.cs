@@ -85,10 +85,21 @@ public sealed class UpstreamVerdictTests
     public void A_pause_is_taken_where_it_makes_sense_and_no_longer_than_a_minute(
         string header, string value, double? seconds)
     {
-        (Failure failure, TimeSpan? pause) = Of(529, header, value);
+        (Failure failure, TimeSpan? pause) = Of(503, header, value);
 
         Assert.Equal(seconds, pause?.TotalSeconds);
         Assert.Equal(seconds is { } s ? Math.Max(1, (int)Math.Ceiling(s)) : null, failure.RetryAfterSeconds);
+    }
+
+    [Theory]
+    [InlineData(500)]
+    [InlineData(529)]
+    public void What_may_be_about_one_request_does_not_take_a_deployment_out(int status)
+    {
+        (Failure failure, TimeSpan? pause) = Of(status, "retry-after", "5");
+
+        Assert.Null(pause);
+        Assert.Equal(5, failure.RetryAfterSeconds);
     }
 
     [Fact]
