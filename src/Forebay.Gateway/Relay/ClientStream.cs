@@ -9,8 +9,8 @@ namespace Forebay.Gateway.Relay;
 
 /// <summary>
 /// The client's end of a stream. Only whole events are written, so a keep-alive or an error event can follow at any
-/// time; the relay and the keep-alive sweep take turns through one gate, which also decides who owns the response: until
-/// something is written it may be taken for a plain answer, and then nothing is streamed any more.
+/// time; the relay and the keep-alive sweep take turns through one gate, which also decides who owns the response:
+/// until something is written it may be taken for a plain answer, and then nothing is streamed any more.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification =
     "The sweep may still hold the stream when its request ends, and a semaphore without a wait handle holds nothing.")]

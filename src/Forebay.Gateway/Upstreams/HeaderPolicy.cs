@@ -37,7 +37,8 @@ public static class HeaderPolicy
         "OpenAI-Project", "WWW-Authenticate",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>What no header may hold and Kestrel refuses to send: an upstream's answer must not fail for it.</summary>
+    /// <summary>What no header may hold and Kestrel refuses to send: an upstream's answer must not fail for
+    /// it.</summary>
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Select(c => (char)c).Where(c => c != '\t'), (char)127]);
 

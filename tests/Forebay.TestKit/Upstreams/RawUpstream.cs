@@ -78,7 +78,8 @@ public sealed class RawUpstream : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads the head and as many bytes as it declares, so that closing does not reset the connection.</summary>
+    /// <summary>Reads the head and as many bytes as it declares, so that closing does not reset the
+    /// connection.</summary>
     private async Task ReadRequestAsync(NetworkStream wire)
     {
         var head = new StringBuilder();

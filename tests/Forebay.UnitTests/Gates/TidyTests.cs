@@ -10,8 +10,11 @@ public sealed partial class TidyTests
     private const int MaxFileLines = 600;
     private const int MaxMethodLines = 70;
 
-    /// <summary>The aim is 120, as .editorconfig says; what fails is a line nobody tried to keep to it.</summary>
-    private const int MaxColumns = 130;
+    private const int MaxColumns = 120;
+
+    /// <summary>Tables of cases and wire text quoted in tests read better unbroken.</summary>
+    private const int MaxTestColumns = 130;
+
     private const int MaxFilesInFolder = 25;
 
     private static void AssertNone(IEnumerable<string> offences)
@@ -48,9 +51,13 @@ public sealed partial class TidyTests
     [Fact]
     public void Lines_are_narrow() => AssertNone(
         LinesThat(
-            SourceTree.CSharp,
+            SourceTree.CSharp.Where(f => f.Path.StartsWith("src/", StringComparison.Ordinal)),
             l => l.Length > MaxColumns && !IsWireText(l),
-            $"over {MaxColumns} columns"));
+            $"over {MaxColumns} columns")
+        .Concat(LinesThat(
+            SourceTree.CSharp,
+            l => l.Length > MaxTestColumns && !IsWireText(l),
+            $"over {MaxTestColumns} columns")));
 
     /// <summary>Wire formats quoted in raw strings stand as they are on the wire.</summary>
     private static bool IsWireText(string line) =>

@@ -99,7 +99,8 @@ public sealed class ZstdStreamTests
         Assert.InRange(refused, 1000, 3000);
     }
 
-    /// <summary>RFC 9659: a frame that asks for a window above 8 MiB is refused before memory is taken for it.</summary>
+    /// <summary>RFC 9659: a frame that asks for a window above 8 MiB is refused before memory is taken for
+    /// it.</summary>
     [Fact]
     public async Task A_window_beyond_eight_mebibytes_is_refused()
     {
