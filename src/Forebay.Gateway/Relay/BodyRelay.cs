@@ -85,7 +85,7 @@ internal static class BodyRelay
     }
 
     /// <summary>Another deployment may do better, but not where it is our own memory that is used up.</summary>
-    private static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
+    public static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
         ? AttemptResult.Fail(failure, blame: false)
         : AttemptResult.Elsewhere(failure);
 

@@ -115,6 +115,8 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
     {
         if (!_events.TryReserve(bytes.Length))
         {
+            // An end that does not go out is no end.
+            Terminal = false;
             Failure = BodyRelay.OverBudget;
             return;
         }

@@ -43,7 +43,7 @@ internal static class StreamRelay
         {
             if (buffer.Length <= MaxEventBytes && !buffer.TryReserve(ReadBytes))
             {
-                return AttemptResult.Fail(BodyRelay.OverBudget, blame: false);
+                return BodyRelay.Broken(BodyRelay.OverBudget);
             }
 
             if (buffer.Length > MaxEventBytes)
@@ -134,5 +134,7 @@ internal static class StreamRelay
     }
 
     private static AttemptResult Broken(ClientStream client, Failure failure) =>
-        client.HasContent ? AttemptResult.Fail(failure) : AttemptResult.Elsewhere(failure);
+        client.HasContent && failure.Reason != Reason.MemoryBudget
+            ? AttemptResult.Fail(failure)
+            : BodyRelay.Broken(failure);
 }

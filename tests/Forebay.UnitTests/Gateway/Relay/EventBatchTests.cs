@@ -105,6 +105,27 @@ public sealed class EventBatchTests
         Assert.EndsWith(Answers.AnthropicStream[^1], outcome.Sent);
     }
 
+    [Fact]
+    public void An_end_that_does_not_fit_into_our_memory_is_a_failure_and_no_end()
+    {
+        var observer = new StreamObserver(WireDialect.Anthropic, default);
+        foreach (string one in Answers.AnthropicStream)
+        {
+            using var buffer = new PooledBuffer(new MemoryBudget(), 1 << 20);
+            using var batch = new EventBatch(new MemoryBudget(), budgetLimitBytes: 0);
+            byte[] bytes = Encoding.UTF8.GetBytes(one);
+            Assert.True(buffer.TryReserve(bytes.Length));
+            bytes.CopyTo(buffer.Free);
+            buffer.Advance(bytes.Length);
+            batch.Read(buffer, observer, atEnd: false);
+            Assert.Equal(Reason.MemoryBudget, batch.Failure!.Value.Reason);
+            Assert.False(batch.Terminal);
+            Assert.False(batch.HasEvents);
+        }
+
+        Assert.True(observer.Terminated);
+    }
+
     private sealed record Outcome(
         string Sent, bool Terminal, bool Content, bool HalfEvent, Reason? Reason, string? Detail);
 }
