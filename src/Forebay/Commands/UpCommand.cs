@@ -6,8 +6,6 @@ namespace Forebay.Commands;
 /// <summary><c>forebay up</c>: a pool that serves, from nothing.</summary>
 public static class UpCommand
 {
-    private const string DemoTenant = "demo";
-
     public static Command Create()
     {
         var options = new ServeOptions(fileRequired: false, quiet: true);
@@ -23,10 +21,10 @@ public static class UpCommand
             HelpName = "URL|anthropic|openai",
             AllowMultipleArgumentsPerToken = false,
         };
-        var tenant = new Option<string>("--tenant")
+        var tenant = new Option<string?>("--tenant")
         {
-            Description = "Tenant that the fresh API key is made for.",
-            DefaultValueFactory = _ => DemoTenant,
+            Description = "Tenant that the fresh API key is made for; the fleet's first one when left out.",
+            HelpName = "TENANT",
         };
         Command command = new ServingCommand(
             "up",
@@ -42,6 +40,7 @@ public static class UpCommand
             Emulate = true,
             TimeScale = parsed.GetValue(timeScale),
             Upstreams = parsed.GetValue(upstream) ?? [],
+            MakeFreshKey = true,
             FreshKeyTenant = parsed.GetValue(tenant),
         }));
         return command;

@@ -29,8 +29,11 @@ public sealed record ServeSettings
     /// <summary>Overrides <see cref="GatewayConfig.DrainSeconds"/>.</summary>
     public double? DrainSeconds { get; init; }
 
-    /// <summary>Tenant that a fresh key is made for at start; null for none.</summary>
+    /// <summary>Tenant that the fresh key is made for; the fleet's first one when null.</summary>
     public string? FreshKeyTenant { get; init; }
+
+    /// <summary>Whether to make a fresh key at start.</summary>
+    public bool MakeFreshKey { get; init; }
 }
 
 /// <summary>The server cannot start, in words for the person who started it.</summary>

@@ -59,7 +59,10 @@ internal sealed partial class ServerStart(
         await keys.LoadAsync(cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
-        string? freshKey = settings.FreshKeyTenant is { } tenant ? await FreshKeyAsync(keys, tenant, cancel) : null;
+        string? tenant = settings.FreshKeyTenant ?? config.Tenants.FirstOrDefault()?.Id;
+        string? freshKey = settings.MakeFreshKey && tenant is not null
+            ? await FreshKeyAsync(keys, tenant, cancel)
+            : null;
 
         // 5. The ports: metrics listen before there is anything to measure, the gateway opens last.
         var metrics = new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>());
