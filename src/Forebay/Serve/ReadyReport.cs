@@ -53,7 +53,12 @@ public static class ReadyReport
         }
 
         text.AppendLine($"  Admin token  {server.AdminToken}");
-        AppendCalls(text, model, url, server.FreshKey ?? "$FOREBAY_API_KEY");
+        if (server.FreshKey is null && model.Tenants.FirstOrDefault() is { } tenant)
+        {
+            text.AppendLine($"  API key      make one: ./forebay key create --tenant {tenant.Id} --name mine");
+        }
+
+        AppendCalls(text, model, url, server.FreshKey ?? "YOUR_KEY");
         return text.ToString();
     }
 
@@ -81,7 +86,7 @@ public static class ReadyReport
 
         if (openAi)
         {
-            text.AppendLine("  or as OpenAI does:");
+            text.AppendLine(anthropic ? "  or as OpenAI does:" : "  Call it as OpenAI does:");
             text.AppendLine($"    curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {key}' " +
                 $"-d '{{\"model\":\"{served.Id}\",\"stream\":true,\"messages\":[{{\"role\":\"user\"," +
                 "\"content\":\"Hello\"}]}'");
