@@ -56,6 +56,16 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>Moves the clock in steps until something that other threads do has happened.</summary>
+    public async Task AdvanceUntilAsync(TimeSpan step, Func<bool> happened)
+    {
+        while (!happened())
+        {
+            Advance(step);
+            await Task.Yield();
+        }
+    }
+
     private ManualTimer? NextDue(TimeSpan end)
     {
         lock (_lock)

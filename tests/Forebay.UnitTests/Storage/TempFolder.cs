@@ -1,6 +1,7 @@
 using Forebay.Storage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
+using Forebay.TestKit.Time;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Forebay.UnitTests.Storage;

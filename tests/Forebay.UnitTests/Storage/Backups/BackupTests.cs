@@ -3,6 +3,7 @@ using Forebay.Core.Usage;
 using Forebay.Storage;
 using Forebay.Storage.Backups;
 using Forebay.Storage.Data;
+using Forebay.TestKit.Time;
 using Xunit;
 
 namespace Forebay.UnitTests.Storage.Backups;

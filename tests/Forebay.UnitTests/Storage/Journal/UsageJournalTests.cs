@@ -1,5 +1,6 @@
 using Forebay.Core.Usage;
 using Forebay.Storage;
+using Forebay.TestKit.Time;
 using Xunit;
 
 namespace Forebay.UnitTests.Storage.Journal;

@@ -1,4 +1,5 @@
 using Forebay.Storage;
+using Forebay.TestKit.Time;
 using Xunit;
 
 namespace Forebay.UnitTests.Storage.Usage;
