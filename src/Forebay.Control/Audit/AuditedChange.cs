@@ -37,7 +37,7 @@ public sealed class AuditedChange(IAuditLog audit, TimeProvider time, ILogger<Au
                 e);
         }
 
-        logger.Audited(entry.Sequence, note.Action, note.Subject, note.Actor);
+        logger.Audited(entry.Sequence, note.Action, note.Subject, note.Actor, entry.Hash);
         try
         {
             return await apply().ConfigureAwait(false);

@@ -54,7 +54,7 @@ public sealed partial class BackupService(
                     new AuditNote(actor, "backup.create", name),
                     () => port.WriteAsync(path, CancellationToken.None))
                 .ConfigureAwait(false);
-            return await DescribeAsync(path, cancel).ConfigureAwait(false);
+            return await DescribeAsync(path, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

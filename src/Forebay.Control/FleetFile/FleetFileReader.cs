@@ -99,7 +99,7 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
     }
 
     /// <summary>The hash that <see cref="FleetFileResult.Sha256"/> would hold for the file's content now.</summary>
-    internal static string HashOf(string path) => TryReadBytes(path, out byte[] content, out _) ? HashOf(content) : "";
+    public static string HashOf(string path) => TryReadBytes(path, out byte[] content, out _) ? HashOf(content) : "";
 
     private static string HashOf(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 

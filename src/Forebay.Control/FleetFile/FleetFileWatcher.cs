@@ -81,9 +81,17 @@ public sealed class FleetFileWatcher : IAsyncDisposable
             while (await _looks.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
             {
                 _looks.Reader.TryRead(out _);
-                if (await HasChangedAsync().ConfigureAwait(false))
+                try
                 {
-                    await ReloadNowAsync(_stop.Token).ConfigureAwait(false);
+                    if (await HasChangedAsync().ConfigureAwait(false))
+                    {
+                        await ReloadNowAsync(_stop.Token).ConfigureAwait(false);
+                    }
+                }
+                catch (Exception e) when (!_stop.IsCancellationRequested)
+                {
+                    // The file is watched on, whatever one look at it came to.
+                    _logger.FleetApplyFailed(e, _options.Path);
                 }
             }
         }

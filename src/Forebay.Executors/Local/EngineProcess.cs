@@ -159,6 +159,9 @@ public sealed class EngineProcess : IAsyncDisposable
                 EngineReady? ready = JsonSerializer.Deserialize(line, EngineReadyJson.Default.EngineReady);
                 return ready?.Endpoints ?? throw new JsonException("there are no endpoints");
             }
+
+            int code = await Exited.WaitAsync(either).ConfigureAwait(false);
+            throw new EngineStartException($"The engine process ended with code {code}.{Said()}");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -173,9 +176,6 @@ public sealed class EngineProcess : IAsyncDisposable
         {
             throw new EngineStartException($"The engine process answered with something else: {e.Message}.{Said()}", e);
         }
-
-        int code = await Exited.WaitAsync(either).ConfigureAwait(false);
-        throw new EngineStartException($"The engine process ended with code {code}.{Said()}");
     }
 
     private string Said()

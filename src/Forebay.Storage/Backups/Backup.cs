@@ -137,8 +137,14 @@ public static class Backup
                 var tar = new TarWriter(gzip, TarEntryFormat.Pax, leaveOpen: true);
                 await using (tar.ConfigureAwait(false))
                 {
-                    using var text = new MemoryStream(
-                        JsonSerializer.SerializeToUtf8Bytes(manifest, StorageJson.Default.BackupManifest));
+                    byte[] json = JsonSerializer.SerializeToUtf8Bytes(manifest, StorageJson.Default.BackupManifest);
+                    if (json.Length > BackupRestore.MaxManifestBytes)
+                    {
+                        throw new StorageException(
+                            "There are too many journal segments for one backup. Lower the retention of requests.");
+                    }
+
+                    using var text = new MemoryStream(json);
                     await AddAsync(tar, ManifestName, text, manifest.CreatedAt, cancel).ConfigureAwait(false);
                     foreach ((string name, FileStream contents) in sources)
                     {

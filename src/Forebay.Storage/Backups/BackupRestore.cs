@@ -13,7 +13,8 @@ namespace Forebay.Storage.Backups;
 /// </summary>
 internal static class BackupRestore
 {
-    private const int MaxManifestBytes = 1 << 20;
+    /// <summary>Largest manifest: hundreds of thousands of segments.</summary>
+    internal const int MaxManifestBytes = 64 << 20;
 
     /// <summary>Restores a backup.</summary>
     /// <param name="file">The backup.</param>
@@ -177,6 +178,11 @@ internal static class BackupRestore
         File.Move(Path.Combine(staging, Backup.DatabaseName), paths.Database);
         PrivateFile.Replace(paths.VersionFile, Encoding.ASCII.GetBytes(
             $"{manifest.LayoutVersion.ToString(CultureInfo.InvariantCulture)}\n"));
+
+        // The next start writes into the restored audit log that, and from when, it was restored.
+        PrivateFile.Replace(
+            paths.RestoredFile,
+            JsonSerializer.SerializeToUtf8Bytes(new RestoreNote(manifest.CreatedAt), StorageJson.Default.RestoreNote));
 
         // Last, since a directory that has it is taken for half restored.
         Directory.Delete(staging, recursive: true);

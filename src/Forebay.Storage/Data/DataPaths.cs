@@ -29,6 +29,9 @@ public sealed class DataPaths
     /// <summary>Start of the names of folders that hold what was there before a restore.</summary>
     internal const string BeforeRestorePrefix = "before-restore-";
 
+    /// <summary>Says that the state was restored, until the next start has put it into the audit log.</summary>
+    internal string RestoredFile => Path.Combine(Root, "restored.json");
+
     /// <summary>Where a restore unpacks; there only while one runs or was interrupted.</summary>
     internal string RestoreStaging => Path.Combine(Root, "restoring");
 

@@ -10,6 +10,9 @@ namespace Forebay.Storage.Data;
 /// </summary>
 internal sealed class DirectoryLock : IDisposable
 {
+    private const int MaxTries = 20;
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(20);
+
     private readonly FileStream _file;
 
     private DirectoryLock(FileStream file) => _file = file;
@@ -17,25 +20,39 @@ internal sealed class DirectoryLock : IDisposable
     /// <exception cref="StorageException">Another process has it; the message names it.</exception>
     public static DirectoryLock Take(DataPaths paths)
     {
-        FileStream file;
-        try
-        {
-            file = PrivateFile.Open(paths.LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e) when (File.Exists(paths.LockFile) && HolderPid(paths) is { } pid)
-        {
-            throw new StorageException(
-                $"{paths.Root} is in use by process {pid}. Stop it (kill {pid}), or give this one "
-                + "another directory with --data.", e);
-        }
-
+        FileStream file = TakeFile(paths);
         file.SetLength(0);
         file.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
         file.Flush();
         return new DirectoryLock(file);
     }
 
-    /// <summary>Whether a live process has the directory.</summary>
+    /// <summary>A command that looks whether a server runs holds the lock, shared, for a moment: worth a few tries.
+    /// </summary>
+    private static FileStream TakeFile(DataPaths paths)
+    {
+        using var pause = new ManualResetEventSlim();
+        for (int tries = 1; ; tries++)
+        {
+            try
+            {
+                return PrivateFile.Open(paths.LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (tries < MaxTries && File.Exists(paths.LockFile))
+            {
+                pause.Wait(BetweenTries);
+            }
+            catch (IOException e) when (File.Exists(paths.LockFile) && HolderPid(paths) is { } pid)
+            {
+                throw new StorageException(
+                    $"{paths.Root} is in use by process {pid}. Stop it (kill {pid}), or give this one "
+                    + "another directory with --data.", e);
+            }
+        }
+    }
+
+    /// <summary>Whether a live process has the directory. The probe is shared, so that probes never take each other for
+    /// a server.</summary>
     public static bool IsHeld(DataPaths paths)
     {
         if (!File.Exists(paths.LockFile))
@@ -46,7 +63,7 @@ internal sealed class DirectoryLock : IDisposable
         try
         {
             using FileStream probe = PrivateFile.Open(
-                paths.LockFile, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                paths.LockFile, FileMode.Open, FileAccess.Read, FileShare.Read);
             return false;
         }
         catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))

@@ -63,5 +63,6 @@ public sealed record ServerInfo(int Pid, Uri BaseUrl, Uri AdminUrl, string? Admi
     WriteIndented = true)]
 [JsonSerializable(typeof(ServerInfo))]
 [JsonSerializable(typeof(Backups.BackupManifest))]
+[JsonSerializable(typeof(Backups.RestoreNote))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 internal sealed partial class StorageJson : JsonSerializerContext;

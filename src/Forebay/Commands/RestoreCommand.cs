@@ -35,7 +35,8 @@ public static class RestoreCommand
 
             await restore(backup, directory, parse.GetValue(force), cancel).ConfigureAwait(false);
             await parse.InvocationConfiguration.Output
-                .WriteLineAsync($"Restored {directory} from {backup}. Start the server with `forebay up`.")
+                .WriteLineAsync($"Restored {directory} from {backup}. Start the server with `forebay up`. " +
+                    "Keys and tokens revoked since the backup was made work again: revoke them anew.")
                 .ConfigureAwait(false);
             return 0;
         }));

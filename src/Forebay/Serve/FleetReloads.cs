@@ -58,46 +58,29 @@ public sealed class FleetReloads : IAsyncDisposable
 
         if (_watcher is null)
         {
-            return new ReloadView(true, null, []);
+            return new ReloadView(true, null, [.. CertificateProblems()]);
         }
 
         FleetReload reload = await _watcher.ReloadNowAsync(cancel);
         IEnumerable<FileProblemView> restarts = reload.NeedsRestart
             .Select(n => new FileProblemView(n.Path, null, n.Message, "Restart the server for it to take effect."));
-        return new ReloadView(reload.Applied, View, [.. reload.Problems.Select(ViewOf), .. restarts]);
+        return new ReloadView(
+            reload.Applied, View, [.. reload.Problems.Select(ViewOf), .. restarts, .. CertificateProblems()]);
     }
+
+    /// <summary>What is wrong with renewed certificates; the old ones are kept meanwhile.</summary>
+    private IEnumerable<FileProblemView> CertificateProblems() => _certificates
+        .Where(c => c?.Problem is not null)
+        .Select(c => new FileProblemView(
+            "server.tls", null, c!.Problem!, "Correct the certificate files; the old certificate is kept until then."));
 
     public ValueTask DisposeAsync() => _watcher?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
-    {
-        try
-        {
-            await _change.RunAsync(new AuditNote("file", "fleet.apply", _path), async () =>
-            {
-                IReadOnlyList<ConfigProblem> problems = await _source.ApplyAsync(config, cancel);
-                if (problems.Count > 0)
-                {
-                    throw new FleetRefusedException(problems);
-                }
-            });
-            return [];
-        }
-        catch (FleetRefusedException e)
-        {
-            return e.Problems;
-        }
-    }
+    private Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel) =>
+        _source.ApplyAsync(config, _change, new FleetOrigin("file", _path, FleetFileReader.HashOf(_path)), cancel);
 
     private static FleetFileView ViewOf(FleetFileStatus s) =>
         new(s.Path, s.Loads, s.Sha256, s.Loaded, s.Rejected, [.. s.Problems.Select(ViewOf)]);
 
     private static FileProblemView ViewOf(FleetFileProblem p) => new(p.Path, p.Line, p.Message, p.Fix);
-
-    /// <summary>Makes the audit log say that the change failed.</summary>
-    private sealed class FleetRefusedException(IReadOnlyList<ConfigProblem> problems)
-        : Exception("The fleet was not put in force.")
-    {
-        public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
-    }
 }

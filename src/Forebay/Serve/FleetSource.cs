@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Forebay.Control.Audit;
 using Forebay.Control.FleetFile;
 using Forebay.Core.Capacity;
 using Forebay.Core.Config;
@@ -28,9 +29,34 @@ public sealed class FleetSource(
         ? Reader.ReadFile(path)
         : Reader.Read(DefaultFleet.ReadText(), DefaultFleet.FileName);
 
-    /// <summary>Puts a valid configuration in force.</summary>
-    /// <returns>Problems; when there are any, nothing changed.</returns>
-    public async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
+    /// <summary>Puts a valid configuration in force, after the audit log says so.</summary>
+    /// <returns>Problems; when there are any, nothing changed, and the audit log says that too.</returns>
+    public async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(
+        FleetConfig config,
+        AuditedChange change,
+        FleetOrigin origin,
+        CancellationToken cancel)
+    {
+        try
+        {
+            string detail = $$"""{"sha256":"{{origin.Sha256}}"}""";
+            await change.RunAsync(new AuditNote(origin.Actor, "fleet.apply", origin.Path, detail), async () =>
+            {
+                IReadOnlyList<ConfigProblem> problems = await ApplyAsync(config, cancel);
+                if (problems.Count > 0)
+                {
+                    throw new FleetRefusedException(problems);
+                }
+            });
+            return [];
+        }
+        catch (FleetRefusedException e)
+        {
+            return e.Problems;
+        }
+    }
+
+    private async Task<IReadOnlyList<ConfigProblem>> ApplyAsync(FleetConfig config, CancellationToken cancel)
     {
         IReadOnlyList<ConfigProblem> missing = Secrets.Check(config);
         if (missing.Count > 0)
@@ -57,4 +83,17 @@ public sealed class FleetSource(
         state.WakeWaiters();
         return problems;
     }
+
+    /// <summary>Makes the audit log say that the change failed.</summary>
+    private sealed class FleetRefusedException(IReadOnlyList<ConfigProblem> problems)
+        : Exception("The fleet was not put in force.")
+    {
+        public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+    }
 }
+
+/// <summary>Where a fleet comes from, for the audit log.</summary>
+/// <param name="Actor"><c>startup</c> or <c>file</c>.</param>
+/// <param name="Path">The file, or the built-in fleet's name.</param>
+/// <param name="Sha256">Hash of its content.</param>
+public sealed record FleetOrigin(string Actor, string Path, string Sha256);

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Forebay.Control.Admin;
 using Forebay.Core.Fleet;
 using Forebay.Gateway;
@@ -104,11 +105,24 @@ public sealed class ForebayServer : IAsyncDisposable
 
     private static async ValueTask DisposeAllAsync(List<IAsyncDisposable> owned)
     {
+        Exception? failure = null;
         for (int i = owned.Count - 1; i >= 0; i--)
         {
-            await owned[i].DisposeAsync();
+            try
+            {
+                await owned[i].DisposeAsync();
+            }
+            catch (Exception e)
+            {
+                // What is left, the store most of all, must still be closed.
+                failure ??= e;
+            }
         }
 
         owned.Clear();
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
     }
 }

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using Forebay.Control.Errors;
+using Forebay.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Serve;
@@ -51,7 +53,8 @@ public static class ServerRun
             await server.StopAsync(CancellationToken.None);
             return 0;
         }
-        catch (StartException e)
+        catch (Exception e) when (e is StartException or RefusedException or StorageException or IOException
+            or UnauthorizedAccessException)
         {
             await error.WriteLineAsync(e.Message);
             return 1;

@@ -13,6 +13,7 @@ using Forebay.Core.Fleet;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
+using Forebay.Storage.Backups;
 using Forebay.Storage.Data;
 using Forebay.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -45,36 +46,30 @@ internal sealed partial class ServerStart(
         // 2. The data directory: lock, migrations, recovery of what a killed process left.
         (DataDirectory directory, LocalStore store) = await OpenStoreAsync(cancel);
 
+        var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
+        await AuditRestoreAsync(directory, change);
+
         // 3. The fleet: the user's own upstreams, emulated engines, connection pools.
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
         var source = new FleetSource(state, upstreams, engines, await ConnectOwnAsync(cancel));
-        ThrowIfAny(file, await source.ApplyAsync(config, cancel));
+        var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
+        ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
 
         // 4. Keys and tokens.
-        var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
         var keys = new KeyService(state, store.Access, change, time);
         var tokens = new AdminTokenService(store.Access, change, time);
         await keys.LoadAsync(cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
-        string? tenant = settings.FreshKeyTenant ?? config.Tenants.FirstOrDefault()?.Id;
-        string? freshKey = settings.MakeFreshKey && tenant is not null
-            ? await FreshKeyAsync(keys, tenant, cancel)
-            : null;
 
-        // 5. The ports: metrics listen before there is anything to measure, the gateway opens last.
-        var metrics = new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>());
-        Own(metrics);
-        Own(new FleetMetrics(state, store.Journal));
-        if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
-        {
-            Own(otlp);
-        }
-
+        // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
+        // everything else stands.
+        MetricsCollector metrics = StartMetrics(config, state, store);
         var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
         Own(reloads);
+        state.Draining = true;
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
         var services = new AdminServices
         {
@@ -99,8 +94,37 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+        // 6. The fresh key comes last: a start that fails must not use up the one before.
+        string? freshKey = await FreshKeyAsync(keys, config, cancel);
+        state.Draining = false;
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
+    }
+
+    private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)
+    {
+        MetricsCollector metrics = Own(
+            new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
+        Own(new FleetMetrics(state, store.Journal));
+        if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
+        {
+            Own(otlp);
+        }
+
+        return metrics;
+    }
+
+    /// <summary>A restore took back what happened since the backup, revocations included: the log says so.</summary>
+    private static async Task AuditRestoreAsync(DataDirectory directory, AuditedChange change)
+    {
+        if (RestoreNote.Read(directory) is { } note)
+        {
+            string detail = $$"""{"backup_created_at":"{{note.BackupCreatedAt:O}}"}""";
+            var restored = new AuditNote(StartActor, "state.restore", directory.Paths.Root, detail);
+            await change.RunAsync(restored, static () => Task.CompletedTask);
+            RestoreNote.Clear(directory);
+        }
     }
 
     private async Task<(DataDirectory Directory, LocalStore Store)> OpenStoreAsync(CancellationToken cancel)
@@ -147,8 +171,14 @@ internal sealed partial class ServerStart(
 
     /// <summary>A new key each time, since an old one cannot be shown again; the one before goes on for a
     /// day.</summary>
-    private static async Task<string> FreshKeyAsync(KeyService keys, string tenant, CancellationToken cancel)
+    private async Task<string?> FreshKeyAsync(KeyService keys, FleetConfig config, CancellationToken cancel)
     {
+        string? tenant = settings.FreshKeyTenant ?? config.Tenants.FirstOrDefault()?.Id;
+        if (!settings.MakeFreshKey || tenant is null)
+        {
+            return null;
+        }
+
         var request = new KeyRequest(tenant, FreshKeyName);
         var problems = keys.Check(request);
         if (problems.Count > 0)

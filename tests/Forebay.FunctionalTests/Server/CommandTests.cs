@@ -154,6 +154,8 @@ public sealed partial class CommandTests(UpFixture fixture)
         UsageView usage = await Cli.JsonAsync(restored, AdminJson.Default.UsageView, "usage", "--by", "key");
         Assert.Equal(2, usage.Rows.Single(r => r.Group["key"] == key.Key.Id).Requests);
         Assert.Contains("intact", await Cli.OkAsync(restored, "audit", "verify"), StringComparison.Ordinal);
+        AuditListView log = await Cli.JsonAsync(restored, AdminJson.Default.AuditListView, "audit", "list");
+        Assert.Single(log.Entries, e => e is { Action: "state.restore", Actor: "startup" });
         Ended inUse = await Cli.RunAsync(restored, "restore", backup, "--force");
         Assert.Equal(1, inUse.Code);
         Assert.Contains("in use by process", inUse.Errors, StringComparison.Ordinal);

@@ -155,8 +155,9 @@ public sealed class ReloadTests : IAsyncLifetime
 
         AuditListView log = await Cli.JsonAsync(Data, AdminJson.Default.AuditListView, "audit", "list");
         AuditEntryView[] applied = [.. log.Entries.Where(e => e.Action == "fleet.apply")];
-        Assert.All(applied, e => Assert.Equal(("file", File), (e.Actor, e.Subject)));
-        Assert.Equal(2, applied.Length);
+        Assert.Equal(["startup", "file", "file"], applied.Select(e => e.Actor));
+        Assert.All(applied, e => Assert.Equal(File, e.Subject));
+        Assert.All(applied, e => Assert.Contains("sha256", e.DetailJson, StringComparison.Ordinal));
         Assert.Contains(log.Entries, e => e.Action == "fleet.reload" && e.Actor != "file");
         Assert.Contains("intact", await Cli.OkAsync(Data, "audit", "verify"), StringComparison.Ordinal);
 

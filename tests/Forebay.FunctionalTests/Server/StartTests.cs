@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Forebay.Control.Admin.Contract;
 using Forebay.TestKit;
 using Xunit;
 
@@ -43,6 +44,11 @@ public sealed class StartTests(UpFixture fixture) : IDisposable
 
         Assert.Contains($"{expected} 127.0.0.1:{port}", error, StringComparison.Ordinal);
         Assert.Contains($"{option}; 0 takes any free one", error, StringComparison.Ordinal);
+
+        // The key that the next start shows is the first one: the start that failed used none up.
+        await using ForebayProcess good = await ForebayProcess.UpAsync(Data);
+        KeyListView keys = await Cli.JsonAsync(Data, AdminJson.Default.KeyListView, "key", "list");
+        Assert.Null(Assert.Single(keys.Keys).Expires);
     }
 
     [Theory]

@@ -22,6 +22,12 @@ internal sealed class OperationEndpoints(AdminServices services)
                 new AuditNote(call.Actor, "fleet.reload", services.FleetFile()?.Path ?? "fleet"),
                 () => services.Reload(CancellationToken.None))
             .ConfigureAwait(false);
+        if (!view.Applied)
+        {
+            var failed = new AuditNote(call.Actor, "fleet.reload.failed", services.FleetFile()?.Path ?? "fleet");
+            await services.Change.RunAsync(failed, static () => Task.CompletedTask).ConfigureAwait(false);
+        }
+
         await call.ReplyAsync(
             view.Applied ? StatusCodes.Status200OK : StatusCodes.Status422UnprocessableEntity,
             view,

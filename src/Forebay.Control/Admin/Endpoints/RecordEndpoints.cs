@@ -19,6 +19,12 @@ internal sealed class RecordEndpoints(AdminServices services)
     {
         var fields = new QueryFields(call.Http.Request.Query);
         DateTimeOffset to = fields.Time("to") ?? services.Time.GetUtcNow();
+        if (to < DateTimeOffset.UnixEpoch)
+        {
+            fields.Add("to", $"{to:O} is before 1970.", "Give a later time.");
+            fields.Done();
+        }
+
         DateTimeOffset from = fields.Time("from") ?? to.AddDays(-1);
         IReadOnlyList<UsageDimension> groupBy = ReadDimensions(fields);
         string format = fields.Text("format") ?? "json";

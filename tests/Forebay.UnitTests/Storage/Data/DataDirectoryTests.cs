@@ -34,6 +34,20 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void A_command_that_looks_for_a_server_is_not_taken_for_one()
+    {
+        DataPaths paths;
+        using (DataDirectory directory = DataDirectory.Open(Path))
+        {
+            paths = directory.Paths;
+            Assert.True(DirectoryLock.IsHeld(paths));
+        }
+
+        using FileStream probe = new(paths.LockFile, FileMode.Open, FileAccess.Read, FileShare.Read);
+        Assert.False(DirectoryLock.IsHeld(paths));
+    }
+
+    [Fact]
     public void A_second_process_is_told_who_has_it()
     {
         using DataDirectory first = DataDirectory.Open(Path);
