@@ -109,11 +109,23 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
             keys =>
             {
                 ApiKey old = Usable(keys, id, "rotated");
+                if (old.ReplacedBy is { } successor)
+                {
+                    // Its expiry is the overlap's, not its own: rotating it again would pass that on.
+                    throw new RefusedException(
+                        RefusalKind.Conflict,
+                        $"Key {id} was rotated already: {successor} took its place. Rotate that.");
+                }
+
                 string secret = NewSecret.Create(NewSecret.KeyPrefix);
                 long? expires = old.ExpiresUnixMs is { } end ? NowMs() + (end - old.CreatedUnixMs) : null;
                 ApiKey fresh = Make(old.Tenant, old.Name, secret, expires, old.Models);
                 long stops = NowMs() + (long)overlap.TotalMilliseconds;
-                ApiKey ending = old with { ExpiresUnixMs = Math.Min(old.ExpiresUnixMs ?? long.MaxValue, stops) };
+                ApiKey ending = old with
+                {
+                    ExpiresUnixMs = Math.Min(old.ExpiresUnixMs ?? long.MaxValue, stops),
+                    ReplacedBy = fresh.Id,
+                };
                 issued = new IssuedKey(fresh, secret, ending);
                 // The new key is stored first: a failure in between leaves the old one working.
                 return (new AuditNote(actor, "key.rotate", old.Id, Describe(fresh, ending)), [fresh, ending]);

@@ -54,6 +54,7 @@ public readonly record struct SecretHash(ulong A, ulong B, ulong C, ulong D)
 /// <param name="ExpiresUnixMs">Wall time from which it is refused, or null.</param>
 /// <param name="RevokedUnixMs">Wall time of revocation, or null.</param>
 /// <param name="Models">Models it may use, or null for all that its tenant may.</param>
+/// <param name="ReplacedBy">Id of the key that a rotation put in its place, or null.</param>
 public sealed record ApiKey(
     string Id,
     string Tenant,
@@ -63,7 +64,8 @@ public sealed record ApiKey(
     long CreatedUnixMs,
     long? ExpiresUnixMs,
     long? RevokedUnixMs,
-    IReadOnlyList<string>? Models);
+    IReadOnlyList<string>? Models,
+    string? ReplacedBy = null);
 
 /// <summary>What an admin token may do: each role includes the ones before it.</summary>
 public enum AdminRole : byte

@@ -13,7 +13,7 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
         {
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = """
-                SELECT id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models
+                SELECT id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by
                 FROM api_keys ORDER BY created_ms, id
                 """;
             using SqliteDataReader row = command.ExecuteReader();
@@ -31,7 +31,8 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
                     row.IsDBNull(7) ? null : row.GetInt64(7),
                     row.IsDBNull(8)
                         ? null
-                        : JsonSerializer.Deserialize(row.GetString(8), StorageJson.Default.IReadOnlyListString)));
+                        : JsonSerializer.Deserialize(row.GetString(8), StorageJson.Default.IReadOnlyListString),
+                    row.IsDBNull(9) ? null : row.GetString(9)));
             }
 
             return keys;
@@ -43,11 +44,12 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
         {
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = """
-                INSERT INTO api_keys (id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models)
-                VALUES ($id, $tenant, $name, $hash, $hint, $created, $expires, $revoked, $models)
+                INSERT INTO api_keys
+                    (id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by)
+                VALUES ($id, $tenant, $name, $hash, $hint, $created, $expires, $revoked, $models, $replaced)
                 ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, name = excluded.name, hash = excluded.hash,
                     hint = excluded.hint, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms,
-                    revoked_ms = excluded.revoked_ms, models = excluded.models
+                    revoked_ms = excluded.revoked_ms, models = excluded.models, replaced_by = excluded.replaced_by
                 """;
             command.Parameters.AddWithValue("$id", key.Id);
             command.Parameters.AddWithValue("$tenant", key.Tenant);
@@ -60,6 +62,7 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
             command.Parameters.AddWithValue("$models", key.Models is null
                 ? DBNull.Value
                 : JsonSerializer.Serialize(key.Models, StorageJson.Default.IReadOnlyListString));
+            command.Parameters.AddWithValue("$replaced", (object?)key.ReplacedBy ?? DBNull.Value);
             return command.ExecuteNonQuery();
         },
         cancel);

@@ -7,7 +7,8 @@ CREATE TABLE api_keys (
     created_ms INTEGER NOT NULL,
     expires_ms INTEGER,
     revoked_ms INTEGER,
-    models TEXT
+    models TEXT,
+    replaced_by TEXT
 ) STRICT;
 
 CREATE TABLE admin_tokens (

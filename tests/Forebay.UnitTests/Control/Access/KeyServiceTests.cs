@@ -78,6 +78,20 @@ public sealed class KeyServiceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_key_that_was_rotated_is_not_rotated_again_but_its_successor_is()
+    {
+        IssuedKey old = await CreateAsync();
+        IssuedKey fresh = await _access.Keys.RotateAsync(old.Key.Id, TimeSpan.FromHours(24), "me", None);
+
+        RefusedException refused = await Assert.ThrowsAsync<RefusedException>(
+            () => _access.Keys.RotateAsync(old.Key.Id, TimeSpan.FromHours(24), "me", None));
+        IssuedKey third = await _access.Keys.RotateAsync(fresh.Key.Id, TimeSpan.FromHours(24), "me", None);
+
+        Assert.Contains(fresh.Key.Id, refused.Message, StringComparison.Ordinal);
+        Assert.Null(third.Key.ExpiresUnixMs);
+    }
+
+    [Fact]
     public async Task Rotation_never_lengthens_the_old_key_and_gives_the_new_one_the_same_lifetime()
     {
         DateTimeOffset start = _access.Time.GetUtcNow();

@@ -26,7 +26,7 @@ public abstract class AccessStoreConformance : IAsyncLifetime
     {
         ApiKey full = Key("key_1", "secret-1") with
         {
-            ExpiresUnixMs = 5, RevokedUnixMs = 6, Models = ["model/a", "model \"b\""],
+            ExpiresUnixMs = 5, RevokedUnixMs = 6, Models = ["model/a", "model \"b\""], ReplacedBy = "key_2",
         };
         ApiKey bare = Key("key_2", "secret-2");
         await Store.SaveKeyAsync(full, default);
