@@ -32,7 +32,24 @@ internal sealed class AdminCall(HttpContext context, string requestId)
     {
         HttpRequest request = context.Request;
         using var buffer = new MemoryStream();
-        await request.Body.CopyToAsync(buffer, Cancel).ConfigureAwait(false);
+        byte[] chunk = new byte[16 * 1024];
+        long length = 0;
+        int read;
+        while ((read = await request.Body.ReadAsync(chunk, Cancel).ConfigureAwait(false)) > 0)
+        {
+            length += read;
+            if (length <= AdminServer.MaxBodyBytes)
+            {
+                buffer.Write(chunk, 0, read);
+            }
+        }
+
+        if (length > AdminServer.MaxBodyBytes)
+        {
+            // Read to its end first: closing over unread bytes resets the connection, and the refusal is lost.
+            throw new BadHttpRequestException("The body is too large.", StatusCodes.Status413PayloadTooLarge);
+        }
+
         ReadOnlyMemory<byte> body = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         if (body.IsEmpty)
         {

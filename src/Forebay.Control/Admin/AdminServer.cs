@@ -108,7 +108,8 @@ public sealed class AdminServer : IAsyncDisposable
     private static void Limit(KestrelServerOptions kestrel, AdminServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestBodySize = MaxBodyBytes;
+        // What a call may hold is MaxBodyBytes; what is a little larger is read and dropped, so that the refusal arrives.
+        kestrel.Limits.MaxRequestBodySize = 16 * MaxBodyBytes;
         kestrel.Limits.MaxConcurrentConnections = MaxConnections;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         kestrel.Listen(options.Listen, listen =>
