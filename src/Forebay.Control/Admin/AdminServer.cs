@@ -108,7 +108,7 @@ public sealed class AdminServer : IAsyncDisposable
     private static void Limit(KestrelServerOptions kestrel, AdminServerOptions options)
     {
         kestrel.AddServerHeader = false;
-        // What a call may hold is MaxBodyBytes; what is a little larger is read and dropped, so that the refusal arrives.
+        // A call may hold MaxBodyBytes; what is a little larger is read and dropped, so that the refusal arrives.
         kestrel.Limits.MaxRequestBodySize = 16 * MaxBodyBytes;
         kestrel.Limits.MaxConcurrentConnections = MaxConnections;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
