@@ -51,11 +51,6 @@ public sealed class FleetMetrics : IDisposable
         new("deployment", d.Id),
         new("model", d.Config.Model),
         new("provider", d.Provider.Id),
-        new("backing", d.Backing switch
-        {
-            Backing.Emulated => "emulated",
-            Backing.Real => "real",
-            _ => "cloud",
-        }),
+        new("backing", d.Backing.Word()),
     ];
 }

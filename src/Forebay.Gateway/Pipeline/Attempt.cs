@@ -15,7 +15,7 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstream, GatewayRuntime runtime)
 {
-    private bool AddsUsage => x.Facts.Stream && x.Wire == WireDialect.OpenAi && x.Facts.IncludeUsage != true;
+    private bool AddsUsage => x.Wire == WireDialect.OpenAi && RequestSplicer.LacksUsage(in x.Facts);
 
     public async Task<AttemptResult> RunAsync()
     {
@@ -88,10 +88,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
-            AttemptResult result = await StreamRelay.RunAsync(
-                x, source, observer, clock, runtime, () => Settle(observer, UsageOutcome.Completed, Reason.None));
-            x.Status = 200;
-            return result;
+            return await StreamRelay.RunAsync(x, source, observer, clock, runtime, () => Settle(observer));
         }
         finally
         {
@@ -131,11 +128,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         ? default
         : x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length);
 
-    private void Settle(StreamObserver observer, UsageOutcome outcome, Reason reason)
+    private void Settle(StreamObserver observer)
     {
         Note(observer);
         x.Status = 200;
-        Settlement.Write(x, runtime, outcome, reason);
+        Settlement.Write(x, runtime, UsageOutcome.Completed, Reason.None);
     }
 
     /// <summary>Keeps what the stream has told of usage so far. Where it broke off before the final count, a content

@@ -40,6 +40,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                 // A reload took the deployment out or moved it since, which is no failure of either. It may be still
                 // under way: the next round finds the snapshot that goes with it.
                 Leave(deployment);
+                x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
             }

@@ -24,17 +24,10 @@ internal static class PipelineHeaders
     /// <summary>Where the answer comes from, and whether that is real.</summary>
     public static void Served(Exchange x, Deployment deployment, IHeaderDictionary headers)
     {
-        headers[Backing] = NameOf(deployment.Backing);
+        headers[Backing] = deployment.Backing.Word();
         headers[Deployment] = deployment.Id;
         headers[Provider] = deployment.Provider.Id;
         headers[Site] = deployment.Site.Id;
         headers[Attempts] = x.Attempts.ToString();
     }
-
-    private static string NameOf(Backing backing) => backing switch
-    {
-        Core.Serving.Backing.Real => "real",
-        Core.Serving.Backing.Cloud => "cloud",
-        _ => "emulated",
-    };
 }

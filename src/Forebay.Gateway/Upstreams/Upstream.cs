@@ -76,7 +76,6 @@ public sealed class Upstream : IDisposable
             // Byte for byte both ways, as at the client's side: a header is not ours to refuse or to understand.
             RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-            EnableMultipleHttp2Connections = true,
             UseProxy = identity.Proxy is not null,
             Proxy = identity.Proxy is null ? null : new WebProxy(identity.Proxy),
             SslOptions = TrustOf(identity.Tls),

@@ -21,11 +21,5 @@ internal static class UsageWords
     /// <summary>Empty for a request that reached no deployment.</summary>
     public static string BackingOf(UsageRecord record) => record.Deployment.Length == 0
         ? ""
-        : record.Backing switch
-        {
-            Backing.Emulated => "emulated",
-            Backing.Real => "real",
-            Backing.Cloud => "cloud",
-            _ => throw new ArgumentOutOfRangeException(nameof(record), record.Backing, "A backing without a word."),
-        };
+        : record.Backing.Word();
 }

@@ -55,18 +55,28 @@ public sealed class RetryTests
     public async Task When_every_deployment_fails_the_answer_is_ours_and_has_one_reason(
         string fault, int status, Reason reason)
     {
-        await using ScriptedUpstream bad = await ScriptedUpstream.StartAsync((http, _) => FailAsync(http, fault, false));
+        foreach (bool stream in (bool[])[false, true])
+        {
+            await AssertOursAsync(fault, status, reason, stream);
+        }
+    }
+
+    private static async Task AssertOursAsync(string fault, int status, Reason reason, bool stream)
+    {
+        await using ScriptedUpstream bad = await ScriptedUpstream.StartAsync(
+            (http, _) => FailAsync(http, fault, stream));
         await using GatewayHarness gateway = await GatewayHarness.StartAsync([bad.Address]);
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(
-            GatewayHarness.Messages(GatewayHarness.MessagesBody(stream: false)));
+            GatewayHarness.Messages(GatewayHarness.MessagesBody(stream)));
 
         Assert.Equal(status, (int)response.StatusCode);
         string body = await response.Content.ReadAsStringAsync();
         Assert.Contains("\"type\":\"error\"", body);
         Assert.DoesNotContain("secret", body);
         Assert.Equal("true", response.Headers.GetValues("x-should-retry").Single());
-        Assert.Equal(reason, Assert.Single(gateway.Journal.Settled).Reason);
+        UsageRecord usage = Assert.Single(gateway.Journal.Settled);
+        Assert.Equal((reason, status), (usage.Reason, usage.Status));
     }
 
     [Fact]

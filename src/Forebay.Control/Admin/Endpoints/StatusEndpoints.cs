@@ -84,7 +84,7 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             d.Provider.Id,
             d.Site.Id,
             d.Pool.Id,
-            d.Backing.ToString().ToLowerInvariant(),
+            d.Backing.Word(),
             d.Endpoint is not null,
             state.InFlight,
             d.Config.MaxConcurrency,
