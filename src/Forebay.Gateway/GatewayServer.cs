@@ -11,9 +11,11 @@ using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Upstreams;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Gateway;
@@ -41,18 +43,21 @@ public sealed record GatewayParts(
 public sealed class GatewayServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly IServer _server;
     private readonly GatewayRuntime _runtime;
     private readonly CancellationTokenSource _cut;
 
-    private GatewayServer(WebApplication app, GatewayRuntime runtime, CancellationTokenSource cut)
+    private GatewayServer(WebApplication app, IServer server, GatewayRuntime runtime, CancellationTokenSource cut)
     {
         _app = app;
+        _server = server;
         _runtime = runtime;
         _cut = cut;
+        Address = new Uri(server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
     }
 
     /// <summary>Where clients reach it, with the port that was taken.</summary>
-    public Uri Address => new(_app.Urls.First());
+    public Uri Address { get; }
 
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
@@ -82,7 +87,7 @@ public sealed class GatewayServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(parts.Loggers);
         builder.Services.AddLogging();
-        builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = SocketThreads.RunCompletions);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
@@ -96,12 +101,13 @@ public sealed class GatewayServer : IAsyncDisposable
             options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
             options.Listen(parts.Endpoint, listen => parts.ConfigureListener?.Invoke(listen));
         });
+        // The application is never started, only its server: no middleware, activity or scope on the request path, and
+        // signals stay with whoever started the process.
         WebApplication app = builder.Build();
-        var handler = new GatewayHandler(runtime);
-        app.Run(handler.HandleAsync);
+        var server = app.Services.GetRequiredService<IServer>();
         try
         {
-            await app.StartAsync(cancel);
+            await server.StartAsync(new GatewayApplication(new GatewayHandler(runtime)), cancel);
         }
         catch
         {
@@ -112,13 +118,14 @@ public sealed class GatewayServer : IAsyncDisposable
             throw;
         }
 
-        Log.Listening(logger, string.Join(", ", app.Urls));
+        var gateway = new GatewayServer(app, server, runtime, cut);
+        Log.Listening(logger, gateway.Address.ToString());
         if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
         {
             Log.NoTls(logger, parts.Endpoint.ToString());
         }
 
-        return new GatewayServer(app, runtime, cut);
+        return gateway;
     }
 
     /// <summary>
@@ -138,7 +145,7 @@ public sealed class GatewayServer : IAsyncDisposable
         }
 
         using var brief = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await _app.StopAsync(brief.Token);
+        await _server.StopAsync(brief.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -157,13 +164,5 @@ public sealed class GatewayServer : IAsyncDisposable
         {
             await timer.WaitForNextTickAsync(CancellationToken.None);
         }
-    }
-
-    /// <summary>Signals belong to the process, not to this host: whoever started it stops it.</summary>
-    private sealed class OwnedLifetime : IHostLifetime
-    {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

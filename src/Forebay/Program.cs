@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Forebay.Commands;
+using Forebay.Gateway;
 using Forebay.Storage;
 using Forebay.Storage.Backups;
 
@@ -17,6 +18,7 @@ public static class Program
             // It takes signals itself: draining may take longer than the library would wait, and the engine process
             // must outlive a Ctrl-C that its whole group receives.
             configuration.ProcessTerminationTimeout = null;
+            SocketThreads.LetRunCompletions();
         }
 
         return parsed.InvokeAsync(configuration);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Forebay.Core.Errors;
 using Microsoft.AspNetCore.Http;
@@ -40,6 +41,49 @@ public static class BodyReader
                 "or the body as it is.");
     }
 
+    /// <summary>Takes a plain body that has arrived already, whole. False when it has not, or must be decoded: nothing
+    /// is taken then, and <see cref="ReadAsync"/> reads it.</summary>
+    public static bool TryReadArrived(
+        HttpRequest request,
+        PooledBuffer into,
+        int maxBodyBytes,
+        out BodyProblem problem)
+    {
+        problem = BodyProblem.None;
+        if (request.ContentLength is not { } length
+            || length > FirstBytes
+            || !IsPlain(request.Headers.ContentEncoding)
+            || !TryRead(request.BodyReader, out ReadResult result))
+        {
+            return false;
+        }
+
+        ReadOnlySequence<byte> buffer = result.Buffer;
+        if (buffer.Length < length)
+        {
+            // Nothing is consumed, all is examined: the next read waits for more.
+            request.BodyReader.AdvanceTo(buffer.Start, buffer.End);
+            return false;
+        }
+
+        if (length > maxBodyBytes)
+        {
+            problem = TooLarge(maxBodyBytes);
+        }
+        else if (!into.TryReserve((int)length))
+        {
+            problem = OverBudget();
+        }
+        else
+        {
+            buffer.CopyTo(into.Free.Span);
+            into.Advance((int)length);
+        }
+
+        request.BodyReader.AdvanceTo(buffer.End);
+        return true;
+    }
+
     /// <summary>Reads and decodes the body into <paramref name="into"/>.</summary>
     public static async ValueTask<BodyProblem> ReadAsync(
         HttpRequest request,
@@ -50,7 +94,7 @@ public static class BodyReader
         string? encoding = request.Headers.ContentEncoding;
         try
         {
-            if (string.IsNullOrEmpty(encoding) || encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            if (IsPlain(encoding))
             {
                 return await ReadPlainAsync(request.BodyReader, request.ContentLength, into, maxBodyBytes, cancel);
             }
@@ -147,6 +191,23 @@ public static class BodyReader
             }
         }
     }
+
+    /// <summary>What is wrong with the connection is met again, and put into words, by the read that follows.</summary>
+    private static bool TryRead(PipeReader reader, out ReadResult result)
+    {
+        try
+        {
+            return reader.TryRead(out result);
+        }
+        catch (Exception e) when (e is BadHttpRequestException or IOException)
+        {
+            result = default;
+            return false;
+        }
+    }
+
+    private static bool IsPlain([NotNullWhen(false)] string? encoding) =>
+        string.IsNullOrEmpty(encoding) || encoding.Equals("identity", StringComparison.OrdinalIgnoreCase);
 
     private static BodyProblem TooLarge(int maxBodyBytes) => new(
         Reason.BodyTooLarge,

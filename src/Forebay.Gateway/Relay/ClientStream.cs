@@ -18,7 +18,7 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
 {
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly PipeWriter _writer = http.Response.BodyWriter;
-    private long _lastWriteNs = Instant.From(time).MonotonicNs;
+    private long _lastWriteNs = Instant.MonotonicNsOf(time);
     private long _flushStartedNs;
     private Action<HttpResponse>? _head;
     private bool _ended;
@@ -171,9 +171,9 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
 
     private async ValueTask FlushAsync(CancellationToken cancel)
     {
-        Volatile.Write(ref _flushStartedNs, Instant.From(time).MonotonicNs);
+        Volatile.Write(ref _flushStartedNs, Instant.MonotonicNsOf(time));
         FlushResult result = await _writer.FlushAsync(cancel);
-        long now = Instant.From(time).MonotonicNs;
+        long now = Instant.MonotonicNsOf(time);
         Volatile.Write(ref _flushStartedNs, 0);
         Volatile.Write(ref _lastWriteNs, now);
         if (result.IsCompleted)

@@ -12,26 +12,39 @@ namespace Forebay.Gateway.Surfaces;
 /// <summary>
 /// What clients can call, matched on the path alone: query strings such as <c>?beta=true</c> never matter.
 /// </summary>
-internal sealed class GatewayHandler(GatewayRuntime runtime)
+internal sealed class GatewayHandler
 {
     private const string Messages = "/v1/messages";
     private const string CountTokens = "/v1/messages/count_tokens";
     private const string ChatCompletions = "/v1/chat/completions";
     private const string Models = "/v1/models";
 
-    private readonly RequestPipeline _pipeline = new(runtime);
-    private readonly CountTokensSurface _countTokens = new(runtime);
-    private readonly ModelsSurface _models = new(runtime);
+    private readonly GatewayRuntime _runtime;
+    private readonly RequestPipeline _pipeline;
+    private readonly ModelsSurface _models;
+    private readonly Func<Exchange, Task> _call;
+    private readonly Func<Exchange, Task> _countTokens;
+    private readonly Func<Exchange, Task> _listModels;
+
+    public GatewayHandler(GatewayRuntime runtime)
+    {
+        _runtime = runtime;
+        _pipeline = new RequestPipeline(runtime);
+        _models = new ModelsSurface(runtime);
+        _call = CallAsync;
+        _countTokens = new CountTokensSurface(runtime).HandleAsync;
+        _listModels = _models.ListAsync;
+    }
 
     public Task HandleAsync(HttpContext http)
     {
         string path = http.Request.Path.Value ?? "/";
         return path switch
         {
-            Messages => ServeAsync(http, Dialect.Anthropic, "POST", CallAsync),
-            ChatCompletions => ServeAsync(http, Dialect.OpenAi, "POST", CallAsync),
-            CountTokens => ServeAsync(http, Dialect.Anthropic, "POST", _countTokens.HandleAsync),
-            Models => ServeAsync(http, DialectOf(http), "GET", x => _models.ListAsync(x)),
+            Messages => ServeAsync(http, Dialect.Anthropic, "POST", _call),
+            ChatCompletions => ServeAsync(http, Dialect.OpenAi, "POST", _call),
+            CountTokens => ServeAsync(http, Dialect.Anthropic, "POST", _countTokens),
+            Models => ServeAsync(http, DialectOf(http), "GET", _listModels),
             "/" or "/api/hello" => HelloAsync(http),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
                 ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
@@ -49,42 +62,41 @@ internal sealed class GatewayHandler(GatewayRuntime runtime)
     private static Dialect DialectOf(HttpContext http) =>
         http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
 
-    private async Task ServeAsync(HttpContext http, Dialect dialect, string method, Func<Exchange, Task> serve)
+    private Task ServeAsync(HttpContext http, Dialect dialect, string method, Func<Exchange, Task> serve)
     {
-        var now = Instant.From(runtime.Time);
-        var x = new Exchange(http, runtime.State.Model, dialect, RequestId.New(now.Wall), now);
+        var now = Instant.From(_runtime.Time);
+        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.Wall), now);
         PipelineHeaders.RequestId(http, x.IdText);
         string actual = http.Request.Method;
         if (actual != method && !(method == "GET" && HttpMethods.IsHead(actual)))
         {
             http.Response.Headers.Allow = method;
-            await ErrorReply.SendAsync(
+            return ErrorReply.SendAsync(
                 http,
                 x.Wire,
                 new Failure(
                     Reason.MethodNotAllowed, $"{http.Request.Path} answers {method} only, not {Short(actual)}."),
                 x.IdText);
-            return;
         }
 
-        await serve(x);
+        return serve(x);
     }
 
     private async Task CallAsync(Exchange x)
     {
-        using Activity? span = runtime.Metrics.Begin(x);
+        using Activity? span = _runtime.Metrics.Begin(x);
         try
         {
             await _pipeline.HandleAsync(x);
         }
         catch (InvalidOperationException e)
         {
-            Log.InvariantBroken(runtime.Logger, x.IdText, e);
+            Log.InvariantBroken(_runtime.Logger, x.IdText, e);
             x.Http.Abort();
         }
         finally
         {
-            runtime.Metrics.End();
+            _runtime.Metrics.End();
         }
     }
 

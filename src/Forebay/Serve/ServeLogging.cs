@@ -9,7 +9,12 @@ public static class ServeLogging
     public static ILoggerFactory Create(string format, LogLevel level) => LoggerFactory.Create(builder =>
     {
         builder.SetMinimumLevel(level).AddFilter("Microsoft", LogLevel.Warning);
-        builder.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.AddConsole(console =>
+        {
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+            // Whoever stopped reading the log must not stop the gateway; what was dropped is counted in the log.
+            console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
         if (format == "json")
         {
             builder.AddJsonConsole(json =>
