@@ -70,14 +70,10 @@ public sealed class PooledBuffer(MemoryBudget budget, long budgetLimitBytes) : I
 
     public void Clear() => Length = 0;
 
-    public void Dispose()
+    /// <summary>Drops everything and gives the memory back; <see cref="TryReserve"/> takes some again. For buffers
+    /// that are empty most of their time, as those of a stream between its events.</summary>
+    public void Release()
     {
-        if (_disposed)
-        {
-            return;
-        }
-
-        _disposed = true;
         byte[] array = _array;
         _array = [];
         Length = 0;
@@ -86,5 +82,11 @@ public sealed class PooledBuffer(MemoryBudget budget, long budgetLimitBytes) : I
             budget.Return(array.Length);
             ArrayPool<byte>.Shared.Return(array);
         }
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        Release();
     }
 }

@@ -34,7 +34,7 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
 
     public void Clear()
     {
-        _events.Clear();
+        _events.Release();
         HasUpstreamEvents = HasContent = Terminal = false;
         Failure = null;
     }

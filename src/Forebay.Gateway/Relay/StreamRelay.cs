@@ -41,15 +41,22 @@ internal static class StreamRelay
         using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes);
         while (true)
         {
-            if (buffer.Length <= MaxEventBytes && !buffer.TryReserve(ReadBytes))
-            {
-                return BodyRelay.Broken(BodyRelay.OverBudget);
-            }
-
             if (buffer.Length > MaxEventBytes)
             {
                 return Broken(client, new Failure(
                     Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size"));
+            }
+
+            if (buffer.Length == 0)
+            {
+                // A stream is silent most of its time: memory is taken when there is something to put into it.
+                buffer.Release();
+                _ = await source.ReadAsync(Memory<byte>.Empty, clock.Token);
+            }
+
+            if (!buffer.TryReserve(ReadBytes))
+            {
+                return BodyRelay.Broken(BodyRelay.OverBudget);
             }
 
             int read = await source.ReadAsync(buffer.Free, clock.Token);

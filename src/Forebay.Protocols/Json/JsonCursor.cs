@@ -104,7 +104,7 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
         int saved = 0;
         while (true)
         {
-            Position = JsonScan.EndOfPlainText(_json, Position);
+            Position = JsonScan.EndOfText(_json, Position, ref saved);
             if (Position == _json.Length)
             {
                 return Fail(JsonFault.Truncated);

@@ -5,52 +5,76 @@ using System.Runtime.Intrinsics;
 namespace Forebay.Protocols.Json;
 
 /// <summary>
-/// Finds where plain text ends inside a JSON string. Code in a prompt has an escape every dozen bytes, so what counts
-/// is the cost of starting again after each: one load and three compares here. Measured on such a body, reading it
-/// takes a fifth less time than with a general search for the same bytes.
+/// Passes over the text of a JSON string 32 bytes at a time. Code in a prompt has an escape every dozen bytes, so what
+/// counts is what each of them costs: the ordinary ones (<c>\n</c>, <c>\"</c>, ...) are taken off the bits of the block
+/// that is loaded already, and only <c>\u</c> goes back to the caller.
 /// </summary>
 internal static class JsonScan
 {
-    /// <summary>The offset of the next quote, backslash or control character, or the length where there is
-    /// none.</summary>
-    public static int EndOfPlainText(ReadOnlySpan<byte> json, int from)
+    /// <summary>Which bytes may follow a backslash by themselves, as bits above <c>'@'</c> and from <c>'"'</c>.</summary>
+    private const ulong EscapeLetters =
+        1UL << ('\\' - '@') | 1UL << ('b' - '@') | 1UL << ('f' - '@') | 1UL << ('n' - '@') | 1UL << ('r' - '@')
+        | 1UL << ('t' - '@');
+
+    /// <summary>
+    /// Passes over plain text and escapes of one letter.
+    /// </summary>
+    /// <param name="json">The body.</param>
+    /// <param name="from">Where to begin, inside a string.</param>
+    /// <param name="saved">Grows by one for each escape passed: the byte that its text is shorter.</param>
+    /// <returns>The offset of the closing quote, of a control character, of a backslash that begins any other escape,
+    /// or the body's length.</returns>
+    public static int EndOfText(ReadOnlySpan<byte> json, int from, ref int saved)
     {
         ref byte text = ref MemoryMarshal.GetReference(json);
         int at = from;
-        if (Vector256.IsHardwareAccelerated)
+        while (at + Vector256<byte>.Count <= json.Length)
         {
-            for (; at + Vector256<byte>.Count <= json.Length; at += Vector256<byte>.Count)
+            uint stops = Stops(Vector256.LoadUnsafe(ref text, (nuint)at));
+            int taken = Vector256<byte>.Count;
+            while (stops != 0)
             {
-                Vector256<byte> bytes = Vector256.LoadUnsafe(ref text, (nuint)at);
-                Vector256<byte> stops = Vector256.Equals(bytes, Vector256.Create((byte)'"'))
-                    | Vector256.Equals(bytes, Vector256.Create((byte)'\\'))
-                    | Vector256.Equals(Vector256.Min(bytes, Vector256.Create((byte)0x1F)), bytes);
-                uint mask = stops.ExtractMostSignificantBits();
-                if (mask != 0)
+                int bit = BitOperations.TrailingZeroCount(stops);
+                int stop = at + bit;
+                if (json[stop] != '\\' || stop + 1 == json.Length || !IsEscapeLetter(json[stop + 1]))
                 {
-                    return at + BitOperations.TrailingZeroCount(mask);
+                    return stop;
                 }
+
+                saved++;
+                // The escape's letter may be a quote or a backslash, and may stand in the next block.
+                stops &= ~(3u << bit);
+                taken = Math.Max(taken, bit + 2);
             }
+
+            at += taken;
         }
 
-        for (; at + Vector128<byte>.Count <= json.Length; at += Vector128<byte>.Count)
+        while (at < json.Length && json[at] is >= 0x20 and not (byte)'"')
         {
-            Vector128<byte> bytes = Vector128.LoadUnsafe(ref text, (nuint)at);
-            Vector128<byte> stops = Vector128.Equals(bytes, Vector128.Create((byte)'"'))
-                | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
-                | Vector128.Equals(Vector128.Min(bytes, Vector128.Create((byte)0x1F)), bytes);
-            uint mask = stops.ExtractMostSignificantBits();
-            if (mask != 0)
+            if (json[at] == '\\')
             {
-                return at + BitOperations.TrailingZeroCount(mask);
-            }
-        }
+                if (at + 1 == json.Length || !IsEscapeLetter(json[at + 1]))
+                {
+                    return at;
+                }
 
-        while (at < json.Length && json[at] is >= 0x20 and not ((byte)'"' or (byte)'\\'))
-        {
+                saved++;
+                at++;
+            }
+
             at++;
         }
 
         return at;
     }
+
+    /// <summary>A bit for each quote, backslash and control character.</summary>
+    private static uint Stops(Vector256<byte> bytes) => (Vector256.Equals(bytes, Vector256.Create((byte)'"'))
+        | Vector256.Equals(bytes, Vector256.Create((byte)'\\'))
+        | Vector256.Equals(Vector256.Min(bytes, Vector256.Create((byte)0x1F)), bytes)).ExtractMostSignificantBits();
+
+    private static bool IsEscapeLetter(byte letter) => letter >= '@'
+        ? letter < 128 && (EscapeLetters >> (letter - '@') & 1) != 0
+        : letter is (byte)'"' or (byte)'/';
 }

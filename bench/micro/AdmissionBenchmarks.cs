@@ -1,0 +1,105 @@
+using System.Collections.Frozen;
+using BenchmarkDotNet.Attributes;
+using Forebay.Core.Access;
+using Forebay.Core.Capacity;
+using Forebay.Core.Config;
+using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
+using Forebay.Core.Serving;
+using Forebay.Core.Time;
+
+namespace Forebay.Bench.Micro;
+
+/// <summary>Steps 1, 4, 5 and 7: who asks, what is allowed, what is left, where it goes; eight deployments and a thousand
+/// keys.</summary>
+public class AdmissionBenchmarks
+{
+    private const int Deployments = 8;
+    private readonly FleetState _state = new();
+    private readonly Deployment[] _eligible = new Deployment[Deployments];
+    private readonly Instant _now = Instant.From(TimeProvider.System);
+    private Tenant _tenant = null!;
+    private ServedModel _model = null!;
+    private int _count;
+    private uint _number;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _state.Model = FleetModel.Build(Fleet(), FrozenDictionary<string, Uri>.Empty);
+        _state.Keys = new KeyRing(Enumerable.Range(0, 1000).Select(i =>
+        {
+            _ = SecretHash.TryCompute(SecretOf(i), out SecretHash hash);
+            return new ApiKey($"key_{i}", "acme", $"key {i}", hash, "fb-", 0, null, null, null);
+        }));
+        _tenant = _state.Model.FindTenant("acme")!;
+        _model = _state.Model.FindModel("atlas")!;
+        _ = Police();
+    }
+
+    [Benchmark]
+    public KeyCheck Authenticate() => _state.Keys.Check(SecretOf500, _now, out _);
+
+    [Benchmark]
+    public Reason Police() => Router.Police(
+        _tenant, _model, new RoutingRequest(Dialect.OpenAi, false, false, false, false, 500, 64), _eligible, out _count);
+
+    [Benchmark]
+    public Reason ReserveAndSettle()
+    {
+        TenantLimits limits = _state.LimitsOf(_tenant);
+        LimitDecision decision = limits.Reserve(_tenant.Tier, 500, 64, _now);
+        limits.Settle(_tenant.Tier, decision.Reservation, 480, 40, _now);
+        return decision.Reason;
+    }
+
+    [Benchmark]
+    public Deployment? RouteAndLeave()
+    {
+        Deployment? entered = Router.Enter(_eligible.AsSpan(0, _count), _state, [], _now.MonotonicNs, _number++);
+        _state.Of(entered!).Leave();
+        return entered;
+    }
+
+    private static string SecretOf500 { get; } = SecretOf(500);
+
+    private static string SecretOf(int i) => $"fb-secret-of-key-number-{i:0000}-and-some-more";
+
+    private static FleetConfig Fleet() => new()
+    {
+        Providers = [new ProviderConfig { Id = "p" }],
+        Sites = [new SiteConfig { Id = "s", Provider = "p", Country = "US", Jurisdiction = "us" }],
+        Pools = [new PoolConfig { Id = "pool", Site = "s", Quota = new PoolQuotaConfig { RequestsPerMinute = 1000 } }],
+        Models =
+        [
+            new ModelConfig
+            {
+                Id = "atlas", ContextTokens = 200_000, MaxOutputTokens = 64_000, ParametersBillion = Figure.Of(70),
+            },
+        ],
+        Deployments =
+        [
+            .. Enumerable.Range(0, Deployments).Select(i => new DeploymentConfig
+            {
+                Id = $"d{i}",
+                Model = "atlas",
+                Pool = "pool",
+                Endpoint = new Uri($"http://127.0.0.1:{9000 + i}"),
+                Dialects = [Dialect.OpenAi],
+            }),
+        ],
+        Tiers =
+        [
+            new TierConfig
+            {
+                Id = "scale",
+                RequestsPerMinute = 1_000_000_000,
+                InputTokensPerMinute = 1_000_000_000_000,
+                OutputTokensPerMinute = 1_000_000_000_000,
+            },
+        ],
+        ResidencyPolicies = [new ResidencyPolicyConfig { Id = "us-only", Jurisdictions = ["us"] }],
+        Tenants = [new TenantConfig { Id = "acme", Tier = "scale", Residency = "us-only" }],
+    };
+}
