@@ -1,20 +1,23 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using Forebay.Commands.Connection;
 using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 
 namespace Forebay.Commands;
 
 /// <summary>
-/// <c>forebay replay</c>: sends a trace of real traffic as real requests and reports what came back. Exit status 0 when
+/// <c>forebay replay</c>: sends a trace, or traffic like a published one, as real requests and reports what came back. Exit status 0 when
 /// the whole trace was sent and every request succeeded, 1 otherwise.
 /// </summary>
 public static class ReplayCommand
 {
     public static Command Create()
     {
-        var command = new Command("replay", "Replays a trace as real requests, open loop, and reports latencies.");
+        var command = new Command("replay", "Sends a trace or a generated workload as real requests, open loop, and reports what came back.");
         foreach (Option option in ReplayArguments.Options)
         {
             command.Options.Add(option);
@@ -54,19 +57,29 @@ public static class ReplayCommand
             .ToOptionsAsync(http, url, given ?? borrowed!.Secret, cancel)
             .ConfigureAwait(false);
         var run = new ReplayRun(options, http, TimeProvider.System);
-        Task<ReplayReport> running = run.ExecuteAsync(trace, summary, Version(), cancel);
+        var origin = new ReplayOrigin(Version(), Machine(), arguments.InWords);
+        Task<ReplayReport> running = run.ExecuteAsync(trace, summary, origin, cancel);
         await ReplayProgressView.ShowAsync(run, running, summary, arguments.Speed, TimeProvider.System)
             .ConfigureAwait(false);
         ReplayReport report = await running.ConfigureAwait(false);
-        await parse.InvocationConfiguration.Output
-            .WriteAsync(arguments.Json ? report.ToJson() + "\n" : ReplayReportText.Text(report)).ConfigureAwait(false);
-        if (arguments.Markdown is { } file)
+        if (borrowed is not null)
         {
-            await File.WriteAllTextAsync(file.FullName, ReplayReportText.Markdown(report), CancellationToken.None)
-                .ConfigureAwait(false);
+            report = report with { Ledger = await ReplayLedger.ReadAsync(borrowed, report).ConfigureAwait(false) };
         }
 
+        await parse.InvocationConfiguration.Output
+            .WriteAsync(arguments.Json ? report.ToJson() + "\n" : ReplayReportText.Text(report)).ConfigureAwait(false);
+        await WriteAsync(arguments.Markdown, () => ReplayReportText.Markdown(report)).ConfigureAwait(false);
+        await WriteAsync(arguments.Html, () => ReplayReportHtml.Page(report)).ConfigureAwait(false);
         return report.AllSucceeded ? 0 : AdminAction.Failed;
+    }
+
+    private static async Task WriteAsync(FileInfo? file, Func<string> report)
+    {
+        if (file is not null)
+        {
+            await File.WriteAllTextAsync(file.FullName, report(), CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     /// <summary>As many connections as requests in flight, and none waited for when the run is stopped: draining
@@ -82,6 +95,12 @@ public static class ReplayCommand
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
+
+    /// <summary>The sender's machine as far as it tells on the times: no name, no address.</summary>
+    private static string Machine() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} cores, " +
+        $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30)} GiB");
 
     private static string Version() =>
         typeof(ReplayCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()

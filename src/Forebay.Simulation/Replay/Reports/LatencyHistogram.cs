@@ -1,4 +1,4 @@
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Reports;
 
 /// <summary>
 /// Counts times in buckets that grow by a constant ratio: any percentile is within 1% of the exact one, in 10 kB

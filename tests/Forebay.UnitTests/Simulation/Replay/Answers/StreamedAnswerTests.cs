@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Answers;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Replay;
+namespace Forebay.UnitTests.Simulation.Replay.Answers;
 
 public sealed class StreamedAnswerTests
 {

@@ -1,6 +1,7 @@
+using System.Buffers;
 using System.Text.Json;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Answers;
 
 /// <summary>An Anthropic Messages stream. Every event is named, so only those with figures are parsed.</summary>
 internal sealed class AnthropicAnswer : StreamedAnswer
@@ -14,6 +15,10 @@ internal sealed class AnthropicAnswer : StreamedAnswer
         if (name.SequenceEqual("content_block_delta"u8))
         {
             MarkPiece(timestamp);
+            if (Text is { } text)
+            {
+                KeepText(data, text);
+            }
         }
         else if (name.SequenceEqual("message_start"u8) || name.SequenceEqual("message_delta"u8))
         {
@@ -26,6 +31,20 @@ internal sealed class AnthropicAnswer : StreamedAnswer
         else if (name.SequenceEqual("error"u8))
         {
             Error = ErrorEnvelope.Parse(data.ToArray()) ?? new ErrorEnvelope("error", ErrorEnvelope.Excerpt(data));
+        }
+    }
+
+    private static void KeepText(ReadOnlySpan<byte> data, ArrayBufferWriter<byte> text)
+    {
+        // The delta's text is the only member of that name; thinking and tool input have others.
+        var json = new Utf8JsonReader(data);
+        while (json.Read())
+        {
+            if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("text"u8) && json.Read()
+                && json.TokenType == JsonTokenType.String)
+            {
+                text.Write(json.ValueSpan);
+            }
         }
     }
 
@@ -45,6 +64,7 @@ internal sealed class AnthropicAnswer : StreamedAnswer
         }
 
         InputTokens = _uncached + _cacheRead + _cacheWrite;
+        CachedInputTokens = _cacheRead;
     }
 
     private void Take(ReadOnlySpan<byte> member, long value)

@@ -1,6 +1,7 @@
+using System.Buffers;
 using System.Text.Json;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Answers;
 
 /// <summary>An OpenAI chat completion stream: unnamed chunks, then <c>[DONE]</c>.</summary>
 internal sealed class OpenAiAnswer : StreamedAnswer
@@ -22,7 +23,7 @@ internal sealed class OpenAiAnswer : StreamedAnswer
             bool usage = json.ValueTextEquals("usage"u8);
             bool error = json.ValueTextEquals("error"u8);
             json.Read();
-            if (choices && HasContent(ref json))
+            if (choices && HasContent(ref json, Text))
             {
                 MarkPiece(timestamp);
             }
@@ -42,9 +43,9 @@ internal sealed class OpenAiAnswer : StreamedAnswer
         }
     }
 
-    /// <summary>True when some choice's delta holds text, reasoning or a tool call. Leaves the reader at the end of
-    /// the choices.</summary>
-    private static bool HasContent(ref Utf8JsonReader json)
+    /// <summary>True when some choice's delta holds text, reasoning or a tool call; text goes to the writer. Leaves the
+    /// reader at the end of the choices.</summary>
+    private static bool HasContent(ref Utf8JsonReader json, IBufferWriter<byte>? text)
     {
         if (json.TokenType != JsonTokenType.StartArray)
         {
@@ -55,11 +56,16 @@ internal sealed class OpenAiAnswer : StreamedAnswer
         int depth = json.CurrentDepth;
         while (json.Read() && json.CurrentDepth > depth)
         {
-            if (json.TokenType == JsonTokenType.PropertyName
-                && (json.ValueTextEquals("content"u8) || json.ValueTextEquals("reasoning_content"u8)
-                    || json.ValueTextEquals("tool_calls"u8)))
+            bool content = json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("content"u8);
+            if (content || (json.TokenType == JsonTokenType.PropertyName
+                && (json.ValueTextEquals("reasoning_content"u8) || json.ValueTextEquals("tool_calls"u8))))
             {
                 json.Read();
+                if (content && json.TokenType == JsonTokenType.String)
+                {
+                    text?.Write(json.ValueSpan);
+                }
+
                 found |= json.TokenType == JsonTokenType.StartArray
                     || (json.TokenType == JsonTokenType.String && json.ValueSpan.Length > 0);
             }
@@ -73,6 +79,10 @@ internal sealed class OpenAiAnswer : StreamedAnswer
         if (member.SequenceEqual("prompt_tokens"u8))
         {
             InputTokens = value;
+        }
+        else if (member.SequenceEqual("cached_tokens"u8))
+        {
+            CachedInputTokens = value;
         }
         else if (member.SequenceEqual("completion_tokens"u8))
         {

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Answers;
 
 /// <summary>A failure as either dialect tells it.</summary>
 /// <param name="Kind">OpenAI's <c>error.code</c> where there is one, else <c>error.type</c>.</param>

@@ -1,10 +1,10 @@
 using System.Text;
-using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Answers;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Replay;
+namespace Forebay.UnitTests.Simulation.Replay.Answers;
 
 public sealed class EventStreamTests
 {

@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
+using Forebay.Simulation.Traces;
 
-namespace Forebay.Simulation.Traces;
+namespace Forebay.Simulation.Workloads;
 
 /// <summary>
 /// A distribution given by its quantiles, straight lines between them: what published percentiles say, and nothing that
 /// they do not.
 /// </summary>
-public sealed class Quantiles
+public sealed class Quantiles : ISampled
 {
     private readonly ImmutableArray<(double Share, double Value)> _knots;
 
@@ -63,4 +64,6 @@ public sealed class Quantiles
         (double s1, double v1) = _knots[i];
         return v0 + (v1 - v0) * Math.Clamp((share - s0) / (s1 - s0), 0, 1);
     }
+
+    public double Draw(ref SplitMix64 draw) => At(draw.NextDouble());
 }

@@ -1,6 +1,6 @@
 using Forebay.Simulation.Traces;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Reports;
 
 /// <summary>
 /// Counts the outcomes of a run. Memory does not grow with the requests: histograms, and a bounded number of groups and
@@ -25,21 +25,44 @@ internal sealed class ReplayTally
         ["dialect"] = [],
         ["model"] = [],
         ["provider"] = [],
+        ["turn"] = [],
     };
 
     private readonly Dictionary<string, ErrorTally> _errors = [];
+    private readonly Timeline _timeline = new();
+    private readonly ServedTally _served = new();
     private long _due;
     private long _sent;
     private long _notSent;
+    private long _abandoned;
     private double _lastArrivalSeconds;
 
     /// <summary>A request left, this long after it was due.</summary>
-    public void Sent(double lagMs)
+    public void Sent(double lagMs, double atSeconds)
     {
         lock (_gate)
         {
             _sent++;
             _lag.Record(lagMs);
+            _timeline.Sent(atSeconds);
+        }
+    }
+
+    /// <summary>The first piece of an answer came.</summary>
+    public void Started(double atSeconds)
+    {
+        lock (_gate)
+        {
+            _timeline.Started(atSeconds);
+        }
+    }
+
+    /// <summary>Turns that will not be sent, because one before them was not answered.</summary>
+    public void Abandoned(int turns)
+    {
+        lock (_gate)
+        {
+            _abandoned += turns;
         }
     }
 
@@ -51,7 +74,7 @@ internal sealed class ReplayTally
         lock (_gate)
         {
             _due++;
-            _lastArrivalSeconds = request.ArrivalSeconds;
+            _lastArrivalSeconds = Math.Max(_lastArrivalSeconds, request.ArrivalSeconds);
             if (!admitted)
             {
                 _notSent++;
@@ -60,7 +83,10 @@ internal sealed class ReplayTally
     }
 
     /// <summary>A sent request ended.</summary>
-    public void Ended(ReplayOutcome outcome)
+    /// <param name="outcome">What came of it.</param>
+    /// <param name="started">Whether the first piece of its answer had come.</param>
+    /// <param name="atSeconds">When, in seconds of the run.</param>
+    public void Ended(ReplayOutcome outcome, bool started, double atSeconds)
     {
         lock (_gate)
         {
@@ -70,6 +96,9 @@ internal sealed class ReplayTally
             GroupOf("dialect", outcome.Dialect == ReplayDialect.Anthropic ? "anthropic" : "openai").Add(outcome);
             GroupOf("model", outcome.Model).Add(outcome);
             GroupOf("provider", outcome.Provider).Add(outcome);
+            GroupOf("turn", TurnName(outcome.Turn)).Add(outcome);
+            _timeline.Ended(outcome, started, atSeconds);
+            _served.Add(outcome);
             if (outcome.Reason is { } reason)
             {
                 ErrorOf(reason, outcome).Requests++;
@@ -96,15 +125,26 @@ internal sealed class ReplayTally
             return header with
             {
                 Requests = new RequestCounts(
-                    _due, _sent, _notSent, _all.Succeeded, _all.Failed, _all.Interrupted),
+                    _due, _sent, _notSent, _all.Succeeded, _all.Failed, _all.Interrupted)
+                {
+                    Abandoned = _abandoned,
+                },
                 Tokens = new TokenCounts(
-                    _all.InputTokens, _all.OutputTokens, _all.AskedInputTokens, _all.AskedOutputTokens),
+                    _all.InputTokens, _all.OutputTokens, _all.AskedInputTokens, _all.AskedOutputTokens)
+                {
+                    CachedInput = _all.CachedInputTokens,
+                },
                 Throughput = new Throughput(
                     _all.Succeeded / seconds, _all.InputTokens / seconds, _all.OutputTokens / seconds),
                 TimeToFirstTokenMs = Percentiles.Of(_all.TimeToFirstToken),
                 TimePerOutputTokenMs = Percentiles.Of(_all.TimePerOutputToken),
                 TotalMs = Percentiles.Of(_all.Total),
                 ScheduleLagMs = Percentiles.Of(_lag),
+                Curves = new LatencyCurves(
+                    CurveOf(_all.TimeToFirstToken), CurveOf(_all.TimePerOutputToken), CurveOf(_all.Total)),
+                StretchSeconds = _timeline.StretchSeconds,
+                Timeline = _timeline.Points(),
+                Served = _served.ToReport(),
                 Errors =
                 [
                     .. _errors
@@ -119,6 +159,18 @@ internal sealed class ReplayTally
             };
         }
     }
+
+    /// <summary>Late turns are few, so they share groups. The names sort as the turns do.</summary>
+    private static string TurnName(int turn) => turn switch
+    {
+        <= 5 => $"{turn}",
+        <= 9 => "6 to 9",
+        _ => "from 10",
+    };
+
+    private static double[] CurveOf(LatencyHistogram histogram) => histogram.Count == 0
+        ? []
+        : [.. LatencyCurves.Shares.Select(histogram.Percentile)];
 
     private GroupTally GroupOf(string split, string? name)
     {

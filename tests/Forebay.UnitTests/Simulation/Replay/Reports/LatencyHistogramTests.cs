@@ -3,7 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Replay;
+namespace Forebay.UnitTests.Simulation.Replay.Reports;
 
 public sealed class LatencyHistogramTests
 {

@@ -1,8 +1,8 @@
 using System.Text;
-using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Answers;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Replay;
+namespace Forebay.UnitTests.Simulation.Replay.Answers;
 
 public sealed class ErrorEnvelopeTests
 {

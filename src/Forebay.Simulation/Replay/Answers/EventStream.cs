@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Answers;
 
 /// <summary>
 /// Reads server-sent events off a response as a client does. Comments and unknown fields are skipped; lines may end in

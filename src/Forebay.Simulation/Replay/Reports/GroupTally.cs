@@ -1,4 +1,4 @@
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Reports;
 
 /// <summary>Figures over some of a run's requests. Tokens and times are those of requests that succeeded.</summary>
 internal sealed class GroupTally
@@ -10,6 +10,8 @@ internal sealed class GroupTally
     public long Interrupted { get; private set; }
 
     public long InputTokens { get; private set; }
+
+    public long CachedInputTokens { get; private set; }
 
     public long OutputTokens { get; private set; }
 
@@ -37,6 +39,7 @@ internal sealed class GroupTally
 
         Succeeded++;
         InputTokens += outcome.InputTokens;
+        CachedInputTokens += outcome.CachedInputTokens;
         OutputTokens += outcome.OutputTokens;
         AskedInputTokens += outcome.AskedInputTokens;
         AskedOutputTokens += outcome.AskedOutputTokens;
@@ -58,6 +61,7 @@ internal sealed class GroupTally
         Succeeded,
         Failed,
         InputTokens,
+        CachedInputTokens,
         OutputTokens,
         OutputTokens / seconds,
         Percentiles.Of(TimeToFirstToken),

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Forebay.Simulation.Traces;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Reports;
 
 /// <summary>Percentiles of a time in milliseconds, each within 1%; mean and maximum exact; zeros when none.</summary>
 public sealed record Percentiles(long Count, double Mean, double P50, double P90, double P95, double P99, double Max)
@@ -31,10 +31,34 @@ public sealed record Percentiles(long Count, double Mean, double P50, double P90
 /// <param name="Failed">Anything else, by reason in <see cref="ReplayReport.Errors"/>.</param>
 /// <param name="Interrupted">Still unanswered when the run was stopped.</param>
 public sealed record RequestCounts(
-    long Due, long Sent, long NotSent, long Succeeded, long Failed, long Interrupted);
+    long Due, long Sent, long NotSent, long Succeeded, long Failed, long Interrupted)
+{
+    /// <summary>Later turns that never came due, because one before them was not answered.</summary>
+    public long Abandoned { get; init; }
+}
 
 /// <summary>Tokens of the requests that succeeded: as the server reported them, and as the trace asked.</summary>
-public sealed record TokenCounts(long Input, long Output, long AskedInput, long AskedOutput);
+public sealed record TokenCounts(long Input, long Output, long AskedInput, long AskedOutput)
+{
+    /// <summary>What of the prompts the server read from a prefix cache.</summary>
+    public long CachedInput { get; init; }
+}
+
+/// <summary>
+/// Times in milliseconds at <see cref="Shares"/> of the requests, each within 1%; empty where there are none.
+/// </summary>
+public sealed record LatencyCurves(double[] TimeToFirstTokenMs, double[] TimePerOutputTokenMs, double[] TotalMs)
+{
+    /// <summary>Every second percent, then finer to the end.</summary>
+    public static IReadOnlyList<double> Shares { get; } =
+        [.. Enumerable.Range(1, 49).Select(i => i / 50.0), 0.99, 0.995, 0.999, 1];
+}
+
+/// <summary>Who measures, on what, and how it was asked to.</summary>
+/// <param name="Version">Version of Forebay.</param>
+/// <param name="Machine">The sender's machine: system, cores, memory.</param>
+/// <param name="Options">Options of the run in words, without secrets.</param>
+public sealed record ReplayOrigin(string Version, string Machine, IReadOnlyList<string> Options);
 
 /// <summary>Successful requests and their tokens over the wall time of the run.</summary>
 public sealed record Throughput(
@@ -43,13 +67,14 @@ public sealed record Throughput(
 /// <summary>Failures with one reason; status, message and request id are those of the first.</summary>
 public sealed record ErrorReport(string Reason, int Status, long Requests, string Message, string? RequestId);
 
-/// <summary>The figures of one provider, deployment, backing, model or dialect. Times are in milliseconds.</summary>
+/// <summary>The figures of one provider, deployment, backing, model, dialect or turn. Times are in milliseconds.</summary>
 public sealed record GroupReport(
     string Name,
     long Requests,
     long Succeeded,
     long Failed,
     long InputTokens,
+    long CachedInputTokens,
     long OutputTokens,
     double OutputTokensPerSecond,
     Percentiles TimeToFirstTokenMs,
@@ -70,8 +95,7 @@ public readonly record struct ReplayProgress(
 /// <summary>The closing report of a replay.</summary>
 public sealed record ReplayReport
 {
-    /// <summary>Version of Forebay that measured.</summary>
-    public required string Version { get; init; }
+    public required ReplayOrigin Origin { get; init; }
 
     public required DateTimeOffset StartedAt { get; init; }
 
@@ -111,16 +135,39 @@ public sealed record ReplayReport
     /// <summary>Due to sent: how late this process was. Not part of the times above.</summary>
     public Percentiles ScheduleLagMs { get; init; } = Percentiles.None;
 
+    /// <summary>Distributions of the times above.</summary>
+    public LatencyCurves Curves { get; init; } = new([], [], []);
+
+    /// <summary>Length of each stretch of the timeline.</summary>
+    public double StretchSeconds { get; init; } = 1;
+
+    /// <summary>The run over time, from its start without gaps.</summary>
+    public TimelinePoint[] Timeline { get; init; } = [];
+
+    /// <summary>What each model got from each provider and backing.</summary>
+    public ServedReport[] Served { get; init; } = [];
+
+    /// <summary>The same by the server's usage ledger; null where it was not asked.</summary>
+    public LedgerRow[]? Ledger { get; init; }
+
     /// <summary>Failures by reason, most frequent first.</summary>
     public ErrorReport[] Errors { get; init; } = [];
 
-    /// <summary>The same figures by provider, deployment, backing, model and dialect.</summary>
+    /// <summary>The same figures by provider, deployment, backing, model, dialect and turn.</summary>
     public IReadOnlyDictionary<string, GroupReport[]> Splits { get; init; } =
         new Dictionary<string, GroupReport[]>();
 
     /// <summary>True when the whole trace was sent and every request succeeded.</summary>
     public bool AllSucceeded =>
         !Stopped && Requests.NotSent == 0 && Requests.Failed == 0 && Requests.Interrupted == 0;
+
+    /// <summary>Share of the prompts' tokens that the server read from a prefix cache; null without prompts.</summary>
+    public double? CachedShare => Tokens.Input > 0 ? (double)Tokens.CachedInput / Tokens.Input : null;
+
+    /// <summary>Share of the prompts' tokens that an ideal cache would hold; null where it is not known.</summary>
+    public double? ReusableShare => Trace is { ReusableInputTokens: { } reusable, InputTokens: > 0 }
+        ? (double)reusable / Trace.InputTokens
+        : null;
 
     /// <summary>The report as one line of JSON, keys in snake_case.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ReplayJson.Default.ReplayReport);

@@ -3,7 +3,7 @@ using Forebay.Simulation.Replay;
 using Forebay.Simulation.Traces;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Replay;
+namespace Forebay.UnitTests.Simulation.Replay.Reports;
 
 public sealed class ReplayReportTests
 {

@@ -1,8 +1,8 @@
 using System.Text;
 
-namespace Forebay.Simulation.Replay;
+namespace Forebay.Simulation.Replay.Reports;
 
-/// <summary>A titled table of text, written plain or as Markdown. The first column is to the left, others right.
+/// <summary>A titled table of text, written plain, as Markdown or as HTML. The first column is to the left, others right.
 /// </summary>
 internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList<string[]> Rows)
 {
@@ -37,6 +37,19 @@ internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList
         }
     }
 
+    public void WriteHtml(StringBuilder to)
+    {
+        to.Append("<h2>").Append(Html.Escape(Title)).Append("</h2>\n<div class=\"table\"><table><thead>");
+        AppendHtmlRow(to, "th", Columns);
+        to.Append("</thead><tbody>");
+        foreach (string[] row in Rows)
+        {
+            AppendHtmlRow(to, "td", row);
+        }
+
+        to.Append("</tbody></table></div>\n");
+    }
+
     private int[] Widths() =>
         [.. Columns.Select((column, i) => Rows.Select(r => r[i].Length).Append(column.Length).Max())];
 
@@ -50,6 +63,19 @@ internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList
         }
 
         to.AppendLine(line.ToString().TrimEnd());
+    }
+
+    private void AppendHtmlRow(StringBuilder to, string element, string[] cells)
+    {
+        to.Append("<tr>");
+        for (int i = 0; i < cells.Length; i++)
+        {
+            bool prose = LastColumnIsProse && i == cells.Length - 1;
+            to.Append('<').Append(element).Append(prose ? " class=\"prose\">" : ">").Append(Html.Escape(cells[i]))
+                .Append("</").Append(element).Append('>');
+        }
+
+        to.Append("</tr>");
     }
 
     private static void AppendMarkdownRow(StringBuilder to, string[] cells)

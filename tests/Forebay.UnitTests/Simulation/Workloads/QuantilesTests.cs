@@ -1,7 +1,7 @@
-using Forebay.Simulation.Traces;
+using Forebay.Simulation.Workloads;
 using Xunit;
 
-namespace Forebay.UnitTests.Simulation.Traces;
+namespace Forebay.UnitTests.Simulation.Workloads;
 
 public sealed class QuantilesTests
 {
