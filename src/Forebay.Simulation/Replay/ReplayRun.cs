@@ -6,8 +6,8 @@ namespace Forebay.Simulation.Replay;
 
 /// <summary>
 /// Replays a trace against a server, open loop: every conversation begins when the trace says, whatever became of those
-/// before it. That is how users behave, and a server that slows down cannot slow its own load down. Within a conversation
-/// a turn waits for the answer before it, as people and programs do.
+/// before it. That is how users behave, and a server that slows down cannot slow its own load down. Within a
+/// conversation a turn waits for the answer before it, as people and programs do.
 /// </summary>
 /// <remarks>
 /// One task walks the schedule; each conversation runs on its own from there. Memory grows with the conversations under

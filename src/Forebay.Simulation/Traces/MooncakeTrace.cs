@@ -108,12 +108,13 @@ public static class MooncakeTrace
             return $"timestamp {timestamp.GetRawText()} is earlier than the request before it; sort by timestamp";
         }
 
-        if ((ParseTokens(root, "input_length", out int input) ?? ParseTokens(root, "output_length", out _)) is { } length)
+        string? wrongInput = ParseTokens(root, "input_length", out int input);
+        string? wrongOutput = ParseTokens(root, "output_length", out int output);
+        if ((wrongInput ?? wrongOutput) is { } length)
         {
             return length;
         }
 
-        _ = ParseTokens(root, "output_length", out int output);
         long expected = ((long)input + TraceRequest.TokensPerBlock - 1) / TraceRequest.TokensPerBlock;
         if (ParseBlocks(root.GetProperty("hash_ids"), expected, out ImmutableArray<int> blocks) is { } wrong)
         {

@@ -1,10 +1,10 @@
 namespace Forebay.Simulation.Traces;
 
 /// <summary>
-/// Finds the conversations that a trace's prefix blocks imply. A request continues an earlier one when the deepest block
-/// it shares with anything before it is the last whole block of that earlier request, and no other request had that block
-/// first: the whole earlier prompt comes again, and it is not merely a system prompt that many share. Each request is
-/// continued once, by the first that can.
+/// Finds the conversations that a trace's prefix blocks imply. A request continues an earlier one when the deepest
+/// block it shares with anything before it is the last whole block of that earlier request, and no other request had
+/// that block first: the whole earlier prompt comes again, and it is not merely a system prompt that many share. Each
+/// request is continued once, by the first that can.
 /// </summary>
 public static class TraceSessions
 {

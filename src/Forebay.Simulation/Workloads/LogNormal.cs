@@ -3,8 +3,8 @@ using Forebay.Simulation.Traces;
 namespace Forebay.Simulation.Workloads;
 
 /// <summary>
-/// A lognormal distribution, cut to a range: values beyond it count as its ends. It has heavy tails as token lengths do,
-/// and a published median and mean (or one more percentile) are all that it takes.
+/// A lognormal distribution, cut to a range: values beyond it count as its ends. It has heavy tails as token lengths
+/// do, and a published median and mean (or one more percentile) are all that it takes.
 /// </summary>
 public sealed class LogNormal : ISampled
 {

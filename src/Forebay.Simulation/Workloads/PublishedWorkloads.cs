@@ -20,16 +20,17 @@ public static class PublishedWorkloads
     /// <summary>
     /// People in chats.
     /// <list type="bullet">
-    /// <item>Lengths, rate, burstiness: the conversation trace of Azure's LLM inference service, 2023-11-16 (Patel et al.,
-    /// "Splitwise", ISCA 2024; AzureLLMInferenceTrace_conv.csv, CC-BY-4.0): 19,366 requests in 3,501.7 s, means 1,154.7
-    /// tokens in and 211.1 out, interarrival coefficient of variation 1.094, no correlation worth modelling between the
-    /// lengths (-0.11). Percentiles by nearest rank, computed; straight lines between them have the means 1,149.4 and
-    /// 211.3.</item>
+    /// <item>Lengths, rate, burstiness: the conversation trace of Azure's LLM inference service, 2023-11-16 (Patel et
+    /// al., "Splitwise", ISCA 2024; AzureLLMInferenceTrace_conv.csv, CC-BY-4.0): 19,366 requests in 3,501.7 s, means
+    /// 1,154.7 tokens in and 211.1 out, interarrival coefficient of variation 1.094, no correlation worth modelling
+    /// between the lengths (-0.11). Percentiles by nearest rank, computed; straight lines between them have the means
+    /// 1,149.4 and 211.3.</item>
     /// <item>Turns and the time between them: the Azure trace has no conversations, so they come from Mooncake's
     /// conversation trace (Qin et al., "Mooncake", FAST 2025; conversation_trace.jsonl, Apache-2.0), by the rule of
-    /// <see cref="Traces.TraceSessions"/>: 12,031 requests in 8,723 conversations, 1.379 turns each on average, so 27.5%
-    /// of turns are followed by another. Percentiles of the 3,308 times from one arrival to the next, computed; they
-    /// include the answer between, some seconds of two minutes. Its upper end is the 99th percentile: assumed.</item>
+    /// <see cref="Traces.TraceSessions"/>: 12,031 requests in 8,723 conversations, 1.379 turns each on average, so
+    /// 27.5% of turns are followed by another. Percentiles of the 3,308 times from one arrival to the next, computed;
+    /// they include the answer between, some seconds of two minutes. Its upper end is the 99th percentile:
+    /// assumed.</item>
     /// </list>
     /// </summary>
     public static Workload Conversation { get; } = new()
@@ -54,11 +55,11 @@ public static class PublishedWorkloads
     /// <summary>
     /// Completion in an editor: long prompts, a few words back, every request alone.
     /// <list type="bullet">
-    /// <item>Lengths and rate: the code trace of the same Azure service and day (AzureLLMInferenceTrace_code.csv): 8,819
-    /// requests at 2.57 a second; prompts median 1,469, mean 2,048, 99th percentile 7,436; answers median 13, mean 28,
-    /// 99th percentile 249 (the paper gives medians of 1,500 and 13 for its own 20 minutes). Lognormal by median and mean;
-    /// prompts are cut at their 99th percentile, where the trace ends, which takes 4% off their mean; answers, whose 99th
-    /// percentile comes out as 232, at 2,000: assumed.</item>
+    /// <item>Lengths and rate: the code trace of the same Azure service and day (AzureLLMInferenceTrace_code.csv):
+    /// 8,819 requests at 2.57 a second; prompts median 1,469, mean 2,048, 99th percentile 7,436; answers median 13,
+    /// mean 28, 99th percentile 249 (the paper gives medians of 1,500 and 13 for its own 20 minutes). Lognormal by
+    /// median and mean; prompts are cut at their 99th percentile, where the trace ends, which takes 4% off their mean;
+    /// answers, whose 99th percentile comes out as 232, at 2,000: assumed.</item>
     /// <item>Burstiness: ServeGen, as above; the trace's own was not published.</item>
     /// </list>
     /// </summary>
@@ -75,15 +76,15 @@ public static class PublishedWorkloads
     /// <summary>
     /// Programs that call tools: long prompts that repeat, short answers, the next turn as soon as the tool is done.
     /// <list type="bullet">
-    /// <item>Lengths and rate: Mooncake's tool and agent trace (toolagent_trace.jsonl): 23,608 requests, means 8,596 in and
-    /// 182 out (Table 2 of the paper), 6.67 a second, medians 6,346 and 30. Lognormal by median and mean, cut at 126,195 (the
-    /// longest prompt of the conversation trace) and 16,000 (assumed).</item>
+    /// <item>Lengths and rate: Mooncake's tool and agent trace (toolagent_trace.jsonl): 23,608 requests, means 8,596 in
+    /// and 182 out (Table 2 of the paper), 6.67 a second, medians 6,346 and 30. Lognormal by median and mean, cut at
+    /// 126,195 (the longest prompt of the conversation trace) and 16,000 (assumed).</item>
     /// <item>Turns: mean 3.54, the multi-turn conversations that ServeGen publishes (1,616 of them).</item>
     /// <item>Time between turns: idle time after a tool's result in coding agents, median 1.0 s, 90th percentile 23.5 s
-    /// (TraceLab, arXiv 2606.30560); lognormal, cut at ten minutes (assumed).</item>
-    /// <item>System prompts: three open nearly every request of the trace, 10,938, 9,203 and 3,449 times. Their length was
-    /// not published: four blocks (2,048 tokens) is what brings the share of the prompts that an unbounded cache holds to
-    /// the 59% of Table 2.</item>
+    /// (TraceLab, arXiv 2606.30560); lognormal, cut at five minutes, which 0.7% of the published times pass.</item>
+    /// <item>System prompts: three open nearly every request of the trace, 10,938, 9,203 and 3,449 times. Their length
+    /// was not published: four blocks (2,048 tokens) is what brings the share of the prompts that an unbounded cache
+    /// holds to the 59% of Table 2.</item>
     /// <item>Burstiness: ServeGen, as above; the trace's timestamps are rounded to three seconds.</item>
     /// </list>
     /// </summary>
@@ -96,7 +97,7 @@ public static class PublishedWorkloads
         InputTokens = LogNormal.OfMedianAndMean(6346, 8596, least: 1, most: 126_195),
         OutputTokens = LogNormal.OfMedianAndMean(30, 182, least: 1, most: 16_000),
         ContinueShare = 1 - 1 / 3.54,
-        ThinkSeconds = LogNormal.OfMedianAndP90(1.0, 23.5, least: 0, most: 600),
+        ThinkSeconds = LogNormal.OfMedianAndP90(1.0, 23.5, least: 0, most: 300),
         SystemPrompts = new SystemPrompts(4, [10_938, 9203, 3449]),
     };
 

@@ -31,7 +31,8 @@ public sealed record Workload
     /// <summary>Length of answers in tokens.</summary>
     public required ISampled OutputTokens { get; init; }
 
-    /// <summary>Chance that a conversation goes on after a turn; turns are geometric with mean 1 / (1 - this).</summary>
+    /// <summary>Chance that a conversation goes on after a turn; turns are geometric with mean 1 / (1 -
+    /// this).</summary>
     public double ContinueShare { get; init; }
 
     /// <summary>Seconds between the end of a turn and the next one; null where there are no later turns.</summary>

@@ -159,13 +159,15 @@ internal sealed class ReplayArguments(ParseResult parsed)
     public IReadOnlyList<string> InWords =>
     [
         Trace is { } trace
-            ? $"trace {trace.Name}{(Sessions ? $", grouped into conversations, at least {Think:0.###} s between turns" : "")}"
-            : $"workload {Workload.Name} at {Rate:0.###} requests/s, conversation arrivals of coefficient of variation " +
+            ? $"trace {trace.Name}" +
+                (Sessions ? $", grouped into conversations, at least {Think:0.###} s between turns" : "")
+            : $"workload {Workload.Name} at {Rate:0.###} requests/s, arrivals of coefficient of variation " +
                 $"{Workload.ArrivalCv:0.###}; from {Workload.Sources}",
         Minutes is { } minutes ? $"first {minutes:0.###} minutes" : "no bound on time",
         parsed.GetValue(LimitOption) is { } limit ? $"first {limit} requests" : "no bound on requests",
         $"speed {Speed:0.###}, seed {parsed.GetValue(SeedOption)}, dialect {parsed.GetValue(DialectOption)}",
-        $"at most {parsed.GetValue(MaxInFlightOption)} requests in flight, {parsed.GetValue(TimeoutOption):0.###} s for each",
+        $"at most {parsed.GetValue(MaxInFlightOption)} requests in flight, " +
+            $"{parsed.GetValue(TimeoutOption):0.###} s for each",
     ];
 
     private FileInfo? Trace => parsed.GetValue(TraceOption);

@@ -10,14 +10,15 @@ using Forebay.Simulation.Traces;
 namespace Forebay.Commands;
 
 /// <summary>
-/// <c>forebay replay</c>: sends a trace, or traffic like a published one, as real requests and reports what came back. Exit status 0 when
-/// the whole trace was sent and every request succeeded, 1 otherwise.
+/// <c>forebay replay</c>: sends a trace, or traffic like a published one, as real requests and reports what came back.
+/// Exit status 0 when the whole trace was sent and every request succeeded, 1 otherwise.
 /// </summary>
 public static class ReplayCommand
 {
     public static Command Create()
     {
-        var command = new Command("replay", "Sends a trace or a generated workload as real requests, open loop, and reports what came back.");
+        var command = new Command("replay", 
+            "Sends a trace or a generated workload as real requests, open loop, and reports what came back.");
         foreach (Option option in ReplayArguments.Options)
         {
             command.Options.Add(option);

@@ -1,6 +1,7 @@
 namespace Forebay.Simulation.Replay.Reports;
 
-/// <summary>The look of the HTML report: no font or image from elsewhere, light and dark, one column on a phone.</summary>
+/// <summary>The look of the HTML report: no font or image from elsewhere, light and dark, one column on a
+/// phone.</summary>
 internal static class HtmlStyle
 {
     public const string Css = """
@@ -9,7 +10,8 @@ internal static class HtmlStyle
         @media(prefers-color-scheme:dark){:root{--bg:#12151a;--card:#1b2027;--ink:#e6eaf0;--soft:#98a3b3;--line:#2c333d;
         --c0:#5b9dff;--c1:#ff9a5c;--c2:#69db7c;--c3:#da9bf0;--ok:#69db7c;--bad:#ff8787;--warn:#ffc078}}
         *{box-sizing:border-box}
-        body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+        body{margin:0;background:var(--bg);color:var(--ink);
+        font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
         main{max-width:1240px;margin:0 auto;padding:24px 16px 48px}
         h1{font-size:1.6rem;line-height:1.25;margin:0 0 4px;overflow-wrap:anywhere}
         h2{font-size:1.05rem;margin:32px 0 10px}
@@ -25,6 +27,7 @@ internal static class HtmlStyle
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:12px}
         .chart{margin:0;padding:12px 14px}
         .chart figcaption{font-weight:600;font-size:.95rem}
+        .chart figcaption span{font-weight:400;color:var(--soft);font-size:.82rem;margin-left:8px}
         .chart svg{display:block;width:100%;height:auto}
         .chart path{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
         .chart .grid{stroke:var(--line);stroke-width:1}

@@ -67,7 +67,8 @@ public sealed record Throughput(
 /// <summary>Failures with one reason; status, message and request id are those of the first.</summary>
 public sealed record ErrorReport(string Reason, int Status, long Requests, string Message, string? RequestId);
 
-/// <summary>The figures of one provider, deployment, backing, model, dialect or turn. Times are in milliseconds.</summary>
+/// <summary>The figures of one provider, deployment, backing, model, dialect or turn. Times are in
+/// milliseconds.</summary>
 public sealed record GroupReport(
     string Name,
     long Requests,

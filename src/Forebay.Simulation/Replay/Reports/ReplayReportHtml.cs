@@ -14,7 +14,8 @@ public static class ReplayReportHtml
         ArgumentNullException.ThrowIfNull(report);
         var page = new StringBuilder("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">")
             .Append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
-            .Append("<meta http-equiv=\"content-security-policy\" content=\"default-src 'none';style-src 'unsafe-inline'\">")
+            .Append("<meta http-equiv=\"content-security-policy\" ")
+            .Append("content=\"default-src 'none';style-src 'unsafe-inline'\">")
             .Append("<title>Replay of ").Append(Html.Escape(report.Trace.Name)).Append("</title><style>\n")
             .Append(HtmlStyle.Css).Append("\n</style></head>\n<body><main>\n");
         WriteHead(page, report);
@@ -34,8 +35,8 @@ public static class ReplayReportHtml
 
         WriteList(page, "The run", ReportContent.Facts(report));
         WriteList(page, "Options", report.Origin.Options);
-        return page.Append("<footer>Times and tokens are those of requests that succeeded. Percentiles are within 1% of the ")
-            .Append("exact ones; means and maxima are exact.</footer>\n</main></body></html>\n").ToString();
+        return page.Append("<footer>Times and tokens are those of requests that succeeded. Percentiles are within 1% ")
+            .Append("of the exact ones; means and maxima are exact.</footer>\n</main></body></html>\n").ToString();
     }
 
     private static void WriteHead(StringBuilder page, ReplayReport r)
@@ -122,7 +123,10 @@ public static class ReplayReportHtml
     }
 
     private static SvgChart OverTime(
-        ReplayReport r, string title, string unit, params (string Name, Func<TimelinePoint, double?> Of)[] series) => new(
+        ReplayReport r,
+        string title,
+        string unit,
+        params (string Name, Func<TimelinePoint, double?> Of)[] series) => new(
             title,
             "seconds of the run",
             unit,

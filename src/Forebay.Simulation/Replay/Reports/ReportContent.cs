@@ -20,7 +20,8 @@ internal static class ReportContent
             $"models {string.Join(", ", r.Models)}";
         yield return $"answered by: {string.Join(", ", Backings(r))}";
         yield return $"measured by forebay {r.Origin.Version} on {r.Origin.Machine} from " +
-            $"{r.StartedAt:yyyy-MM-dd HH:mm:ss} UTC, {Span(r.WallSeconds)}{(r.Stopped ? ", stopped before the end" : "")}";
+            $"{r.StartedAt:yyyy-MM-dd HH:mm:ss} UTC, {Span(r.WallSeconds)}" +
+            (r.Stopped ? ", stopped before the end" : "");
         string abandoned = r.Requests.Abandoned > 0 ? $", {Count(r.Requests.Abandoned)} later turns abandoned" : "";
         yield return $"requests: {Count(r.Requests.Due)} due, {Count(r.Requests.Sent)} sent, " +
             $"{Count(r.Requests.NotSent)} not sent, {Count(r.Requests.Succeeded)} succeeded, " +
@@ -29,12 +30,13 @@ internal static class ReportContent
             $"{r.Throughput.InputTokensPerSecond:N0} tokens/s in, {r.Throughput.OutputTokensPerSecond:N0} tokens/s out";
         yield return $"tokens reported: {Count(r.Tokens.Input)} in ({Count(r.Tokens.AskedInput)} asked), " +
             $"{Count(r.Tokens.Output)} out ({Count(r.Tokens.AskedOutput)} asked)";
-        yield return $"prefix cache: {Share(r.CachedShare)} of the prompts' tokens were read from it; the trace implies " +
-            $"{Share(r.ReusableShare)} with one cache that never forgets";
+        yield return $"prefix cache: {Share(r.CachedShare)} of the prompts' tokens were read from it; the trace " +
+            $"implies {Share(r.ReusableShare)} with one cache that never forgets";
         if (r.Ledger is { } ledger)
         {
-            yield return $"ledger: {Count(ledger.Sum(l => l.Requests))} completed, {Count(ledger.Sum(l => l.InputTokens))} " +
-                $"tokens in, {Count(ledger.Sum(l => l.OutputTokens))} out, cost " +
+            yield return $"ledger: {Count(ledger.Sum(l => l.Requests))} completed, " +
+                $"{Count(ledger.Sum(l => l.InputTokens))} tokens in, " +
+                $"{Count(ledger.Sum(l => l.OutputTokens))} out, cost " +
                 $"{Dollars(ledger.Sum(l => l.ProviderCostMicros))} USD, price " +
                 $"{Dollars(ledger.Sum(l => l.CustomerPriceMicros))} USD; {Agreement(r, ledger)}";
         }

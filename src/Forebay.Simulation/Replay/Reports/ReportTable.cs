@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Forebay.Simulation.Replay.Reports;
 
-/// <summary>A titled table of text, written plain, as Markdown or as HTML. The first column is to the left, others right.
+/// <summary>A titled table of text, written plain, as Markdown or as HTML. The first column is to the left, others
+/// right.
 /// </summary>
 internal sealed record ReportTable(string Title, string[] Columns, IReadOnlyList<string[]> Rows)
 {

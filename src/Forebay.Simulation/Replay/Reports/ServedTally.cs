@@ -3,7 +3,13 @@ namespace Forebay.Simulation.Replay.Reports;
 /// <summary>What a model's requests got from one provider and backing, as the client counted it; requests that
 /// succeeded.</summary>
 public sealed record ServedReport(
-    string Model, string Provider, string Backing, long Requests, long InputTokens, long CachedInputTokens, long OutputTokens);
+    string Model,
+    string Provider,
+    string Backing,
+    long Requests,
+    long InputTokens,
+    long CachedInputTokens,
+    long OutputTokens);
 
 /// <summary>The same, as the server's usage ledger has it: requests that completed, and the money of all.</summary>
 /// <param name="Model">Model id.</param>

@@ -6,7 +6,8 @@ namespace Forebay.Simulation.Replay.Reports;
 /// <summary>One curve: points in order of x; a null y breaks the line.</summary>
 internal sealed record ChartSeries(string Name, IReadOnlyList<(double X, double? Y)> Points);
 
-/// <summary>A line chart as inline SVG: axes from 0, round ticks, a legend. Colours come from the page's style.</summary>
+/// <summary>A line chart as inline SVG: axes from 0, round ticks, a legend. Colours come from the page's
+/// style.</summary>
 internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadOnlyList<ChartSeries> Series)
 {
     private const double Width = 560;
@@ -16,16 +17,18 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
     private const double Top = 12;
     private const double Bottom = 40;
     private const int WantedTicks = 5;
+    private const int MostLogTicks = 9;
 
     /// <summary>Upper end of the y axis; what is above is cut. Null: the largest value.</summary>
     public double? YMost { get; init; }
 
-    /// <summary>Powers of ten on the x axis, for times that span them.</summary>
+    /// <summary>A logarithmic x axis, for times that span them.</summary>
     public bool LogX { get; init; }
 
     public void Write(StringBuilder to)
     {
-        to.Append("<figure class=\"chart\"><figcaption>").Append(Html.Escape(Title)).Append("</figcaption>");
+        to.Append("<figure class=\"chart\"><figcaption>").Append(Html.Escape(Title)).Append("<span>")
+            .Append(Html.Escape(YUnit)).Append("</span></figcaption>");
         double[] xs = [.. Series.SelectMany(s => s.Points).Select(p => p.X)];
         double most = YMost ?? Series.SelectMany(s => s.Points).Max(p => p.Y) ?? 0;
         if (xs.Length == 0 || (LogX && xs.Max() <= 0))
@@ -96,7 +99,7 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
         }
 
         to.Append($"<text class=\"unit\" x=\"{P(Width - Right)}\" y=\"{P(Height - 6)}\">")
-            .Append(Html.Escape($"{YUnit} over {XUnit}")).Append("</text>");
+            .Append(Html.Escape(XUnit)).Append("</text>");
     }
 
     private static string Label(double value) => value switch
@@ -113,17 +116,27 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
         {
             double raw = Math.Max(most, 1e-9) / WantedTicks;
             double power = Math.Pow(10, Math.Floor(Math.Log10(raw)));
-            double step = power * (raw / power switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
+            double step = power * ((raw / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
             int count = (int)Math.Ceiling(Math.Max(most, 1e-9) / step - 1e-9);
             return new Axis(0, count * step, false, [.. Enumerable.Range(0, count + 1).Select(i => i * step)]);
         }
 
+        /// <summary>Ends at 1, 2 or 5 times a power of ten; ticks at all of these, or at the powers where they are
+        /// many.
+        /// </summary>
         public static Axis Logarithmic(double least, double most)
         {
-            int from = (int)Math.Floor(Math.Log10(least));
-            int to = Math.Max(from + 1, (int)Math.Ceiling(Math.Log10(most)));
-            return new Axis(
-                from, to, true, [.. Enumerable.Range(from, to - from + 1).Select(e => Math.Pow(10, e))]);
+            double[] marks = [.. Enumerable.Range(-4, 14).SelectMany(
+                e => new[] { 1.0, 2, 5 }.Select(m => m * Math.Pow(10, e)))];
+            double from = marks.LastOrDefault(m => m <= least, marks[0]);
+            double to = marks.FirstOrDefault(m => m >= most && m > from, marks[^1]);
+            double[] ticks = [.. marks.Where(m => m >= from && m <= to)];
+            if (ticks.Length > MostLogTicks)
+            {
+                ticks = [.. ticks.Where(m => Math.Abs(Math.Log10(m) - Math.Round(Math.Log10(m))) < 1e-9)];
+            }
+
+            return new Axis(Math.Log10(from), Math.Log10(to), true, ticks);
         }
 
         public double ShareOf(double value) =>

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Forebay.Simulation.Replay;
 using Forebay.Simulation.Replay.Answers;
 using Xunit;
 
@@ -9,7 +10,7 @@ public sealed class StreamedAnswerTests
 {
     private static StreamedAnswer Play(ReplayDialect dialect, params (string Name, string Data)[] events)
     {
-        var answer = StreamedAnswer.Of(dialect);
+        var answer = StreamedAnswer.Of(dialect, keepText: true);
         long timestamp = 0;
         foreach ((string name, string data) in events)
         {
@@ -98,4 +99,39 @@ public sealed class StreamedAnswerTests
     [InlineData(ReplayDialect.OpenAi, "")]
     public void Data_that_is_not_json_is_told(ReplayDialect dialect, string name) =>
         Assert.ThrowsAny<JsonException>(() => Play(dialect, (name, "{\"choices\":")));
+
+    [Fact]
+    public void Both_dialects_tell_what_was_read_from_a_cache()
+    {
+        StreamedAnswer anthropic = Play(
+            ReplayDialect.Anthropic,
+            ("message_start", """{"message":{"usage":{"input_tokens":10,"cache_read_input_tokens":30}}}"""));
+        StreamedAnswer openAi = Play(
+            ReplayDialect.OpenAi,
+            ("", """
+                {"choices":[],"usage":{"prompt_tokens":40,"completion_tokens":2,
+                "prompt_tokens_details":{"cached_tokens":30},"completion_tokens_details":{"cached_tokens":7}}}
+                """));
+
+        Assert.Equal((40, 30), (anthropic.InputTokens, anthropic.CachedInputTokens));
+        Assert.Equal((40, 30), (openAi.InputTokens, openAi.CachedInputTokens));
+    }
+
+    [Fact]
+    public void The_text_is_kept_as_it_stands_in_json_for_the_next_turn()
+    {
+        StreamedAnswer anthropic = Play(
+            ReplayDialect.Anthropic,
+            ("content_block_delta", """{"index":0,"delta":{"type":"thinking_delta","thinking":"hidden"}}"""),
+            ("content_block_delta", """{"index":1,"delta":{"type":"text_delta","text":"a \"b\"\n"}}"""),
+            ("content_block_delta", """{"index":1,"delta":{"type":"text_delta","text":"c"}}"""));
+        StreamedAnswer openAi = Play(
+            ReplayDialect.OpenAi,
+            ("", """{"choices":[{"delta":{"reasoning_content":"hidden"}}]}"""),
+            ("", """{"choices":[{"delta":{"content":"a \"b\"\n"}}]}"""),
+            ("", """{"choices":[{"delta":{"content":"c"}}]}"""));
+
+        Assert.Equal("a \\\"b\\\"\\nc", Encoding.UTF8.GetString(anthropic.Text!.WrittenSpan));
+        Assert.Equal("a \\\"b\\\"\\nc", Encoding.UTF8.GetString(openAi.Text!.WrittenSpan));
+    }
 }

@@ -1,4 +1,4 @@
-using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 using Xunit;
 
@@ -11,7 +12,7 @@ public sealed class ReplayReportTests
 
     private static ReplayReport Header(bool stopped = false) => new()
     {
-        Version = "1.2.3",
+        Origin = new ReplayOrigin("1.2.3", "a machine", ["speed 2"]),
         StartedAt = DateTimeOffset.UnixEpoch,
         Url = new Uri("http://localhost:8080"),
         Trace = new TraceSummary("hand-made", 6, 10, 600, 60),
@@ -37,6 +38,7 @@ public sealed class ReplayReportTests
         TimePerOutputTokenMs = 5,
         TotalMs = firstMs + 45,
         InputTokens = 101,
+        CachedInputTokens = 32,
         OutputTokens = 10,
     };
 
@@ -50,6 +52,8 @@ public sealed class ReplayReportTests
         RequestId = "req_1",
     };
 
+    internal static ReplayReport Sample() => HandMade();
+
     /// <summary>Seven due: one not sent, three succeeded, two failed alike, one interrupted.</summary>
     private static ReplayReport HandMade()
     {
@@ -61,15 +65,15 @@ public sealed class ReplayReportTests
 
         for (int i = 0; i < 6; i++)
         {
-            tally.Sent(lagMs: i);
+            tally.Sent(lagMs: i, atSeconds: i / 10.0);
         }
 
-        tally.Ended(Success("aws", 100));
-        tally.Ended(Success("aws", 300));
-        tally.Ended(Success("google", 200));
-        tally.Ended(Failure(null, "rate_limit_error", "first | words"));
-        tally.Ended(Failure("google", "rate_limit_error", "second"));
-        tally.Ended(Success("aws", 1) with { End = ReplayEnd.Interrupted });
+        tally.Ended(Success("aws", 100), started: true, atSeconds: 2);
+        tally.Ended(Success("aws", 300), started: true, atSeconds: 2);
+        tally.Ended(Success("google", 200), started: true, atSeconds: 2);
+        tally.Ended(Failure(null, "rate_limit_error", "first | words"), started: true, atSeconds: 2);
+        tally.Ended(Failure("google", "rate_limit_error", "second"), started: true, atSeconds: 2);
+        tally.Ended(Success("aws", 1) with { End = ReplayEnd.Interrupted }, started: true, atSeconds: 2);
         return tally.Fill(Header());
     }
 
@@ -79,7 +83,8 @@ public sealed class ReplayReportTests
         ReplayReport report = HandMade();
 
         Assert.Equal(new RequestCounts(7, 6, 1, 3, 2, 1), report.Requests);
-        Assert.Equal(new TokenCounts(303, 30, 300, 30), report.Tokens);
+        Assert.Equal(new TokenCounts(303, 30, 300, 30) { CachedInput = 96 }, report.Tokens);
+        Assert.Equal(96.0 / 303, report.CachedShare);
         Assert.Equal(new Throughput(0.75, 75.75, 7.5), report.Throughput);
         Assert.False(report.AllSucceeded);
     }
@@ -126,7 +131,7 @@ public sealed class ReplayReportTests
         var tally = new ReplayTally();
         for (int i = 0; i < 500; i++)
         {
-            tally.Ended(Failure($"provider-{i}", $"reason-{i}", ""));
+            tally.Ended(Failure($"provider-{i}", $"reason-{i}", ""), started: true, atSeconds: 2);
         }
 
         ReplayReport report = tally.Fill(Header());
@@ -141,8 +146,8 @@ public sealed class ReplayReportTests
     {
         var tally = new ReplayTally();
         tally.Due(Any, admitted: true);
-        tally.Sent(0);
-        tally.Ended(Success("aws", 1));
+        tally.Sent(0, 0);
+        tally.Ended(Success("aws", 1), started: true, atSeconds: 2);
 
         Assert.True(tally.Fill(Header()).AllSucceeded);
         Assert.False(tally.Fill(Header(stopped: true)).AllSucceeded);
@@ -175,5 +180,53 @@ public sealed class ReplayReportTests
         Assert.Contains("first | words", text, StringComparison.Ordinal);
         Assert.Contains("| first \\| words |", markdown, StringComparison.Ordinal);
         Assert.StartsWith("# Replay report", markdown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Client_and_ledger_are_compared_row_by_row()
+    {
+        ReplayReport report = HandMade();
+        var aws = new LedgerRow("m", "aws", "emulated", 2, 1, 202, 64, 20, 1_500_000, 3_000_000);
+        var google = new LedgerRow("m", "google", "emulated", 1, 0, 101, 32, 10, 0, 500_000);
+
+        string agreeing = ReplayReportText.Text(report with { Ledger = [aws, google] });
+        string differing = ReplayReportText.Text(report with { Ledger = [aws with { OutputTokens = 21 }, google] });
+        string missing = ReplayReportText.Text(report with { Ledger = [aws] });
+
+        Assert.Contains("agrees with the client's count", agreeing, StringComparison.Ordinal);
+        Assert.Contains("cost 1.5000 USD, price 3.5000 USD", agreeing, StringComparison.Ordinal);
+        Assert.Contains("differs from the client's count in 1 of the rows", differing, StringComparison.Ordinal);
+        Assert.Contains("20 / 21", differing, StringComparison.Ordinal);
+        Assert.Contains("differs from the client's count in 1 of the rows", missing, StringComparison.Ordinal);
+        Assert.Contains("101 / 0", missing, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Turns_are_split_only_where_there_are_later_ones_and_late_turns_share_groups()
+    {
+        var tally = new ReplayTally();
+        foreach (int turn in (int[])[1, 2, 6, 9, 10, 300])
+        {
+            tally.Ended(Success("aws", 1) with { Turn = turn }, started: true, atSeconds: 0);
+        }
+
+        ReplayReport report = tally.Fill(Header());
+
+        Assert.Equal(["1", "2", "6 to 9", "from 10"], report.Splits["turn"].Select(g => g.Name));
+        Assert.Equal([1, 1, 2, 2], report.Splits["turn"].Select(g => g.Requests));
+        Assert.Contains("By turn", ReplayReportText.Text(report), StringComparison.Ordinal);
+        Assert.DoesNotContain("By turn", ReplayReportText.Text(HandMade()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_emulator_is_named_one_and_cache_hits_stand_beside_what_the_trace_implies()
+    {
+        ReplayReport report = HandMade();
+        string text = ReplayReportText.Text(
+            report with { Trace = report.Trace with { ReusableInputTokens = 240 } });
+
+        Assert.Contains("answered by: emulated engines, no accelerator", text, StringComparison.Ordinal);
+        Assert.Contains("31.7% of the prompts' tokens", text, StringComparison.Ordinal);
+        Assert.Contains("implies 40.0%", text, StringComparison.Ordinal);
     }
 }
