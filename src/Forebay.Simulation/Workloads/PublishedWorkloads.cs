@@ -4,7 +4,8 @@ namespace Forebay.Simulation.Workloads;
 
 /// <summary>
 /// The workloads that <c>forebay replay --workload</c> knows. Each parameter carries its source; "computed" means by us
-/// from the published file named, "assumed" that nobody published it. docs/reference/workloads.md holds the same table.
+/// from the published file named, "assumed" that nobody published it. docs/reference/workloads.md holds the same table
+/// and says which figures were taken at second hand.
 /// </summary>
 public static class PublishedWorkloads
 {
