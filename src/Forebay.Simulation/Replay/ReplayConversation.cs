@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Forebay.Simulation.Traces;
 
 namespace Forebay.Simulation.Replay;
@@ -8,7 +9,7 @@ namespace Forebay.Simulation.Replay;
 /// </summary>
 internal sealed class ReplayConversation
 {
-    private readonly int _turns;
+    private readonly ImmutableArray<TraceRequest> _laterTurns;
 
     public ReplayConversation(ReplayOptions options, TraceRequest first, ulong number)
     {
@@ -17,7 +18,7 @@ internal sealed class ReplayConversation
         Dialect = options.Dialect == ReplayDialect.Mixed ? drawn : options.Dialect;
         Model = options.Models.Pick(draw.NextDouble());
         Prompt = new ReplayPrompt(options.RunId, number);
-        _turns = first.Turns;
+        _laterTurns = first.LaterTurns;
     }
 
     public ReplayDialect Dialect { get; }
@@ -29,8 +30,8 @@ internal sealed class ReplayConversation
     /// <summary>The turn under way, from 1; 0 before the first.</summary>
     public int Turn { get; private set; }
 
-    /// <summary>Whether a turn follows the one under way.</summary>
-    public bool GoesOn => Turn < _turns;
+    /// <summary>Whether the turn after the one under way repeats its answer.</summary>
+    public bool NeedsAnswer => Turn <= _laterTurns.Length && _laterTurns[Turn - 1].Blocks.IsEmpty;
 
     public void Begin(TraceRequest turn)
     {

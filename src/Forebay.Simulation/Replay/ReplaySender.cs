@@ -111,7 +111,7 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
                 $"content-type is '{response.Content.Headers.ContentType}', not text/event-stream");
         }
 
-        StreamedAnswer answer = StreamedAnswer.Of(outcome.Dialect, conversation.GoesOn);
+        StreamedAnswer answer = StreamedAnswer.Of(outcome.Dialect, conversation.NeedsAnswer);
         Stream body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
         using var events = new EventStream(body);
         while (await events.ReadAsync(cancel).ConfigureAwait(false))

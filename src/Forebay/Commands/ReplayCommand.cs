@@ -17,7 +17,8 @@ public static class ReplayCommand
 {
     public static Command Create()
     {
-        var command = new Command("replay", 
+        var command = new Command(
+            "replay",
             "Sends a trace or a generated workload as real requests, open loop, and reports what came back.");
         foreach (Option option in ReplayArguments.Options)
         {
@@ -103,8 +104,14 @@ public static class ReplayCommand
         $"{RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} cores, " +
         $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30)} GiB");
 
-    private static string Version() =>
-        typeof(ReplayCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion
-        ?? throw new InvalidOperationException("The build writes a version into every assembly.");
+    /// <summary>The version and, where the build knows it, the first seven digits of the commit.</summary>
+    private static string Version()
+    {
+        string full = typeof(ReplayCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+                ?.InformationalVersion
+            ?? throw new InvalidOperationException("The build writes a version into every assembly.");
+        return full.Split('+', 2) is [var version, { Length: >= 7 } commit]
+            ? $"{version} (commit {commit[..7]})"
+            : full;
+    }
 }

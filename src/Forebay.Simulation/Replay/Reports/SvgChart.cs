@@ -37,7 +37,9 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
             return;
         }
 
-        var x = LogX ? Axis.Logarithmic(xs.Where(v => v > 0).Min(), xs.Max()) : Axis.Linear(xs.Max());
+        var x = LogX
+            ? Axis.Logarithmic(xs.Where(v => v > 0).Min(), xs.Max())
+            : Axis.Linear(xs.Max()) with { To = Math.Max(xs.Max(), 1e-9) };
         var y = Axis.Linear(most);
         to.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-label=\"")
             .Append(Html.Escape($"{Title}: {string.Join(", ", Series.Select(s => s.Name))}")).Append("\">");
@@ -92,7 +94,7 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
                 .Append($"<text class=\"y\" x=\"{P(Left - 6)}\" y=\"{at}\">{Label(tick)}</text>");
         }
 
-        foreach (double tick in x.Ticks)
+        foreach (double tick in x.Ticks.Where(t => x.IsLog || t <= x.To))
         {
             to.Append($"<text class=\"x\" x=\"{P(Across(x.ShareOf(tick)))}\" y=\"{P(Height - Bottom + 16)}\">")
                 .Append(Label(tick)).Append("</text>");
@@ -105,7 +107,7 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
     private static string Label(double value) => value switch
     {
         >= 1e6 => (value / 1e6).ToString("0.##", CultureInfo.InvariantCulture) + "M",
-        >= 1e4 => (value / 1e3).ToString("0.##", CultureInfo.InvariantCulture) + "k",
+        >= 1e3 => (value / 1e3).ToString("0.##", CultureInfo.InvariantCulture) + "k",
         _ => value.ToString("0.####", CultureInfo.InvariantCulture),
     };
 
