@@ -66,7 +66,7 @@ public static class ReplayCommand
         ReplayReport report = await running.ConfigureAwait(false);
         if (borrowed is not null)
         {
-            report = report with { Ledger = await ReplayLedger.ReadAsync(borrowed, report).ConfigureAwait(false) };
+            report = await WithLedgerAsync(report, borrowed, parse).ConfigureAwait(false);
         }
 
         await parse.InvocationConfiguration.Output
@@ -74,6 +74,22 @@ public static class ReplayCommand
         await WriteAsync(arguments.Markdown, () => ReplayReportText.Markdown(report)).ConfigureAwait(false);
         await WriteAsync(arguments.Html, () => ReplayReportHtml.Page(report)).ConfigureAwait(false);
         return report.AllSucceeded ? 0 : AdminAction.Failed;
+    }
+
+    /// <summary>A run that ends with its server gone still has its own report.</summary>
+    private static async Task<ReplayReport> WithLedgerAsync(ReplayReport report, BorrowedKey key, ParseResult parse)
+    {
+        try
+        {
+            return report with { Ledger = await ReplayLedger.ReadAsync(key, report).ConfigureAwait(false) };
+        }
+        catch (CommandException e)
+        {
+            await parse.InvocationConfiguration.Error
+                .WriteLineAsync($"forebay: the usage ledger could not be read, so the report has no cost. {e.Message}")
+                .ConfigureAwait(false);
+            return report;
+        }
     }
 
     private static async Task WriteAsync(FileInfo? file, Func<string> report)

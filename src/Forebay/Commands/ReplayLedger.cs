@@ -13,18 +13,10 @@ internal static class ReplayLedger
     /// </summary>
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(2);
 
-    /// <summary>The rows by model, provider and backing; null when the server is gone or cannot say.</summary>
-    public static async Task<LedgerRow[]?> ReadAsync(BorrowedKey key, ReplayReport report)
-    {
-        try
-        {
-            return Sum(await key.UsageAsync(report.StartedAt - Margin, CancellationToken.None).ConfigureAwait(false));
-        }
-        catch (CommandException)
-        {
-            return null;
-        }
-    }
+    /// <summary>The rows by model, provider and backing.</summary>
+    /// <exception cref="CommandException">The server is gone or cannot say; the message says why.</exception>
+    public static async Task<LedgerRow[]> ReadAsync(BorrowedKey key, ReplayReport report) =>
+        Sum(await key.UsageAsync(report.StartedAt - Margin, CancellationToken.None).ConfigureAwait(false));
 
     internal static LedgerRow[] Sum(IEnumerable<UsageRowView> rows) =>
     [

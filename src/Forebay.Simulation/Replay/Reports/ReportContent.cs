@@ -120,7 +120,7 @@ internal static class ReportContent
         "emulated" => "emulated engines, no accelerator",
         "real" => "real engines",
         "cloud" => "cloud APIs",
-        ReplayTally.Unknown => "unknown",
+        ReplayTally.Unknown => "what names no backing",
         _ => backing,
     };
 

@@ -17,6 +17,9 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
     private const double Top = 12;
     private const double Bottom = 40;
     private const int WantedTicks = 5;
+
+    /// <summary>A point without neighbours is a short dash.</summary>
+    private const double DashHalf = 2;
     private const int MostLogTicks = 9;
 
     /// <summary>Upper end of the y axis; what is above is cut. Null: the largest value.</summary>
@@ -70,17 +73,21 @@ internal sealed record SvgChart(string Title, string XUnit, string YUnit, IReadO
     private static void WritePath(StringBuilder to, ChartSeries series, Axis x, Axis y)
     {
         bool pen = false;
-        foreach ((double px, double? py) in series.Points)
+        for (int i = 0; i < series.Points.Count; i++)
         {
+            (double px, double? py) = series.Points[i];
             if (py is not { } value)
             {
                 pen = false;
                 continue;
             }
 
-            // A point by itself between breaks still shows, as a dot of the line's round cap.
-            string at = $"{P(Across(x.ShareOf(px)))} {P(Down(y.ShareOf(value)))}";
-            to.Append(pen ? "L" : "M").Append(at).Append(pen ? "" : "h0");
+            double across = Across(x.ShareOf(px));
+            string down = P(Down(y.ShareOf(value)));
+            bool alone = !pen && (i + 1 == series.Points.Count || series.Points[i + 1].Y is null);
+            to.Append(alone
+                ? $"M{P(across - DashHalf)} {down}h{P(2 * DashHalf)}"
+                : $"{(pen ? 'L' : 'M')}{P(across)} {down}");
             pen = true;
         }
     }
