@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
+using Forebay.Core.Serving.Engine;
 
 namespace Forebay.Emulator.Wire;
 
@@ -10,9 +11,9 @@ namespace Forebay.Emulator.Wire;
 /// </summary>
 internal sealed class PromptText : IDisposable
 {
-    public const int BytesPerToken = 4;
+    public const int BytesPerToken = EngineTokenizer.BytesPerToken;
 
-    private const int BlockBytes = 64;
+    private const int BlockBytes = EngineParameters.BlockTokens * BytesPerToken;
 
     /// <summary>What an image, document or other part that is not text counts at most: 1,024 tokens.</summary>
     private const int OpaqueBytes = 1024 * BytesPerToken;
@@ -24,7 +25,7 @@ internal sealed class PromptText : IDisposable
     /// <summary>Tokens of the prompt, at least 1.</summary>
     public int Tokens => Math.Max(1, TokensOf(Length));
 
-    public static int TokensOf(int bytes) => (bytes + BytesPerToken - 1) / BytesPerToken;
+    public static int TokensOf(int bytes) => EngineTokenizer.TokensOf(bytes);
 
     public void Append(ReadOnlySpan<byte> bytes)
     {

@@ -1,25 +1,33 @@
 using System.Text;
+using Forebay.Core.Serving.Engine;
 using Forebay.Simulation.Traces;
 
 namespace Forebay.Simulation.Replay;
 
 /// <summary>
-/// Prompt text of an exact length under the tokenizer of the engine emulator: four UTF-8 bytes are a token. Each
-/// prompt opens with characters of its own, so that no two share a prefix and none is answered from a cache by
-/// accident; what follows is pseudo-words that need no escape in JSON.
+/// Text of an exact length under the tokenizer of the engine emulator (<see cref="EngineTokenizer"/>), decided by an
+/// identity. It opens with characters of its own, so that two identities differ within their first cache block; what
+/// follows is pseudo-words that need no escape in JSON.
 /// </summary>
 internal static class PromptText
 {
-    public const int BytesPerToken = 4;
     private const int FillerBytes = 1 << 16;
     private const int OpeningBytes = 16;
+    private const ulong BlockDomain = 0x9AB1_0C4B_10C4_5EED;
     private static readonly byte[] Filler = MakeFiller();
 
-    /// <summary>Writes the prompt of a request. The run and the number decide its text.</summary>
-    public static async ValueTask WriteAsync(Stream to, ulong runId, ulong number, int tokens, CancellationToken cancel)
+    /// <summary>Identity of what one turn of one conversation says.</summary>
+    public static ulong OfTurn(ulong runId, ulong number, int turn) =>
+        SplitMix64.Mix(runId ^ SplitMix64.Mix(number) ^ SplitMix64.Mix(~(ulong)turn));
+
+    /// <summary>Identity of a prefix block: the same in every request of a run, another in the next run.</summary>
+    public static ulong OfBlock(ulong runId, int block) =>
+        SplitMix64.Mix(runId ^ SplitMix64.Mix((ulong)block ^ BlockDomain));
+
+    /// <summary>Writes some tokens of the identity's text.</summary>
+    public static async ValueTask WriteAsync(Stream to, ulong identity, int tokens, CancellationToken cancel)
     {
-        long left = (long)tokens * BytesPerToken;
-        ulong identity = SplitMix64.Mix(runId ^ SplitMix64.Mix(number));
+        long left = (long)tokens * EngineTokenizer.BytesPerToken;
         byte[] opening = Encoding.ASCII.GetBytes($"{identity:x16}");
         int head = (int)Math.Min(left, OpeningBytes);
         await to.WriteAsync(opening.AsMemory(0, head), cancel).ConfigureAwait(false);

@@ -13,11 +13,13 @@ internal sealed class ReplayContent : HttpContent
 {
     private static readonly byte[] Tail = "\"}]}"u8.ToArray();
     private readonly byte[] _head;
-    private readonly ulong _runId;
-    private readonly ulong _number;
-    private readonly int _promptTokens;
+    private readonly ReplayPrompt _prompt;
 
-    public ReplayContent(ReplayDialect dialect, string model, TraceRequest request, ulong runId, ulong number)
+    /// <param name="dialect">Wire format.</param>
+    /// <param name="model">Model to ask for.</param>
+    /// <param name="request">The turn that <paramref name="prompt"/> has begun.</param>
+    /// <param name="prompt">The prompt; must not move on while this is sent.</param>
+    public ReplayContent(ReplayDialect dialect, string model, TraceRequest request, ReplayPrompt prompt)
     {
         string usage = dialect == ReplayDialect.OpenAi ? "\"stream_options\":{\"include_usage\":true}," : "";
         JsonEncodedText name = JsonEncodedText.Encode(model);
@@ -25,9 +27,7 @@ internal sealed class ReplayContent : HttpContent
             {"model":"{{name}}","max_tokens":{{OutputTokens(request)}},"stream":true,{{usage}}"messages":[
             {"role":"user","content":"
             """);
-        _runId = runId;
-        _number = number;
-        _promptTokens = InputTokens(request);
+        _prompt = prompt;
         Headers.ContentType = new MediaTypeHeaderValue("application/json");
     }
 
@@ -40,7 +40,7 @@ internal sealed class ReplayContent : HttpContent
 
     protected override bool TryComputeLength(out long length)
     {
-        length = _head.Length + (long)_promptTokens * PromptText.BytesPerToken + Tail.Length;
+        length = _head.Length + _prompt.JsonBytes + Tail.Length;
         return true;
     }
 
@@ -51,7 +51,7 @@ internal sealed class ReplayContent : HttpContent
         Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         await stream.WriteAsync(_head, cancellationToken).ConfigureAwait(false);
-        await PromptText.WriteAsync(stream, _runId, _number, _promptTokens, cancellationToken).ConfigureAwait(false);
+        await _prompt.WriteAsync(stream, cancellationToken).ConfigureAwait(false);
         await stream.WriteAsync(Tail, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -54,5 +54,11 @@ internal sealed record ReplayOutcome
     /// <summary>Tokens that the server reported.</summary>
     public long InputTokens { get; init; }
 
+    /// <summary>What of the prompt was read from a prefix cache.</summary>
+    public long CachedInputTokens { get; init; }
+
     public long OutputTokens { get; init; }
+
+    /// <summary>Place in its conversation, from 1.</summary>
+    public int Turn { get; init; } = 1;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Forebay.Simulation.Replay.Answers;
 using Forebay.Simulation.Traces;
 
 namespace Forebay.Simulation.Replay;
@@ -13,15 +14,21 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
     private readonly Uri _messages = ReplayPaths.Under(options.BaseUrl, "v1/messages");
     private readonly Uri _chat = ReplayPaths.Under(options.BaseUrl, "v1/chat/completions");
 
-    /// <summary>Never throws for what servers and networks do: that is the outcome.</summary>
-    public async Task<ReplayOutcome> SendAsync(TraceRequest request, ulong number, CancellationToken stop)
+    /// <summary>
+    /// Sends one turn. Never throws for what servers and networks do: that is the outcome.
+    /// </summary>
+    /// <param name="request">The turn.</param>
+    /// <param name="conversation">Its conversation, which takes the answer.</param>
+    /// <param name="firstPiece">Called when the answer's first piece is there.</param>
+    /// <param name="stop">Interrupts the request.</param>
+    public async Task<ReplayOutcome> SendAsync(
+        TraceRequest request, ReplayConversation conversation, Action firstPiece, CancellationToken stop)
     {
-        var draw = new SplitMix64(options.Seed, number);
-        ReplayDialect drawn = draw.NextDouble() < 0.5 ? ReplayDialect.Anthropic : ReplayDialect.OpenAi;
         var outcome = new ReplayOutcome
         {
-            Dialect = options.Dialect == ReplayDialect.Mixed ? drawn : options.Dialect,
-            Model = options.Models.Pick(draw.NextDouble()),
+            Dialect = conversation.Dialect,
+            Model = conversation.Model,
+            Turn = conversation.Turn,
             AskedInputTokens = ReplayContent.InputTokens(request),
             AskedOutputTokens = ReplayContent.OutputTokens(request),
         };
@@ -30,12 +37,13 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
         long sentAt = time.GetTimestamp();
         try
         {
-            using HttpRequestMessage message = Compose(outcome, request, number);
+            using HttpRequestMessage message = Compose(outcome, request, conversation);
             using HttpResponseMessage response = await http
                 .SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancel.Token).ConfigureAwait(false);
             outcome = WithHeaders(outcome, response);
             outcome = response.IsSuccessStatusCode
-                ? await ReadStreamAsync(outcome, response, sentAt, cancel.Token).ConfigureAwait(false)
+                ? await ReadStreamAsync(outcome, response, conversation, sentAt, firstPiece, cancel.Token)
+                    .ConfigureAwait(false)
                 : await ReadErrorAsync(outcome, response, cancel.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -65,12 +73,13 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
         return outcome with { TotalMs = time.GetElapsedTime(sentAt).TotalMilliseconds };
     }
 
-    private HttpRequestMessage Compose(ReplayOutcome outcome, TraceRequest request, ulong number)
+    private HttpRequestMessage Compose(
+        ReplayOutcome outcome, TraceRequest request, ReplayConversation conversation)
     {
         bool anthropic = outcome.Dialect == ReplayDialect.Anthropic;
         var message = new HttpRequestMessage(HttpMethod.Post, anthropic ? _messages : _chat)
         {
-            Content = new ReplayContent(outcome.Dialect, outcome.Model, request, options.RunId, number),
+            Content = new ReplayContent(outcome.Dialect, outcome.Model, request, conversation.Prompt),
         };
         if (anthropic)
         {
@@ -87,7 +96,12 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
     }
 
     private async Task<ReplayOutcome> ReadStreamAsync(
-        ReplayOutcome outcome, HttpResponseMessage response, long sentAt, CancellationToken cancel)
+        ReplayOutcome outcome,
+        HttpResponseMessage response,
+        ReplayConversation conversation,
+        long sentAt,
+        Action firstPiece,
+        CancellationToken cancel)
     {
         if (response.Content.Headers.ContentType?.MediaType != "text/event-stream")
         {
@@ -97,15 +111,26 @@ internal sealed class ReplaySender(ReplayOptions options, HttpClient http, TimeP
                 $"content-type is '{response.Content.Headers.ContentType}', not text/event-stream");
         }
 
-        StreamedAnswer answer = StreamedAnswer.Of(outcome.Dialect);
+        StreamedAnswer answer = StreamedAnswer.Of(outcome.Dialect, conversation.NeedsAnswer);
         Stream body = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
         using var events = new EventStream(body);
         while (await events.ReadAsync(cancel).ConfigureAwait(false))
         {
+            bool waiting = answer.FirstPieceAt is null;
             answer.Accept(events.Name, events.Data, time.GetTimestamp());
+            if (waiting && answer.FirstPieceAt is not null)
+            {
+                firstPiece();
+            }
         }
 
-        outcome = outcome with { InputTokens = answer.InputTokens, OutputTokens = answer.OutputTokens };
+        conversation.Prompt.Answered(answer.Text?.WrittenSpan.ToArray() ?? []);
+        outcome = outcome with
+        {
+            InputTokens = answer.InputTokens,
+            CachedInputTokens = answer.CachedInputTokens,
+            OutputTokens = answer.OutputTokens,
+        };
         if (answer.FirstPieceAt is { } first)
         {
             double spanMs = time.GetElapsedTime(first, answer.LastPieceAt).TotalMilliseconds;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Forebay.Commands.Connection;
 using Forebay.Control.Admin.Contract;
 
@@ -21,6 +22,19 @@ internal sealed class BorrowedKey : IAsyncDisposable
     }
 
     public string Secret => _issued.Secret;
+
+    /// <summary>What the usage ledger has of this key, by model, provider, backing and outcome.</summary>
+    /// <param name="from">Start of the time asked about.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <exception cref="CommandException">The server does not answer, or refused; says what to do.</exception>
+    public async Task<IReadOnlyList<UsageRowView>> UsageAsync(DateTimeOffset from, CancellationToken cancel)
+    {
+        string start = Uri.EscapeDataString(
+            from.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        UsageView usage = await _admin
+            .UsageAsync($"from={start}&group_by=key,model,provider,backing,outcome", cancel).ConfigureAwait(false);
+        return [.. usage.Rows.Where(r => r.Group["key"] == _issued.Key.Id)];
+    }
 
     /// <exception cref="CommandException">No server runs there, or it refused; says what to do.</exception>
     public static async Task<BorrowedKey> TakeAsync(

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Forebay.Commands.Connection;
 using Forebay.Simulation.Replay;
 using Forebay.Simulation.Traces;
+using Forebay.Simulation.Workloads;
 
 namespace Forebay.Commands;
 
@@ -12,11 +13,44 @@ internal sealed class ReplayArguments(ParseResult parsed)
     private const string UrlVariable = "FOREBAY_URL";
     private const string KeyVariable = "FOREBAY_API_KEY";
     private const double MaxTimeoutSeconds = 86_400;
+    private const double DefaultWorkloadMinutes = 10;
 
     private static readonly Option<FileInfo?> TraceOption = new("--trace")
     {
-        Description = "Azure LLM inference trace (CSV). Left out: a generated trace of the same shape.",
+        Description = "Trace to send: Azure LLM inference (CSV) or Mooncake (JSON lines). Left out: a workload.",
         HelpName = "FILE",
+    };
+
+    private static readonly Option<string> WorkloadOption = new Option<string>("--workload")
+    {
+        Description = "What to generate where no trace is given, from published statistics.",
+        DefaultValueFactory = _ => PublishedWorkloads.Conversation.Name,
+    }.AcceptOnlyFromAmong([.. PublishedWorkloads.All.Select(w => w.Name)]);
+
+    private static readonly Option<double?> RateOption = new("--rate")
+    {
+        Description = "Requests a second of the workload at speed 1. Left out: as published.",
+        HelpName = "R",
+    };
+
+    private static readonly Option<double?> MinutesOption = new("--minutes")
+    {
+        Description = "Send only what begins in the first minutes of the trace. A workload without --minutes and " +
+            "--limit is 10 minutes long.",
+        HelpName = "M",
+    };
+
+    private static readonly Option<bool> SessionsOption = new("--sessions")
+    {
+        Description = "Group a Mooncake trace into the conversations that its blocks imply: each turn waits for the " +
+            "answer before it.",
+    };
+
+    private static readonly Option<double> ThinkOption = new("--think")
+    {
+        Description = "With --sessions: least seconds between an answer and the next turn, at speed 1.",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => 1,
     };
 
     private static readonly Option<double> SpeedOption = new("--speed")
@@ -50,7 +84,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
     private static readonly Option<int?> LimitOption = new("--limit")
     {
-        Description = "Send only the first N requests of the trace.",
+        Description = "Send only the first N requests, every turn counted.",
         HelpName = "N",
     };
 
@@ -69,7 +103,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
     private static readonly Option<ulong> SeedOption = new("--seed")
     {
-        Description = "Decides the generated trace and each request's model and dialect.",
+        Description = "Decides the generated workload and each conversation's model and dialect.",
         HelpName = "N",
         DefaultValueFactory = _ => 1,
     };
@@ -96,11 +130,18 @@ internal sealed class ReplayArguments(ParseResult parsed)
         HelpName = "FILE",
     };
 
+    private static readonly Option<FileInfo?> HtmlOption = new("--html")
+    {
+        Description = "Also write the report to this file, as one HTML page with its curves.",
+        HelpName = "FILE",
+    };
+
     /// <summary>Every option, in the order of the help text.</summary>
     public static IReadOnlyList<Option> Options { get; } =
     [
-        TraceOption, SpeedOption, UrlOption, KeyOption, TenantOption, DataOption, LimitOption, DialectOption,
-        ModelOption, SeedOption, MaxInFlightOption, TimeoutOption, JsonOption, MarkdownOption,
+        TraceOption, WorkloadOption, RateOption, MinutesOption, LimitOption, SessionsOption, ThinkOption, SpeedOption,
+        UrlOption, KeyOption, TenantOption, DataOption, DialectOption, ModelOption, SeedOption, MaxInFlightOption,
+        TimeoutOption, JsonOption, MarkdownOption, HtmlOption,
     ];
 
     public double Speed => parsed.GetValue(SpeedOption);
@@ -109,10 +150,40 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
     public FileInfo? Markdown => parsed.GetValue(MarkdownOption);
 
+    public FileInfo? Html => parsed.GetValue(HtmlOption);
+
     /// <summary>Name of the trace for reports.</summary>
-    public string TraceName => Trace?.Name ?? TraceShape.AzureConversation2023.Name;
+    public string TraceName => Trace?.Name ?? $"{Workload.Name} workload (generated)";
+
+    /// <summary>The run's options in words for reports; no key among them.</summary>
+    public IReadOnlyList<string> InWords =>
+    [
+        Trace is { } trace
+            ? $"trace {trace.Name}" +
+                (Sessions ? $", grouped into conversations, at least {Think:0.###} s between turns" : "")
+            : $"workload {Workload.Name} at {Rate:0.###} requests/s, arrivals of coefficient of variation " +
+                $"{Workload.ArrivalCv:0.###}; from {Workload.Sources}",
+        Minutes is { } minutes ? $"first {minutes:0.###} minutes" : "no bound on time",
+        parsed.GetValue(LimitOption) is { } limit ? $"first {limit} requests" : "no bound on requests",
+        $"speed {Speed:0.###}, seed {parsed.GetValue(SeedOption)}, dialect {parsed.GetValue(DialectOption)}",
+        $"at most {parsed.GetValue(MaxInFlightOption)} requests in flight, " +
+            $"{parsed.GetValue(TimeoutOption):0.###} s for each",
+    ];
 
     private FileInfo? Trace => parsed.GetValue(TraceOption);
+
+    private Workload Workload =>
+        PublishedWorkloads.All.Single(w => w.Name == parsed.GetRequiredValue(WorkloadOption));
+
+    private double Rate => parsed.GetValue(RateOption) ?? Workload.RequestsPerSecond;
+
+    private bool Sessions => parsed.GetValue(SessionsOption);
+
+    private double Think => parsed.GetValue(ThinkOption);
+
+    /// <summary>A workload has no end of its own.</summary>
+    private double? Minutes => parsed.GetValue(MinutesOption)
+        ?? (Trace is null && parsed.GetValue(LimitOption) is null ? DefaultWorkloadMinutes : null);
 
     private bool IsLocal =>
         string.IsNullOrWhiteSpace(parsed.GetValue(UrlOption) ?? Environment.GetEnvironmentVariable(UrlVariable));
@@ -130,11 +201,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
             problems.Add($"No API key: set {KeyVariable}, or give --key. `forebay key create` makes one.");
         }
 
-        if (Trace is { Exists: false } trace)
-        {
-            problems.Add($"--trace {trace.FullName}: there is no such file.");
-        }
-
+        AddTraceProblems(problems);
         AddRangeProblems(problems);
         return problems.Count == 0 ? (url!, key) : throw new CommandException(Join(problems));
     }
@@ -150,10 +217,11 @@ internal sealed class ReplayArguments(ParseResult parsed)
     /// <summary>The trace, read anew at each enumeration.</summary>
     public IEnumerable<TraceRequest> OpenTrace()
     {
-        IEnumerable<TraceRequest> all = Trace is { } file
-            ? ReadFile(file)
-            : GeneratedTrace.Generate(TraceShape.AzureConversation2023, parsed.GetValue(SeedOption));
-        return parsed.GetValue(LimitOption) is { } limit ? all.Take(limit) : all;
+        IEnumerable<TraceRequest> slice = TraceSlice.First(
+            Trace is { } file ? ReadFile(file) : WorkloadTrace.Generate(Workload, Rate, parsed.GetValue(SeedOption)),
+            parsed.GetValue(LimitOption),
+            Minutes * 60);
+        return Sessions ? TraceSessions.Group(slice, Think) : slice;
     }
 
     /// <summary>The options of the run. Asks the server for its models where none was named.</summary>
@@ -179,7 +247,7 @@ internal sealed class ReplayArguments(ParseResult parsed)
     private static IEnumerable<TraceRequest> ReadFile(FileInfo file)
     {
         using StreamReader reader = file.OpenText();
-        foreach (TraceRequest request in AzureLlmTrace.Read(reader, file.FullName))
+        foreach (TraceRequest request in TraceReader.Read(reader, file.FullName))
         {
             yield return request;
         }
@@ -209,6 +277,44 @@ internal sealed class ReplayArguments(ParseResult parsed)
 
         problems.Add($"{text} is no address of a server. Give one like http://127.0.0.1:8080.");
         return null;
+    }
+
+    private void AddTraceProblems(List<string> problems)
+    {
+        if (Trace is { Exists: false } trace)
+        {
+            problems.Add($"--trace {trace.FullName}: there is no such file.");
+        }
+
+        if (Trace is not null && parsed.GetResult(WorkloadOption) is { Implicit: false })
+        {
+            problems.Add("--trace and --workload exclude each other: give one of them.");
+        }
+
+        if (Trace is not null && parsed.GetValue(RateOption) is not null)
+        {
+            problems.Add("--rate is for a workload: a trace has its own, which --speed scales.");
+        }
+
+        if (Trace is null && Sessions)
+        {
+            problems.Add("--sessions is for a trace: workloads have their conversations already.");
+        }
+
+        if (parsed.GetValue(RateOption) is { } rate && (!(rate > 0) || double.IsInfinity(rate)))
+        {
+            problems.Add($"--rate {rate} must be above 0.");
+        }
+
+        if (parsed.GetValue(MinutesOption) is { } minutes && !(minutes > 0))
+        {
+            problems.Add($"--minutes {minutes} must be above 0.");
+        }
+
+        if (!(Think >= 0) || double.IsInfinity(Think))
+        {
+            problems.Add($"--think {Think} must be 0 or more.");
+        }
     }
 
     private void AddRangeProblems(List<string> problems)

@@ -1,20 +1,25 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Reflection;
+using System.Runtime.InteropServices;
 using Forebay.Commands.Connection;
 using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 
 namespace Forebay.Commands;
 
 /// <summary>
-/// <c>forebay replay</c>: sends a trace of real traffic as real requests and reports what came back. Exit status 0 when
-/// the whole trace was sent and every request succeeded, 1 otherwise.
+/// <c>forebay replay</c>: sends a trace, or traffic like a published one, as real requests and reports what came back.
+/// Exit status 0 when the whole trace was sent and every request succeeded, 1 otherwise.
 /// </summary>
 public static class ReplayCommand
 {
     public static Command Create()
     {
-        var command = new Command("replay", "Replays a trace as real requests, open loop, and reports latencies.");
+        var command = new Command(
+            "replay",
+            "Sends a trace or a generated workload as real requests, open loop, and reports what came back.");
         foreach (Option option in ReplayArguments.Options)
         {
             command.Options.Add(option);
@@ -54,19 +59,45 @@ public static class ReplayCommand
             .ToOptionsAsync(http, url, given ?? borrowed!.Secret, cancel)
             .ConfigureAwait(false);
         var run = new ReplayRun(options, http, TimeProvider.System);
-        Task<ReplayReport> running = run.ExecuteAsync(trace, summary, Version(), cancel);
+        var origin = new ReplayOrigin(Version(), Machine(), arguments.InWords);
+        Task<ReplayReport> running = run.ExecuteAsync(trace, summary, origin, cancel);
         await ReplayProgressView.ShowAsync(run, running, summary, arguments.Speed, TimeProvider.System)
             .ConfigureAwait(false);
         ReplayReport report = await running.ConfigureAwait(false);
-        await parse.InvocationConfiguration.Output
-            .WriteAsync(arguments.Json ? report.ToJson() + "\n" : ReplayReportText.Text(report)).ConfigureAwait(false);
-        if (arguments.Markdown is { } file)
+        if (borrowed is not null)
         {
-            await File.WriteAllTextAsync(file.FullName, ReplayReportText.Markdown(report), CancellationToken.None)
-                .ConfigureAwait(false);
+            report = await WithLedgerAsync(report, borrowed, parse).ConfigureAwait(false);
         }
 
+        await parse.InvocationConfiguration.Output
+            .WriteAsync(arguments.Json ? report.ToJson() + "\n" : ReplayReportText.Text(report)).ConfigureAwait(false);
+        await WriteAsync(arguments.Markdown, () => ReplayReportText.Markdown(report)).ConfigureAwait(false);
+        await WriteAsync(arguments.Html, () => ReplayReportHtml.Page(report)).ConfigureAwait(false);
         return report.AllSucceeded ? 0 : AdminAction.Failed;
+    }
+
+    /// <summary>A run that ends with its server gone still has its own report.</summary>
+    private static async Task<ReplayReport> WithLedgerAsync(ReplayReport report, BorrowedKey key, ParseResult parse)
+    {
+        try
+        {
+            return report with { Ledger = await ReplayLedger.ReadAsync(key, report).ConfigureAwait(false) };
+        }
+        catch (CommandException e)
+        {
+            await parse.InvocationConfiguration.Error
+                .WriteLineAsync($"forebay: the usage ledger could not be read, so the report has no cost. {e.Message}")
+                .ConfigureAwait(false);
+            return report;
+        }
+    }
+
+    private static async Task WriteAsync(FileInfo? file, Func<string> report)
+    {
+        if (file is not null)
+        {
+            await File.WriteAllTextAsync(file.FullName, report(), CancellationToken.None).ConfigureAwait(false);
+        }
     }
 
     /// <summary>As many connections as requests in flight, and none waited for when the run is stopped: draining
@@ -83,8 +114,20 @@ public static class ReplayCommand
         Timeout = Timeout.InfiniteTimeSpan,
     };
 
-    private static string Version() =>
-        typeof(ReplayCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion
-        ?? throw new InvalidOperationException("The build writes a version into every assembly.");
+    /// <summary>The sender's machine as far as it tells on the times: no name, no address.</summary>
+    private static string Machine() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} cores, " +
+        $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30)} GiB");
+
+    /// <summary>The version and, where the build knows it, the first seven digits of the commit.</summary>
+    private static string Version()
+    {
+        string full = typeof(ReplayCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+                ?.InformationalVersion
+            ?? throw new InvalidOperationException("The build writes a version into every assembly.");
+        return full.Split('+', 2) is [var version, { Length: >= 7 } commit]
+            ? $"{version} (commit {commit[..7]})"
+            : full;
+    }
 }

@@ -1,4 +1,5 @@
 using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 using Spectre.Console;
 

@@ -101,7 +101,8 @@ public static class ReadyReport
         text.AppendLine();
         text.AppendLine("  Try next, in another terminal:");
         text.AppendLine("    ./forebay status                         what the fleet is doing");
-        text.AppendLine("    ./forebay replay --speed 10 --limit 600  two minutes of real traffic's shape, in 15 s");
+        text.AppendLine("    ./forebay replay --workload code --speed 10 --limit 300");
+        text.AppendLine("                                             two minutes of an editor's traffic, in 12 s");
         text.AppendLine("    ./forebay usage --by tenant,model        what was used, to the token");
         text.AppendLine("    ./forebay up --upstream http://127.0.0.1:8000    your own vLLM or Ollama in the pool");
         text.AppendLine("  Ctrl-C drains and stops.");

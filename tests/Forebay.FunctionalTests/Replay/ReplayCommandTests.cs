@@ -35,15 +35,18 @@ public sealed class ReplayCommandTests : IDisposable
     {
         await using var server = await ScriptedServer.StartAsync();
         string markdown = Path.Combine(_folder, "report.md");
+        string html = Path.Combine(_folder, "report.html");
 
         (int status, string output, string error) = await RunAsync(
-            GoodKey, "--url", $"{server.Url}", "--limit", "20", "--speed", "1000", "--json", "--markdown", markdown);
+            GoodKey, "--url", $"{server.Url}", "--limit", "20", "--speed", "1000", "--json", "--markdown", markdown,
+            "--html", html);
 
         Assert.Equal("", error);
         Assert.Equal(0, status);
         Assert.Single(output.TrimEnd('\n').Split('\n'));
         using var json = JsonDocument.Parse(output);
         Assert.Equal(20, json.RootElement.GetProperty("requests").GetProperty("succeeded").GetInt32());
+        Assert.StartsWith("<!doctype html>", await File.ReadAllTextAsync(html), StringComparison.Ordinal);
         Assert.StartsWith("# Replay report", await File.ReadAllTextAsync(markdown), StringComparison.Ordinal);
     }
 
@@ -98,6 +101,46 @@ public sealed class ReplayCommandTests : IDisposable
         }
 
         Assert.Contains("--timeout 0", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Mistakes_about_what_to_send_are_told_at_once_too()
+    {
+        string trace = TraceFile("TIMESTAMP,ContextTokens,GeneratedTokens\n");
+
+        (int status, _, string error) = await RunAsync(
+            GoodKey, "--url", "http://127.0.0.1:9", "--trace", trace, "--workload", "code", "--rate", "0", "--minutes",
+            "-1", "--think", "-1");
+        (_, _, string other) = await RunAsync(GoodKey, "--url", "http://127.0.0.1:9", "--sessions");
+
+        Assert.Equal(1, status);
+        foreach (string words in (string[])
+            ["--trace and --workload exclude", "--rate is for a workload", "--rate 0", "--minutes -1", "--think -1"])
+        {
+            Assert.Contains(words, error, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("--sessions is for a trace", other, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mooncake_trace_is_sent_with_its_blocks_and_in_sessions_where_asked()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        string trace = TraceFile("""
+            {"timestamp": 0, "input_length": 1100, "output_length": 2, "hash_ids": [0, 1, 2]}
+            {"timestamp": 1, "input_length": 1600, "output_length": 2, "hash_ids": [0, 1, 3, 4]}
+            """);
+
+        (int status, string output, _) = await RunAsync(
+            GoodKey, "--url", $"{server.Url}", "--trace", trace, "--sessions", "--think", "0.01");
+
+        Assert.Equal(0, status);
+        Assert.Contains("2 requests in 1 conversations", output, StringComparison.Ordinal);
+        Assert.Contains("the trace implies 37.9%", output, StringComparison.Ordinal);
+        Assert.Equal([4400, 6400], server.Seen.Select(s => s.Prompt.Length));
+        Assert.Equal(server.Seen[0].Prompt[..4096], server.Seen[1].Prompt[..4096]);
+        Assert.NotEqual(server.Seen[0].Prompt[4096..4112], server.Seen[1].Prompt[4096..4112]);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Forebay.Simulation.Replay;
+using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -9,6 +10,8 @@ public sealed class ReplayRunTests
 {
     /// <summary>Ends a test that hangs; none comes near it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static readonly ReplayOrigin Origin = new("1.0", "a machine", []);
 
     private static TraceRequest[] Trace(int requests) =>
         [.. Enumerable.Range(0, requests).Select(i => new TraceRequest(i * 0.01, 20 + i, 1 + i % 7))];
@@ -30,7 +33,7 @@ public sealed class ReplayRunTests
     {
         using HttpClient http = Client();
         return await new ReplayRun(options, http, TimeProvider.System)
-            .ExecuteAsync(trace, TraceSummary.Of("test", trace), "1.0", cancel)
+            .ExecuteAsync(trace, TraceSummary.Of("test", trace), Origin, cancel)
             .WaitAsync(Patience, CancellationToken.None);
     }
 
@@ -132,7 +135,7 @@ public sealed class ReplayRunTests
         var run = new ReplayRun(Options(server.Url) with { MaxInFlight = 5 }, http, TimeProvider.System);
 
         ReplayReport report = await run
-            .ExecuteAsync(ThenSet(trace, scheduleOver), TraceSummary.Of("test", trace), "1.0", CancellationToken.None)
+            .ExecuteAsync(ThenSet(trace, scheduleOver), TraceSummary.Of("test", trace), Origin, CancellationToken.None)
             .WaitAsync(Patience, CancellationToken.None);
 
         Assert.Equal(new RequestCounts(20, 5, 15, 5, 0, 0), report.Requests);
@@ -214,6 +217,82 @@ public sealed class ReplayRunTests
         Assert.Equal(0, report.Requests.Failed);
         Assert.Equal(8, report.Requests.Succeeded + report.Requests.Interrupted);
         Assert.InRange(report.Requests.Interrupted, 4, 8);
+    }
+
+    [Fact]
+    public async Task A_later_turn_waits_for_the_answer_before_it_and_repeats_it()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        var ended = new HashSet<string>();
+        bool tooEarly = false;
+        server.Script = async (request, context) =>
+        {
+            string opening = request.Prompt[..16];
+            if (request.Messages.Count > 1)
+            {
+                lock (ended)
+                {
+                    tooEarly |= !ended.Contains($"{opening} {request.Messages.Count - 2}");
+                }
+            }
+
+            await ScriptedServer.StreamAsync(request, context);
+            lock (ended)
+            {
+                ended.Add($"{opening} {request.Messages.Count}");
+            }
+
+            return true;
+        };
+        TraceRequest[] trace =
+        [
+            .. Enumerable.Range(0, 10).Select(i => new TraceRequest(i * 0.01, 40, 3)
+            {
+                LaterTurns = [new TraceRequest(0, 60, 2), new TraceRequest(0, 90, 4) { ThinkSeconds = 0.01 }],
+            }),
+        ];
+
+        ReplayReport report = await RunAsync(Options(server.Url), trace);
+
+        Assert.True(report.AllSucceeded);
+        Assert.False(tooEarly);
+        Assert.Equal(new RequestCounts(30, 30, 0, 30, 0, 0), report.Requests);
+        Assert.Equal(["1", "2", "3"], report.Splits["turn"].Select(g => g.Name));
+        foreach (SeenRequest last in server.Seen.Where(s => s.Messages.Count == 5))
+        {
+            Assert.Equal(["user", "assistant", "user", "assistant", "user"], last.Messages.Select(m => m.Role));
+            Assert.Equal("abc abc abc ", last.Messages[1].Text);
+            Assert.Equal("abc abc ", last.Messages[3].Text);
+            Assert.Equal(90 * 4, last.Messages.Sum(m => m.Text.Length));
+        }
+
+        // Every turn of a conversation speaks to the same model in the same dialect.
+        Assert.All(
+            server.Seen.GroupBy(s => s.Prompt), c => Assert.Single(c.Select(s => (s.Model, s.Path)).Distinct()));
+    }
+
+    [Fact]
+    public async Task A_conversation_ends_with_the_turn_that_failed_and_the_rest_is_counted()
+    {
+        await using var server = await ScriptedServer.StartAsync();
+        server.Script = (request, context) =>
+        {
+            bool fails = request.Messages.Count == 3;
+            context.Response.StatusCode = fails ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+            return Task.FromResult(fails);
+        };
+        TraceRequest[] trace =
+        [
+            new(0, 40, 3)
+            {
+                LaterTurns = [new(0, 60, 2), new(0, 90, 4), new(0, 120, 4)],
+            },
+        ];
+
+        ReplayReport report = await RunAsync(Options(server.Url), trace);
+
+        Assert.Equal(new RequestCounts(2, 2, 0, 1, 1, 0) { Abandoned = 2 }, report.Requests);
+        Assert.False(report.AllSucceeded);
     }
 
     [Fact]

@@ -12,7 +12,15 @@ namespace Forebay.FunctionalTests.Replay;
 
 /// <summary>What the scripted server saw of one request.</summary>
 internal sealed record SeenRequest(
-    string Path, string Model, int MaxTokens, string Prompt, IReadOnlyDictionary<string, string> Headers);
+    string Path,
+    string Model,
+    int MaxTokens,
+    IReadOnlyList<(string Role, string Text)> Messages,
+    IReadOnlyDictionary<string, string> Headers)
+{
+    /// <summary>The first message.</summary>
+    public string Prompt => Messages[0].Text;
+}
 
 /// <summary>
 /// A server on loopback that speaks both dialects. Its script decides each answer; without one it streams as many
@@ -84,7 +92,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
     private static void AppendAnthropic(StringBuilder to, SeenRequest request, bool end)
     {
         to.Append("event: message_start\ndata: {\"message\":{\"usage\":{\"input_tokens\":")
-            .Append(request.Prompt.Length / 4).Append("}}}\n\n");
+            .Append(request.Messages.Sum(m => m.Text.Length) / 4).Append("}}}\n\n");
         for (int i = 0; i < request.MaxTokens; i++)
         {
             to.Append("event: content_block_delta\ndata: {\"delta\":{\"text\":\"abc \"}}\n\n");
@@ -102,7 +110,7 @@ internal sealed class ScriptedServer : IAsyncDisposable
             to.Append("data: {\"choices\":[{\"delta\":{\"content\":\"abc \"}}]}\n\n");
         }
 
-        to.Append("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":").Append(request.Prompt.Length / 4)
+        to.Append("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":").Append(request.Messages.Sum(m => m.Text.Length) / 4)
             .Append(",\"completion_tokens\":").Append(request.MaxTokens).Append("}}\n\n")
             .Append(end ? "data: [DONE]\n\n" : "");
     }
@@ -114,7 +122,10 @@ internal sealed class ScriptedServer : IAsyncDisposable
             path,
             body.RootElement.GetProperty("model").GetString()!,
             body.RootElement.GetProperty("max_tokens").GetInt32(),
-            body.RootElement.GetProperty("messages")[0].GetProperty("content").GetString()!,
+            [
+                .. body.RootElement.GetProperty("messages").EnumerateArray().Select(
+                    m => (m.GetProperty("role").GetString()!, m.GetProperty("content").GetString()!)),
+            ],
             context.Request.Headers.ToDictionary(
                 h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
         lock (_seen)

@@ -11,8 +11,15 @@ public sealed class PromptTextTests
     private static async Task<string> TextAsync(ulong runId, ulong number, int tokens)
     {
         var stream = new MemoryStream();
-        await PromptText.WriteAsync(stream, runId, number, tokens, CancellationToken.None);
+        await PromptText.WriteAsync(stream, PromptText.OfTurn(runId, number, 0), tokens, CancellationToken.None);
         return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static ReplayContent Content(ReplayDialect dialect, string model, TraceRequest request)
+    {
+        var prompt = new ReplayPrompt(1, 2);
+        prompt.Begin(request);
+        return new ReplayContent(dialect, model, request, prompt);
     }
 
     [Theory]
@@ -44,7 +51,7 @@ public sealed class PromptTextTests
     [InlineData(ReplayDialect.OpenAi)]
     public async Task The_body_is_as_long_as_it_says_and_asks_for_what_the_trace_says(ReplayDialect dialect)
     {
-        using var content = new ReplayContent(dialect, "a \"model\"", new TraceRequest(0, 70_000, 7), 1, 2);
+        using var content = Content(dialect, "a \"model\"", new TraceRequest(0, 70_000, 7));
         byte[] body = await content.ReadAsByteArrayAsync();
         using var json = JsonDocument.Parse(body);
         JsonElement root = json.RootElement;
@@ -60,7 +67,7 @@ public sealed class PromptTextTests
     [Fact]
     public async Task An_empty_request_of_a_trace_is_sent_as_one_token()
     {
-        using var content = new ReplayContent(ReplayDialect.OpenAi, "m", new TraceRequest(0, 0, 0), 1, 2);
+        using var content = Content(ReplayDialect.OpenAi, "m", new TraceRequest(0, 0, 0));
         using var json = JsonDocument.Parse(await content.ReadAsByteArrayAsync());
 
         Assert.Equal(1, json.RootElement.GetProperty("max_tokens").GetInt32());
