@@ -37,10 +37,10 @@ if [[ ! -d $work/portkey/node_modules/@portkey-ai ]]; then
         || echo "Portkey could not be installed; it is left out." >&2
 fi
 
-for project in src/Forebay bench/gateway/BareForwarder bench/gateway/Runner; do
+for project in src/Forebay bench/gateway/BareForwarder bench/Forebay.Bench.Gateway; do
     dotnet build "$root/$project" --configuration Release --verbosity quiet --nologo >&2
 done
 
 # Not the build server's memory and threads beside what is measured.
 dotnet build-server shutdown >/dev/null 2>&1 || true
-exec "$root/artifacts/bin/Runner/release/gateway-bench" --root "$root" --work "$work" "$@"
+exec "$root/artifacts/bin/Forebay.Bench.Gateway/release/gateway-bench" --root "$root" --work "$work" "$@"

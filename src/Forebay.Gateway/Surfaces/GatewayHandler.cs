@@ -65,7 +65,7 @@ internal sealed class GatewayHandler
     private Task ServeAsync(HttpContext http, Dialect dialect, string method, Func<Exchange, Task> serve)
     {
         var now = Instant.From(_runtime.Time);
-        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.Wall), now);
+        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.WallUnixMs), now);
         PipelineHeaders.RequestId(http, x.IdText);
         string actual = http.Request.Method;
         if (actual != method && !(method == "GET" && HttpMethods.IsHead(actual)))

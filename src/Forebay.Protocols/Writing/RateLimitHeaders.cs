@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Forebay.Protocols;
 
@@ -33,6 +32,13 @@ public interface IHeaderSink
 /// <summary>Names and values of the headers that tell a client its limits, per dialect.</summary>
 public static class RateLimitHeaders
 {
+    // Limit, remaining, reset, by unit: names are made once, not per answer.
+    private static readonly string[][] Anthropic = Names(
+        static (word, what) => $"anthropic-ratelimit-{word}-{what}", "requests", "tokens", "input-tokens", "output-tokens");
+
+    private static readonly string[][] OpenAi = Names(
+        static (word, what) => $"x-ratelimit-{what}-{word}", "requests", "tokens");
+
     /// <summary>Sets the three headers of one limit; none where the dialect has none for the unit.</summary>
     /// <param name="headers">Takes name and value.</param>
     /// <param name="dialect">The client's dialect.</param>
@@ -51,23 +57,17 @@ public static class RateLimitHeaders
         string remaining = Number(Math.Max(0, limit.Remaining));
         if (dialect == WireDialect.Anthropic)
         {
-            string word = unit switch
-            {
-                RateLimitUnit.Requests => "requests",
-                RateLimitUnit.Tokens => "tokens",
-                RateLimitUnit.InputTokens => "input-tokens",
-                _ => "output-tokens",
-            };
-            headers.Set($"anthropic-ratelimit-{word}-limit", count);
-            headers.Set($"anthropic-ratelimit-{word}-remaining", remaining);
-            headers.Set($"anthropic-ratelimit-{word}-reset", Rfc3339(now + limit.ResetIn));
+            string[] names = Anthropic[(int)unit];
+            headers.Set(names[0], count);
+            headers.Set(names[1], remaining);
+            headers.Set(names[2], Rfc3339(now + limit.ResetIn));
         }
         else if (unit is RateLimitUnit.Requests or RateLimitUnit.Tokens)
         {
-            string word = unit == RateLimitUnit.Requests ? "requests" : "tokens";
-            headers.Set($"x-ratelimit-limit-{word}", count);
-            headers.Set($"x-ratelimit-remaining-{word}", remaining);
-            headers.Set($"x-ratelimit-reset-{word}", Duration(limit.ResetIn));
+            string[] names = OpenAi[(int)unit];
+            headers.Set(names[0], count);
+            headers.Set(names[1], remaining);
+            headers.Set(names[2], Duration(limit.ResetIn));
         }
     }
 
@@ -77,7 +77,11 @@ public static class RateLimitHeaders
         DateTimeOffset utc = time.ToUniversalTime();
         long rest = utc.Ticks % TimeSpan.TicksPerSecond;
         DateTimeOffset whole = rest == 0 ? utc : utc.AddTicks(TimeSpan.TicksPerSecond - rest);
-        return whole.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        return string.Create(20, whole, static (text, at) =>
+        {
+            _ = at.TryFormat(text, out int written, "s", CultureInfo.InvariantCulture);
+            text[written] = 'Z';
+        });
     }
 
     /// <summary>A duration as Go writes it (<c>6ms</c>, <c>1.5s</c>, <c>1m30s</c>, <c>1h0m0s</c>), in whole
@@ -85,19 +89,24 @@ public static class RateLimitHeaders
     public static string Duration(TimeSpan duration)
     {
         long ms = Math.Max(0, (long)Math.Ceiling(duration.TotalMilliseconds));
-        if (ms is > 0 and < 1_000)
+        if (ms < 1_000)
         {
-            return Number(ms) + "ms";
+            return ms == 0 ? "0s" : string.Create(CultureInfo.InvariantCulture, $"{ms}ms");
         }
 
-        var text = new StringBuilder();
         long hours = ms / 3_600_000;
         long minutes = ms / 60_000 % 60;
-        _ = hours > 0 ? text.Append(hours).Append('h') : text;
-        _ = hours > 0 || minutes > 0 ? text.Append(minutes).Append('m') : text;
-        decimal seconds = ms % 60_000 / 1_000m;
-        return text.Append(seconds.ToString("0.###", CultureInfo.InvariantCulture)).Append('s').ToString();
+        long seconds = ms / 1_000 % 60;
+        long rest = ms % 1_000;
+        // Thousandths without the zeros at their end.
+        string fraction = rest == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $".{rest:000}").TrimEnd('0');
+        return hours > 0 ? string.Create(CultureInfo.InvariantCulture, $"{hours}h{minutes}m{seconds}{fraction}s")
+            : minutes > 0 ? string.Create(CultureInfo.InvariantCulture, $"{minutes}m{seconds}{fraction}s")
+            : string.Create(CultureInfo.InvariantCulture, $"{seconds}{fraction}s");
     }
+
+    private static string[][] Names(Func<string, string, string> name, params string[] words) =>
+        [.. words.Select(word => (string[])[name(word, "limit"), name(word, "remaining"), name(word, "reset")])];
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

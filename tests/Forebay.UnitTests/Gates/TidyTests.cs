@@ -113,6 +113,7 @@ public sealed partial class TidyTests
         let declared = NamespacePattern().Match(file.Text).Groups["name"].Value
         let expected = Path.GetDirectoryName(file.Path)!.Replace('/', '.')
             .Replace("src.", "", StringComparison.Ordinal).Replace("tests.", "", StringComparison.Ordinal)
+            .Replace("bench.", "", StringComparison.Ordinal)
         where declared.Length > 0 && !$"{expected}.".StartsWith($"{declared}.", StringComparison.Ordinal)
         select $"{file.Path}: namespace {declared} where the folder says {expected}");
 
