@@ -110,7 +110,8 @@ internal sealed class Load(string tools, string scripts)
 
         using Process process = Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.");
         Task<string> output = process.StandardOutput.ReadToEndAsync();
-        while (meanwhile is not null && await Task.WhenAny(output, Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System)) != output)
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (meanwhile is not null && !output.IsCompleted && await tick.WaitForNextTickAsync())
         {
             meanwhile();
         }

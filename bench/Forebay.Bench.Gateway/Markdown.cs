@@ -24,7 +24,17 @@ internal static class Markdown
     }
 
     private static void Line(StringBuilder text, FormattableString line) =>
-        text.AppendLine(line.ToString(CultureInfo.InvariantCulture));
+        text.AppendLine(Text(line));
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private static void Row(StringBuilder text, IEnumerable<string> cells) =>
+        text.Append("| ").AppendJoin(" | ", cells).AppendLine(" |");
+
+    private static IEnumerable<string> Figures(Rate x) =>
+    [
+        Text($"{x.PerSecond:N0}"), Text($"{x.P50Us / 1000:0.000}"), Text($"{x.P99Us / 1000:0.000}"), Text($"{x.CpuUs:0.0}"),
+    ];
 
     private static void Title(StringBuilder text, string title) => Line(text, $"\n### {title}\n");
 
@@ -38,7 +48,7 @@ internal static class Markdown
         {
             string ratio = x.Name == ours ? "" : string.Create(CultureInfo.InvariantCulture, $"{own / x.PerSecond:0.00}x");
             string failed = x.Failed > 0 ? $" ({x.Failed} failed)" : "";
-            Line(text, $"| {x.Name}{failed} | {x.PerSecond:N0} | {x.P50Us / 1000:0.000} | {x.P99Us / 1000:0.000} | {x.CpuUs:0.0} | {ratio} |");
+            Row(text, [x.Name + failed, .. Figures(x), ratio]);
         }
     }
 
@@ -52,7 +62,7 @@ internal static class Markdown
             Rate x = rates[i];
             double same = rates[i / 3 * 3].PerSecond;
             string failed = x.Failed > 0 ? $" ({x.Failed} failed)" : "";
-            Line(text, $"| {x.Name}{failed} | {x.PerSecond:N0} | {x.P50Us / 1000:0.000} | {x.P99Us / 1000:0.000} | {x.CpuUs:0.0} | {x.PerSecond / same:0.00}x |");
+            Row(text, [x.Name + failed, .. Figures(x), Text($"{x.PerSecond / same:0.00}x")]);
         }
     }
 
@@ -73,12 +83,23 @@ internal static class Markdown
     private static void Streams(StringBuilder text, string title, List<Paced> paced)
     {
         Title(text, title);
-        Line(text, $"| | streams | completed | failed | events | stalls | first event p99 ms | gap p50 ms | gap p99 ms | longest gap ms | kB each | gateway CPU µs an event |");
+        Row(
+            text,
+            [
+                "", "streams", "completed", "failed", "events", "stalls", "first event p99 ms", "gap p50 ms", "gap p99 ms",
+                "longest gap ms", "kB each", "gateway CPU µs an event",
+            ]);
         Line(text, $"|---|---|---|---|---|---|---|---|---|---|---|---|");
         foreach (Paced p in paced)
         {
             StreamRun s = p.Run;
-            Line(text, $"| {p.Name} | {p.Streams:N0} | {s.Completed:N0} | {s.Failed:N0} | {s.Events:N0} | {s.Stalls:N0} | {s.FirstP99Ms:0.0} | {s.GapP50Ms:0.0} | {s.GapP99Ms:0.0} | {s.GapMaxMs:0.0} | {p.KilobytesPerStream:0.0} | {s.CpuUsPerEvent:0.0} |");
+            Row(
+                text,
+                [
+                    p.Name, Text($"{p.Streams:N0}"), Text($"{s.Completed:N0}"), Text($"{s.Failed:N0}"), Text($"{s.Events:N0}"),
+                    Text($"{s.Stalls:N0}"), Text($"{s.FirstP99Ms:0.0}"), Text($"{s.GapP50Ms:0.0}"), Text($"{s.GapP99Ms:0.0}"),
+                    Text($"{s.GapMaxMs:0.0}"), Text($"{p.KilobytesPerStream:0.0}"), Text($"{s.CpuUsPerEvent:0.0}"),
+                ]);
         }
     }
 

@@ -11,7 +11,7 @@ namespace Forebay.Protocols.Json;
 /// </summary>
 internal static class JsonScan
 {
-    /// <summary>Which bytes may follow a backslash by themselves, as bits above <c>'@'</c> and from <c>'"'</c>.</summary>
+    /// <summary>Letters that make an escape by themselves, as bits from <c>'@'</c>.</summary>
     private const ulong EscapeLetters =
         1UL << ('\\' - '@') | 1UL << ('b' - '@') | 1UL << ('f' - '@') | 1UL << ('n' - '@') | 1UL << ('r' - '@')
         | 1UL << ('t' - '@');

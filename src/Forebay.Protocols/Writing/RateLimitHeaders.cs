@@ -34,7 +34,8 @@ public static class RateLimitHeaders
 {
     // Limit, remaining, reset, by unit: names are made once, not per answer.
     private static readonly string[][] Anthropic = Names(
-        static (word, what) => $"anthropic-ratelimit-{word}-{what}", "requests", "tokens", "input-tokens", "output-tokens");
+        static (word, what) => $"anthropic-ratelimit-{word}-{what}",
+        "requests", "tokens", "input-tokens", "output-tokens");
 
     private static readonly string[][] OpenAi = Names(
         static (word, what) => $"x-ratelimit-{what}-{word}", "requests", "tokens");
