@@ -70,9 +70,24 @@ public sealed class PooledBuffer(MemoryBudget budget, long budgetLimitBytes) : I
 
     public void Clear() => Length = 0;
 
-    /// <summary>Drops everything and gives the memory back; <see cref="TryReserve"/> takes some again. For buffers
+    /// <summary>Drops everything and gives memory back where it is more than <paramref name="keepBytes"/>: for buffers
     /// that are empty most of their time, as those of a stream between its events.</summary>
-    public void Release()
+    public void Trim(int keepBytes)
+    {
+        Length = 0;
+        if (_array.Length > keepBytes)
+        {
+            Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _disposed = true;
+        Release();
+    }
+
+    private void Release()
     {
         byte[] array = _array;
         _array = [];
@@ -82,11 +97,5 @@ public sealed class PooledBuffer(MemoryBudget budget, long budgetLimitBytes) : I
             budget.Return(array.Length);
             ArrayPool<byte>.Shared.Return(array);
         }
-    }
-
-    public void Dispose()
-    {
-        _disposed = true;
-        Release();
     }
 }

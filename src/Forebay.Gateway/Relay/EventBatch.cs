@@ -10,6 +10,9 @@ namespace Forebay.Gateway.Relay;
 /// </summary>
 internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : IDisposable
 {
+    /// <summary>Kept from read to read: an event or two of text.</summary>
+    private const int KeepBytes = 1024;
+
     private readonly ArrayBufferWriter<byte> _rewritten = new();
     private readonly PooledBuffer _events = new(memory, budgetLimitBytes);
     private int _searched;
@@ -34,7 +37,7 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
 
     public void Clear()
     {
-        _events.Release();
+        _events.Trim(KeepBytes);
         HasUpstreamEvents = HasContent = Terminal = false;
         Failure = null;
     }

@@ -12,7 +12,10 @@ namespace Forebay.Gateway.Relay;
 /// </summary>
 internal static class StreamRelay
 {
-    private const int ReadBytes = 16 * 1024;
+    /// <summary>What a silent stream holds to read into; it grows while reads fill it, and shrinks again.</summary>
+    private const int LeastReadBytes = 2 * 1024;
+
+    private const int MostReadBytes = 16 * 1024;
 
     /// <summary>Largest single event; image output fits, an endless line does not.</summary>
     private const int MaxEventBytes = 32 * 1024 * 1024;
@@ -39,6 +42,7 @@ internal static class StreamRelay
         ClientStream client = x.Stream!;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes);
+        int readBytes = LeastReadBytes;
         while (true)
         {
             if (buffer.Length > MaxEventBytes)
@@ -47,18 +51,12 @@ internal static class StreamRelay
                     Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size"));
             }
 
-            if (buffer.Length == 0)
-            {
-                // A stream is silent most of its time: memory is taken when there is something to put into it.
-                buffer.Release();
-                _ = await source.ReadAsync(Memory<byte>.Empty, clock.Token);
-            }
-
-            if (!buffer.TryReserve(ReadBytes))
+            if (!buffer.TryReserve(readBytes))
             {
                 return BodyRelay.Broken(BodyRelay.OverBudget);
             }
 
+            int room = buffer.Free.Length;
             int read = await source.ReadAsync(buffer.Free, clock.Token);
             bool rest = read == 0 && buffer.Length > 0;
             clock.Expect(AttemptPhase.Total);
@@ -99,6 +97,14 @@ internal static class StreamRelay
             }
 
             batch.Clear();
+            readBytes = read == room ? Math.Min(2 * readBytes, MostReadBytes)
+                : read < LeastReadBytes ? LeastReadBytes
+                : readBytes;
+            if (buffer.Length == 0)
+            {
+                buffer.Trim(readBytes);
+            }
+
             clock.Expect(AttemptPhase.NextByte);
         }
     }
