@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Forebay.Storage.Data;
 
 namespace Forebay.Storage.Journal;
@@ -34,15 +35,22 @@ internal sealed class JournalDisk : IJournalDisk
         Posix.FlushDirectory(Path.GetDirectoryName(final)!);
     }
 
-    private sealed class DiskFile(string path) : IJournalFile
+    private sealed class DiskFile : IJournalFile
     {
-        private readonly FileStream _file =
-            PrivateFile.Open(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        private readonly FileStream _file;
 
-        public void Write(ReadOnlySpan<byte> bytes, long offset) =>
-            RandomAccess.Write(_file.SafeFileHandle, bytes, offset);
+        /// <summary>Asked for once: the stream seeks in the file each time it hands its handle out.</summary>
+        private readonly SafeFileHandle _handle;
 
-        public void Flush() => RandomAccess.FlushToDisk(_file.SafeFileHandle);
+        public DiskFile(string path)
+        {
+            _file = PrivateFile.Open(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            _handle = _file.SafeFileHandle;
+        }
+
+        public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(_handle, bytes, offset);
+
+        public void Flush() => RandomAccess.FlushToDisk(_handle);
 
         public void Dispose() => _file.Dispose();
     }
