@@ -102,7 +102,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
-            return await StreamRelay.RunAsync(x, source, observer, clock, runtime, () => Settle(observer), _foreign?.Stream(observer));
+            return await StreamRelay.RunAsync(
+                x, source, observer, clock, runtime, () => Settle(observer), _foreign?.Stream(observer));
         }
         finally
         {

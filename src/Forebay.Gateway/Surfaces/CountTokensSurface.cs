@@ -86,8 +86,9 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         return Failure.None;
     }
 
-    /// <summary>Asks the least loaded deployment that speaks the dialect: the other has no such question. True when the client has its answer: a count, or the upstream's own
-    /// 4xx other than "no such path". It takes a place like any request, so counting cannot flood an engine.</summary>
+    /// <summary>Asks the least loaded deployment that speaks the dialect: the other has no such question. True when the
+    /// client has its answer: a count, or the upstream's own 4xx other than "no such path". It takes a place like any
+    /// request, so counting cannot flood an engine.</summary>
     private async Task<bool> TryAsync(Exchange x)
     {
         Translating.KeepNative(x);

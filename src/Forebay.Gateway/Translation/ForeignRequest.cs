@@ -105,7 +105,8 @@ internal sealed class ForeignRequest : IDisposable
         // Betas say which of Anthropic's unreleased features are wanted: outside of it there are none.
         IEnumerable<string> betas = x.Http.Request.Headers[Beta]
             .SelectMany(value => (value ?? "").Split(',', StringSplitOptions.TrimEntries))
-            .Where(beta => beta.Length is > 0 and <= 128 && beta.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+            .Where(beta => beta.Length is > 0 and <= 128
+                && beta.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
         return string.Join(", ", fields.Concat(betas).Distinct(StringComparer.Ordinal));
     }
 
@@ -115,7 +116,7 @@ internal sealed class ForeignRequest : IDisposable
         string path = dialect == Dialect.Anthropic ? "/v1/messages" : "/v1/chat/completions";
         return new Failure(
             Reason.Untranslatable,
-            $"{x.Model!.Id} is served in the {name} dialect, in which this request cannot be said. Change what follows, " +
-            $"call POST {path}, or choose another model. {string.Join(". ", problems)}.");
+            $"{x.Model!.Id} is served in the {name} dialect, in which this request cannot be said. Change what " +
+            $"follows, call POST {path}, or choose another model. {string.Join(". ", problems)}.");
     }
 }

@@ -4,8 +4,8 @@ using Forebay.Gateway.Pipeline;
 
 namespace Forebay.Gateway.Translation;
 
-/// <summary>When a request is said in another dialect: at once where nobody eligible speaks the client's, else only when
-/// a deployment of another dialect is about to be tried.</summary>
+/// <summary>When a request is said in another dialect: at once where nobody eligible speaks the client's, else only
+/// when a deployment of another dialect is about to be tried.</summary>
 internal static class Translating
 {
     /// <summary>Whether an eligible deployment can be sent the request; why not, where none can.</summary>

@@ -57,6 +57,11 @@ public static class RequestTranslator
             scan.Refuse("messages", TranslationTable.Toward(to, Meaning.Prefill).Note);
         }
 
+        if (to == WireDialect.Anthropic)
+        {
+            AnthropicRequestWriter.Check(request, scan);
+        }
+
         if (scan.Problems.Count == 0)
         {
             Write(to, request, scan, maxOutputTokens, output);

@@ -28,7 +28,8 @@ internal static class StringContent
                 break;
             }
 
-            content = content[(content[1] == 'u' ? DecodeCode(content, ref text) : DecodeLetter(content[1], ref text))..];
+            int used = content[1] == 'u' ? DecodeCode(content, ref text) : DecodeLetter(content[1], ref text);
+            content = content[used..];
         }
 
         text.Flush();

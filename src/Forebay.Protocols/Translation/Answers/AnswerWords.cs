@@ -80,7 +80,9 @@ internal static class AnswerWords
         }
 
         to.Raw(",\"server_tool_use\":null"u8);
-        to.Raw(isWhole ? ",\"cache_creation\":null,\"service_tier\":null,\"inference_geo\":null,\"speed\":null}"u8 : "}"u8);
+        to.Raw(isWhole
+            ? ",\"cache_creation\":null,\"service_tier\":null,\"inference_geo\":null,\"speed\":null}"u8
+            : "}"u8);
     }
 
     /// <summary>Writes an OpenAI usage object. Its prompt includes caches.</summary>

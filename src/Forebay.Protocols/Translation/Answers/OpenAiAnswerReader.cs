@@ -217,7 +217,9 @@ internal ref struct OpenAiCall
             {
                 ReadFunction(ref cursor, ref call);
             }
-            else if (kind == JsonKind.Number && member.SequenceEqual("index"u8) && cursor.ReadValue(out ByteRange index))
+            else if (kind == JsonKind.Number
+                && member.SequenceEqual("index"u8)
+                && cursor.ReadValue(out ByteRange index))
             {
                 bool whole = JsonText.TryGetWhole(index.Of(json), out long place) && place is >= 0 and < 1_000_000;
                 call.Index = whole ? (int)place : null;

@@ -80,8 +80,8 @@ internal static class TranslationTable
         Advisory(Meaning.InputExamples, "input_examples"),
         Advisory(Meaning.Caller, "caller"),
         Note(Meaning.MaxTokens, "`max_completion_tokens`"),
-        Note(Meaning.ThinkingText, "with an empty signature, which is how reasoning of an OpenAI-dialect engine comes " +
-            "here: `reasoning_content`"),
+        Note(Meaning.ThinkingText, "with an empty signature, which is how reasoning of an OpenAI-dialect engine is " +
+            "told: `reasoning_content`"),
         Note(Meaning.System, "a message of role `system` where it stands"),
         Note(Meaning.ServiceTier, "`auto` stays, `standard_only` becomes `default`"),
         Note(Meaning.OutputFormat, "`response_format` with strict true"),

@@ -11,6 +11,16 @@ internal ref struct AnthropicRequestWriter(
     private readonly ReadOnlySpan<byte> _source = scan.Body;
     private WireOutput _to = output;
 
+    /// <summary>Notes what the dialect cannot say for its value rather than its field.</summary>
+    public static void Check(CanonicalRequest request, RequestScan scan)
+    {
+        ReadOnlySpan<byte> number = request.Temperature.Of(scan.Body);
+        if (double.TryParse(number, CultureInfo.InvariantCulture, out double value) && value > MaxTemperature)
+        {
+            scan.Refuse("temperature", "is above 1, the most that Anthropic takes; send 0 to 1");
+        }
+    }
+
     public void Write()
     {
         RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
@@ -276,14 +286,8 @@ internal ref struct AnthropicRequestWriter(
     {
         if (!request.Temperature.IsEmpty)
         {
-            ReadOnlySpan<byte> number = request.Temperature.Of(_source);
-            if (double.TryParse(number, CultureInfo.InvariantCulture, out double value) && value > MaxTemperature)
-            {
-                scan.Refuse("temperature", "is above 1, the most that Anthropic takes; send 0 to 1");
-            }
-
             _to.Raw(",\"temperature\":"u8);
-            _to.Raw(number);
+            _to.Raw(request.Temperature.Of(_source));
         }
 
         if (!request.TopP.IsEmpty)

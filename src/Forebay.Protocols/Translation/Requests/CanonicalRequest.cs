@@ -170,8 +170,8 @@ internal sealed class CanonicalRequest
         }
     }
 
-    /// <summary>Ends a turn of the blocks added since. Words of the user that follow results are part of their turn, and
-    /// so are more results.</summary>
+    /// <summary>Ends a turn of the blocks added since. Words of the user that follow results are part of their turn,
+    /// and so are more results.</summary>
     public void EndTurn(TurnRole role, int first)
     {
         int count = BlockCount - first;

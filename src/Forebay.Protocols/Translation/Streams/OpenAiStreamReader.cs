@@ -3,8 +3,8 @@ using Forebay.Protocols.Json;
 namespace Forebay.Protocols.Translation;
 
 /// <summary>
-/// Reads the chunks of an OpenAI stream, as vendors and engines send them: a whole tool call in one delta, ids missing or
-/// said again, several calls under one index, no finish reason, usage wherever it comes.
+/// Reads the chunks of an OpenAI stream, as vendors and engines send them: a whole tool call in one delta, ids missing
+/// or said again, several calls under one index, no finish reason, usage wherever it comes.
 /// </summary>
 internal sealed class OpenAiStreamReader : StreamPartReader
 {

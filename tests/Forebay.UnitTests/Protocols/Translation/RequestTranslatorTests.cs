@@ -105,7 +105,10 @@ public sealed class RequestTranslatorTests
 
         Assert.Empty(result.Problems);
         Assert.Equal(
-            ["seed", "reasoning_effort", "verbosity", "store", "metadata", "prompt_cache_key", "service_tier", "name", "detail", "reasoning_content"],
+            [
+                "seed", "reasoning_effort", "verbosity", "store", "metadata", "prompt_cache_key", "service_tier", "name",
+                "detail", "reasoning_content",
+            ],
             result.Dropped);
     }
 
@@ -114,7 +117,7 @@ public sealed class RequestTranslatorTests
     {
         (_, RequestTranslation result) = Translate.Request(
             WireDialect.Anthropic,
-            """{"model":"m","max_tokens":5,"container":"c","inference_geo":"us","mcp_servers":[{}],"brand_new":1,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3},{"name":"t","input_schema":{},"odd":0}],"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"u"},"citations":{"enabled":true}},{"type":"image","source":{"type":"file","file_id":"f"}},{"type":"tool_result","tool_use_id":"i","content":[{"type":"search_result","source":"s","title":"t","content":[]}]}]},{"role":"assistant","content":[{"type":"server_tool_use","id":"i","name":"n","input":{},"whatever":1}]},{"role":"ghost","content":"x"}]}""");
+            """{"model":"m","max_tokens":5,"container":"c","inference_geo":"us","mcp_servers":[{}],"brand_new":1,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3},{"name":"t","input_schema":{},"odd":0}],"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"u"},"citations":{"enabled":true}},{"type":"image","source":{"type":"file","file_id":"f"}},{"type":"tool_result","tool_use_id":"i","content":[{"type":"search_result","source":"s","title":"t","content":[]}]}]},{"role":"assistant","content":[{"type":"server_tool_use","id":"i","name":"n","input":{},"whatever":1}]},{"role":"ghost","content":"x"},{"role":"user","content":"z"}]}""");
 
         string[] paths = [.. result.Problems.Select(p => p[..p.IndexOf(':')])];
         Assert.Equal(
@@ -128,7 +131,7 @@ public sealed class RequestTranslatorTests
 
         (_, result) = Translate.Request(
             WireDialect.OpenAi,
-            """{"model":"m","n":2,"logprobs":true,"top_logprobs":2,"logit_bias":{"1":2},"presence_penalty":0.5,"modalities":["text","audio"],"functions":[{"name":"f"}],"function_call":"auto","web_search_options":{},"min_p":0.1,"response_format":{"type":"json_object"},"tool_choice":{"type":"allowed_tools","allowed_tools":{}},"tools":[{"type":"custom","custom":{"name":"c"}}],"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x"}},{"type":"file","file":{"file_id":"f"}},{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,AA"}}]},{"role":"assistant","tool_calls":[{"id":"i","type":"function","function":{"name":"t","arguments":"[1]"}}]},{"role":"function","name":"f","content":"x"}],"temperature":1.5}""");
+            """{"model":"m","n":2,"logprobs":true,"top_logprobs":2,"logit_bias":{"1":2},"presence_penalty":0.5,"modalities":["text","audio"],"functions":[{"name":"f"}],"function_call":"auto","web_search_options":{},"min_p":0.1,"response_format":{"type":"json_object"},"tool_choice":{"type":"allowed_tools","allowed_tools":{}},"tools":[{"type":"custom","custom":{"name":"c"}}],"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x"}},{"type":"file","file":{"file_id":"f"}},{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,AA"}}]},{"role":"assistant","tool_calls":[{"id":"i","type":"function","function":{"name":"t","arguments":"[1]"}}]},{"role":"function","name":"f","content":"x"},{"role":"user","content":"z"}],"temperature":1.5}""");
 
         paths = [.. result.Problems.Select(p => p[..p.IndexOf(':')])];
         Assert.Equal(
@@ -137,6 +140,7 @@ public sealed class RequestTranslatorTests
                 "function_call", "web_search_options", "min_p", "response_format.type", "tool_choice.type", "tools[0].type",
                 "messages[0].content[0].type", "messages[0].content[1].file.file_id",
                 "messages[0].content[2].file.file_data", "messages[1].tool_calls[0].function.arguments", "messages[2].role",
+                "temperature",
             ],
             paths);
     }
@@ -158,7 +162,7 @@ public sealed class RequestTranslatorTests
     {
         (string translated, RequestTranslation result) = Translate.Request(
             WireDialect.Anthropic,
-            "\uFEFF{\"m\\u006fdel\":\"m\",\"max_tokens\":5,\"messages\":[{\"role\":\"us\\u0065r\",\"content\":[{\"type\":\"te\\u0078t\",\"text\":\"a\"}]}]}");
+            "\uFEFF" + """{"m\u006fdel":"m","max_tokens":5,"messages":[{"role":"us\u0065r","content":[{"type":"te\u0078t","text":"a"}]}]}""");
 
         Assert.Empty(result.Problems);
         Assert.Equal("a", JsonNode.Parse(translated)!["messages"]![0]!["content"]!.GetValue<string>());
