@@ -57,7 +57,10 @@ public sealed class TranslatedClientTests(ClientFixture fixture)
         Assert.Equal(9, whole.Usage.OutputTokens);
         Assert.Equal(TextOf(whole), text);
         Assert.Equal(
-            ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"],
+            [
+                "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
+                "message_stop",
+            ],
             kinds.Where(k => k != "ping").Distinct());
         Assert.All(gateway.Journal.Settled, u => Assert.False(u.Estimated));
         Assert.All(gateway.Journal.Settled, u => Assert.Equal(9, u.Tokens.Output));

@@ -88,6 +88,7 @@ internal enum Meaning : byte
     Store,
     Tags,
     FormatName,
+    FormatDescription,
 
     InferenceGeo,
     Container,

@@ -65,7 +65,7 @@ internal static class OpenAiFields
         "response_format.json_schema",
         new("schema", Meaning.Schema),
         new("name", Meaning.FormatName),
-        new("description", Meaning.FormatName),
+        new("description", Meaning.FormatDescription),
         new("strict", Meaning.Structure));
 
     public static FieldScope ToolChoice { get; } = new(

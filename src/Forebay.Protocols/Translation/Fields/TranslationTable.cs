@@ -31,6 +31,8 @@ internal static class TranslationTable
         Advisory(Meaning.ImageDetail, "detail"),
         Advisory(Meaning.SpeakerName, "name"),
         Advisory(Meaning.Obfuscation, "include_obfuscation"),
+        Advisory(Meaning.FormatDescription, "json_schema.description"),
+        Note(Meaning.FormatName, "Anthropic's formats need no name"),
         Note(Meaning.MaxTokens, "the model's longest answer where none is given"),
         Note(Meaning.System, "before the first other message `system`, later a message of role `system`"),
         Note(Meaning.Temperature, "above 1 it is refused: Anthropic takes 0 to 1"),
@@ -84,7 +86,7 @@ internal static class TranslationTable
             "told: `reasoning_content`"),
         Note(Meaning.System, "a message of role `system` where it stands"),
         Note(Meaning.ServiceTier, "`auto` stays, `standard_only` becomes `default`"),
-        Note(Meaning.OutputFormat, "`response_format` with strict true"),
+        Note(Meaning.OutputFormat, "`response_format`, strict, named `answer`"),
         Note(Meaning.ToolResult, "one `tool` message each, before what else the turn holds; images and documents " +
             "within follow in a user message"),
         Note(Meaning.IsError, "the result's text begins with `Error: `"),
