@@ -93,7 +93,7 @@ internal static class BodyRelay
 
         SetHead(x, response);
         settle();
-        ReadOnlyMemory<byte> body = foreign?.TranslateError(x, (int)response.StatusCode, buffer.Written)
+        ReadOnlyMemory<byte> body = foreign?.TranslateError((int)response.StatusCode, buffer.Written)
             ?? buffer.WrittenMemory;
         await SendAsync(x, body, default, default);
         return AttemptResult.Served;

@@ -42,7 +42,7 @@ internal sealed class ForeignAnswer(Exchange x, GatewayRuntime runtime, Dialect 
     }
 
     /// <summary>An upstream's own 4xx in the client's envelope, its message kept.</summary>
-    public ReadOnlyMemory<byte> TranslateError(Exchange to, int status, ReadOnlySpan<byte> body)
+    public ReadOnlyMemory<byte> TranslateError(int status, ReadOnlySpan<byte> body)
     {
         _ = ResponseReader.TryRead(Wire, body, out ResponseFacts facts);
         string message = facts is { IsError: true, ErrorMessage: { Length: > 0 } told }
@@ -56,8 +56,8 @@ internal sealed class ForeignAnswer(Exchange x, GatewayRuntime runtime, Dialect 
             _ => "invalid_request_error",
         };
         var envelope = new ArrayBufferWriter<byte>(512);
-        ErrorEnvelope.Write(envelope, x.Wire, type, null, message, null, to.IdText);
-        to.Http.Response.ContentType = "application/json";
+        ErrorEnvelope.Write(envelope, x.Wire, type, null, message, null, x.IdText);
+        x.Http.Response.ContentType = "application/json";
         return envelope.WrittenMemory;
     }
 }

@@ -238,6 +238,11 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
         scan.InSystem = true;
         ReadContent(_system, inResult: false);
         scan.InSystem = false;
+        if (!request.Fits(TurnRole.System, block))
+        {
+            scan.Refuse("system", "holds text only");
+        }
+
         request.Turns.Insert(0, new CanonicalTurn(TurnRole.System, block, request.BlockCount - block));
     }
 
@@ -286,15 +291,15 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
 
         if (scan.Is(role, "user"u8))
         {
-            request.EndTurn(TurnRole.User, block);
+            scan.EndTurn(request, TurnRole.User, block);
         }
         else if (scan.Is(role, "assistant"u8))
         {
-            request.EndTurn(TurnRole.Assistant, block);
+            scan.EndTurn(request, TurnRole.Assistant, block);
         }
         else if (scan.Is(role, "system"u8))
         {
-            request.EndTurn(TurnRole.System, block);
+            scan.EndTurn(request, TurnRole.System, block);
         }
         else
         {

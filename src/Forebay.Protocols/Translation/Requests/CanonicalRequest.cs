@@ -189,6 +189,28 @@ internal sealed class CanonicalRequest
         }
     }
 
+    /// <summary>Whether the blocks added since are those that a role can say: no dialect takes calls from users, results
+    /// from the assistant or pictures as instructions.</summary>
+    public bool Fits(TurnRole role, int first)
+    {
+        for (int at = first; at < BlockCount; at += 1 + _blocks[at].Children)
+        {
+            BlockKind kind = _blocks[at].Kind;
+            bool fits = kind == BlockKind.Text || role switch
+            {
+                TurnRole.User => kind is BlockKind.Image or BlockKind.Document or BlockKind.ToolResult,
+                TurnRole.Assistant => kind is BlockKind.ToolUse or BlockKind.Thinking,
+                _ => false,
+            };
+            if (!fits)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private bool IsResultsOnly(CanonicalTurn turn)
     {
         int at = turn.First;

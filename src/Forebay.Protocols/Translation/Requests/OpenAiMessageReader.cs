@@ -63,26 +63,26 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
         if (scan.Is(members.Role, "user"u8))
         {
             ReadContent(members.Content);
-            request.EndTurn(TurnRole.User, block);
+            scan.EndTurn(request, TurnRole.User, block);
         }
         else if (scan.Is(members.Role, "assistant"u8))
         {
             ReadContent(members.Content);
             request.AddText(scan.Inner(members.Refusal));
             ReadToolCalls(members.ToolCalls);
-            request.EndTurn(TurnRole.Assistant, block);
+            scan.EndTurn(request, TurnRole.Assistant, block);
         }
         else if (scan.Is(members.Role, "tool"u8))
         {
             request.Add(BlockKind.ToolResult).Id = scan.Inner(members.ToolCallId);
             ReadContent(members.Content);
             request[block].Children = request.BlockCount - block - 1;
-            request.EndTurn(TurnRole.User, block);
+            scan.EndTurn(request, TurnRole.User, block);
         }
         else if (scan.Is(members.Role, "system"u8) || scan.Is(members.Role, "developer"u8))
         {
             ReadContent(members.Content);
-            request.EndTurn(TurnRole.System, block);
+            scan.EndTurn(request, TurnRole.System, block);
         }
         else
         {

@@ -3,6 +3,9 @@ namespace Forebay.Protocols.Translation;
 /// <summary>Writes a canonical request as an OpenAI chat completions request.</summary>
 internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan scan, WireOutput output)
 {
+    /// <summary>OpenAI refuses a longer name of the end user.</summary>
+    private const int LongestUserBytes = 64;
+
     private readonly ReadOnlySpan<byte> _source = scan.Body;
     private WireOutput _to = output;
     private bool _anyMessage;
@@ -43,7 +46,11 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
             _to.Raw("}}"u8);
         }
 
-        if (!request.UserId.IsEmpty)
+        if (request.UserId.Length > LongestUserBytes)
+        {
+            scan.Drop(Meaning.UserId);
+        }
+        else if (!request.UserId.IsEmpty)
         {
             _to.Raw(",\"user\":"u8);
             _to.Quoted(request.UserId.Of(_source));
@@ -70,6 +77,11 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
 
     private void WriteTurn(CanonicalTurn turn)
     {
+        if (turn.Count == 0 && turn.Role != TurnRole.User)
+        {
+            return;
+        }
+
         switch (turn.Role)
         {
             case TurnRole.System:

@@ -136,6 +136,24 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
         }
     }
 
+    /// <summary>Ends a turn of the blocks added since, and notes those that its role cannot say.</summary>
+    public void EndTurn(CanonicalRequest request, TurnRole role, int first)
+    {
+        if (!request.Fits(role, first))
+        {
+            Refuse(
+                "messages[].content",
+                role switch
+                {
+                    TurnRole.User => "a user message holds text, images, documents and results of tools only",
+                    TurnRole.Assistant => "an assistant message holds text, thinking and calls of tools only",
+                    _ => "a system message holds text only",
+                });
+        }
+
+        request.EndTurn(role, first);
+    }
+
     /// <summary>Where the problems stand now.</summary>
     public int Mark() => _problems.Count;
 

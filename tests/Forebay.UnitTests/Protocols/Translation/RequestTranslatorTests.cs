@@ -91,11 +91,11 @@ public sealed class RequestTranslatorTests
     {
         (string translated, RequestTranslation result) = Translate.Request(
             WireDialect.Anthropic,
-            """{"model":"m","max_tokens":5,"top_k":3,"thinking":{"type":"adaptive"},"output_config":{"effort":"high"},"context_management":{"edits":[{"type":"x"}]},"cache_control":{"type":"ephemeral"},"speed":"standard","tools":[{"name":"t","input_schema":{},"defer_loading":true,"eager_input_streaming":false,"cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"},"citations":[{}]}]},{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"redacted_thinking","data":"x"},{"type":"text","text":"b","citations":null}]},{"role":"user","content":"c"}]}""");
+            """{"model":"m","max_tokens":5,"top_k":3,"thinking":{"type":"adaptive"},"output_config":{"effort":"high"},"context_management":{"edits":[{"type":"x"}]},"cache_control":{"type":"ephemeral"},"speed":"standard","metadata":{"user_id":"0123456789012345678901234567890123456789012345678901234567890123456789"},"tools":[{"name":"t","input_schema":{},"defer_loading":true,"eager_input_streaming":false,"cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"},"citations":[{}]}]},{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"redacted_thinking","data":"x"},{"type":"text","text":"b","citations":null}]},{"role":"user","content":"c"}]}""");
 
         Assert.Empty(result.Problems);
         Assert.Equal(
-            ["top_k", "thinking", "effort", "context_management", "cache_control", "defer_loading", "citations"],
+            ["top_k", "thinking", "effort", "context_management", "cache_control", "defer_loading", "citations", "user_id"],
             result.Dropped);
         Assert.DoesNotContain("cache_control", translated, StringComparison.Ordinal);
 
@@ -150,11 +150,27 @@ public sealed class RequestTranslatorTests
     [InlineData(WireDialect.OpenAi, """{"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""", "messages: the last message")]
     [InlineData(WireDialect.OpenAi, """{"model":"m","temperature":1.5,"messages":[{"role":"user","content":"q"}]}""", "temperature: is above 1")]
     [InlineData(WireDialect.Anthropic, """{"model":"m","max_tokens":5,"system":[{"type":"image","source":{"type":"file","file_id":"f"}}],"messages":[{"role":"user","content":"q"}]}""", "system[0].source.type: file")]
+    [InlineData(WireDialect.Anthropic, """{"model":"m","max_tokens":5,"system":[{"type":"image","source":{"type":"url","url":"u"}}],"messages":[{"role":"user","content":"q"}]}""", "system: holds text only")]
+    [InlineData(WireDialect.Anthropic, """{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"tool_use","id":"i","name":"n","input":{}}]}]}""", "messages[0].content: a user message")]
+    [InlineData(WireDialect.Anthropic, """{"model":"m","max_tokens":5,"messages":[{"role":"assistant","content":[{"type":"tool_result","tool_use_id":"i"}]},{"role":"user","content":"q"}]}""", "messages[0].content: an assistant message")]
+    [InlineData(WireDialect.OpenAi, """{"model":"m","messages":[{"role":"system","content":[{"type":"image_url","image_url":{"url":"u"}}]},{"role":"user","content":"q"}]}""", "messages[0].content: a system message")]
     public void What_the_other_side_would_take_otherwise_is_refused(WireDialect from, string body, string expected)
     {
         (_, RequestTranslation result) = Translate.Request(from, body);
 
         Assert.StartsWith(expected, Assert.Single(result.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_message_of_which_nothing_is_left_is_left_out()
+    {
+        (string translated, _) = Translate.Request(
+            WireDialect.Anthropic,
+            """{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"redacted_thinking","data":"x"}]},{"role":"user","content":"r"}]}""");
+
+        Assert.Equal(
+            ["q", "r"],
+            JsonNode.Parse(translated)!["messages"]!.AsArray().Select(m => m!["content"]!.GetValue<string>()));
     }
 
     [Fact]
