@@ -86,7 +86,8 @@ internal static class TranslationTable
             "told: `reasoning_content`"),
         Note(Meaning.System, "a message of role `system` where it stands"),
         Note(Meaning.ServiceTier, "`auto` stays, `standard_only` becomes `default`"),
-        Note(Meaning.UserId, "`user`; one of more than 64 bytes, which OpenAI refuses, is dropped and named", "user_id"),
+        Note(Meaning.UserId, "`user`; one longer than 64 bytes, the most for `safety_identifier`, is dropped and named",
+            "user_id"),
         Note(Meaning.OutputFormat, "`response_format`, strict, named `answer`"),
         Note(Meaning.ToolResult, "one `tool` message each, before what else the turn holds; images and documents " +
             "within follow in a user message"),

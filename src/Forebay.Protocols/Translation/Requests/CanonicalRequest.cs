@@ -189,8 +189,8 @@ internal sealed class CanonicalRequest
         }
     }
 
-    /// <summary>Whether the blocks added since are those that a role can say: no dialect takes calls from users, results
-    /// from the assistant or pictures as instructions.</summary>
+    /// <summary>Whether the blocks added since are those that a role can say: no dialect takes calls from users,
+    /// results from the assistant or pictures as instructions.</summary>
     public bool Fits(TurnRole role, int first)
     {
         for (int at = first; at < BlockCount; at += 1 + _blocks[at].Children)

@@ -3,7 +3,7 @@ namespace Forebay.Protocols.Translation;
 /// <summary>Writes a canonical request as an OpenAI chat completions request.</summary>
 internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan scan, WireOutput output)
 {
-    /// <summary>OpenAI refuses a longer name of the end user.</summary>
+    /// <summary>Longest <c>safety_identifier</c>; what is longer is no name of an end user to OpenAI.</summary>
     private const int LongestUserBytes = 64;
 
     private readonly ReadOnlySpan<byte> _source = scan.Body;
