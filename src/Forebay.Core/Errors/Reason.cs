@@ -14,7 +14,7 @@ public enum Reason : byte
     NoSuchPath,
     MethodNotAllowed,
     NoSuchModel,
-    NoSuchDialect,
+    Untranslatable,
     Capability,
     Residency,
     BodyTooLarge,

@@ -4,7 +4,6 @@ using Forebay.Core.Fleet;
 namespace Forebay.Core.Serving;
 
 /// <summary>What the router needs to know of a request.</summary>
-/// <param name="Dialect">Wire format of the client.</param>
 /// <param name="NeedsTools">Tools are declared.</param>
 /// <param name="NeedsImages">Images are part of the prompt.</param>
 /// <param name="NeedsDocuments">Documents are part of the prompt.</param>
@@ -12,7 +11,6 @@ namespace Forebay.Core.Serving;
 /// <param name="EstimatedInputTokens">Estimated prompt size.</param>
 /// <param name="MaxOutputTokens">Longest answer asked for, or null.</param>
 public readonly record struct RoutingRequest(
-    Dialect Dialect,
     bool NeedsTools,
     bool NeedsImages,
     bool NeedsDocuments,
@@ -52,12 +50,9 @@ public static class Router
             return Reason.Capability;
         }
 
-        bool anySpeaks = false;
         foreach (Deployment deployment in model.Deployments)
         {
-            bool speaks = deployment.Speaks(request.Dialect);
-            anySpeaks |= speaks;
-            if (speaks && tenant.Allows(deployment.Site))
+            if (tenant.Allows(deployment.Site))
             {
                 eligible[count++] = deployment;
             }
@@ -65,16 +60,17 @@ public static class Router
 
         return count > 0 ? Reason.None
             : model.Deployments.IsEmpty ? Reason.UpstreamUnavailable
-            : anySpeaks ? Reason.Residency
-            : Reason.NoSuchDialect;
+            : Reason.Residency;
     }
 
     /// <summary>
-    /// Picks the eligible deployment with the smallest share of its places taken, and takes a place there. Deployments
-    /// that are out after failures come last; equal ones take turns by the request's number.
+    /// Picks the eligible deployment with the smallest share of its places taken, and takes a place there. One that
+    /// speaks the client's dialect comes before one that does not, and those that are out after failures come last;
+    /// equal ones take turns by the request's number.
     /// </summary>
     /// <param name="eligible">What <see cref="Police"/> found.</param>
     /// <param name="state">Live counters.</param>
+    /// <param name="dialect">Wire format of the client.</param>
     /// <param name="tried">Indexes of deployments already tried for this request.</param>
     /// <param name="nowMonotonicNs">The present.</param>
     /// <param name="requestNumber">Breaks ties.</param>
@@ -82,6 +78,7 @@ public static class Router
     public static Deployment? Enter(
         ReadOnlySpan<Deployment> eligible,
         FleetState state,
+        Dialect dialect,
         ReadOnlySpan<int> tried,
         long nowMonotonicNs,
         uint requestNumber)
@@ -89,7 +86,7 @@ public static class Router
         // A place can be lost to a racing request between choosing and entering: then choose again.
         for (int round = 0; round <= eligible.Length; round++)
         {
-            Deployment? best = LeastLoaded(eligible, state, tried, nowMonotonicNs, requestNumber);
+            Deployment? best = LeastLoaded(eligible, state, dialect, tried, nowMonotonicNs, requestNumber);
             if (best is null || state.Of(best).TryEnter(best.Config.MaxConcurrency))
             {
                 return best;
@@ -102,6 +99,7 @@ public static class Router
     private static Deployment? LeastLoaded(
         ReadOnlySpan<Deployment> eligible,
         FleetState state,
+        Dialect dialect,
         ReadOnlySpan<int> tried,
         long nowMonotonicNs,
         uint requestNumber)
@@ -124,7 +122,10 @@ public static class Router
                 continue;
             }
 
-            double score = load + (live.DownUntilMonotonicNs > nowMonotonicNs ? 2 : 0);
+            // Loads are below 1: a translated answer beats one from a deployment that is out, and nothing else.
+            double score = load
+                + (candidate.Speaks(dialect) ? 0 : 1)
+                + (live.DownUntilMonotonicNs > nowMonotonicNs ? 2 : 0);
             if (score < bestScore)
             {
                 best = candidate;

@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Relay;
+using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
 
@@ -15,6 +16,10 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstream, GatewayRuntime runtime)
 {
+    /// <summary>What says the answer in the client's dialect; null where the upstream speaks it.</summary>
+    private readonly ForeignAnswer? _foreign =
+        deployment.Speaks(x.Dialect) ? null : new ForeignAnswer(x, runtime, x.Foreign!.Dialect);
+
     private bool AddsUsage => x.Wire == WireDialect.OpenAi && RequestSplicer.LacksUsage(in x.Facts);
 
     public async Task<AttemptResult> RunAsync()
@@ -52,6 +57,13 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
 
     private HttpRequestMessage BuildRequest()
     {
+        if (_foreign is not null)
+        {
+            HttpRequestMessage translated = x.Foreign!.BuildRequest(x, deployment, upstream);
+            runtime.Metrics.InjectTrace(translated);
+            return translated;
+        }
+
         bool rename = deployment.UpstreamModel != x.Facts.Model;
         SpliceList splices = RequestSplicer.For(
             in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage);
@@ -77,7 +89,9 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 Detail: $"deployment {deployment.Id} answered a stream request with {type?.MediaType ?? "no type"}"));
         }
 
-        var observer = new StreamObserver(x.Wire, new StreamRewrite(ResponseModelJson(), AddsUsage));
+        StreamObserver observer = _foreign is null
+            ? new StreamObserver(x.Wire, new StreamRewrite(ResponseModelJson(), AddsUsage))
+            : new StreamObserver(_foreign.Wire, default);
         await x.Stream!.SetHeadAsync(
             to =>
             {
@@ -88,7 +102,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
-            return await StreamRelay.RunAsync(x, source, observer, clock, runtime, () => Settle(observer));
+            return await StreamRelay.RunAsync(
+                x, source, observer, clock, runtime, () => Settle(observer), _foreign?.Stream(observer));
         }
         finally
         {
@@ -103,7 +118,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             x.Tokens = TokensOf(usage, usage.Known ? 0 : bytes / 4);
             x.TokensEstimated = !usage.Known;
             Settlement.Write(x, runtime, UsageOutcome.Completed, Reason.None);
-        });
+        },
+        _foreign);
 
     private async Task<AttemptResult> RelayVerbatimAsync(HttpResponseMessage response, AttemptClock clock)
     {
@@ -112,7 +128,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             response,
             clock,
             runtime,
-            () => Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused));
+            () => Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused),
+            _foreign);
         return result.End == AttemptEnd.Served
             ? result with
             {

@@ -3,6 +3,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 
 namespace Forebay.Gateway.Pipeline;
@@ -33,6 +34,13 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (deployment is null)
             {
                 return waited;
+            }
+
+            if (!Translating.CanSend(x, deployment, runtime))
+            {
+                // It is out of the question from here on; whoever speaks the client's dialect is not.
+                Leave(deployment);
+                continue;
             }
 
             if (runtime.Upstreams.Lease(deployment) is not { } upstream)
@@ -102,6 +110,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
 
         Failure failure = Policing.CheckAgain(x, inForce);
+        failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
     }
@@ -202,6 +211,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private Deployment? TryEnter() => Router.Enter(
         x.Eligible.AsSpan(0, x.EligibleCount),
         runtime.State,
+        x.Dialect,
         _tried,
         Instant.From(runtime.Time).MonotonicNs,
         (uint)x.Id);

@@ -6,6 +6,7 @@ using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Relay;
+using Forebay.Gateway.Translation;
 using Forebay.Protocols;
 using Microsoft.AspNetCore.Http;
 
@@ -51,6 +52,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public Deployment[] Eligible { get; set; } = [];
 
     public int EligibleCount { get; set; }
+
+    /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
+    public ForeignRequest? Foreign { get; set; }
 
     // Step 5.
     public LimitReservation Reservation { get; set; }

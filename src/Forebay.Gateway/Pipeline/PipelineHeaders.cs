@@ -13,6 +13,7 @@ internal static class PipelineHeaders
     public const string Site = "x-forebay-site";
     public const string Attempts = "x-forebay-attempts";
     public const string Reason = "x-forebay-reason";
+    public const string Dropped = "x-forebay-dropped";
 
     /// <summary>Both dialects' request-id headers, on every response.</summary>
     public static void RequestId(HttpContext http, string id)
@@ -29,5 +30,9 @@ internal static class PipelineHeaders
         headers[Provider] = deployment.Provider.Id;
         headers[Site] = deployment.Site.Id;
         headers[Attempts] = x.Attempts.ToString();
+        if (x.Foreign is { Dropped.Length: > 0 } foreign && !deployment.Speaks(x.Dialect))
+        {
+            headers[Dropped] = foreign.Dropped;
+        }
     }
 }

@@ -68,7 +68,6 @@ internal static class Policing
         x.Tenant!.Models is not { } allowed || allowed.Contains(model.Id);
 
     public static RoutingRequest RoutingOf(Exchange x) => new(
-        x.Dialect,
         x.Facts.Features.HasFlag(RequestFeatures.Tools),
         x.Facts.Features.HasFlag(RequestFeatures.Images),
         x.Facts.Features.HasFlag(RequestFeatures.Documents),
@@ -100,12 +99,6 @@ internal static class Policing
             reason,
             $"{model.Id} is not served anywhere that this tenant's residency policy " +
             $"'{x.Tenant!.Residency?.Id ?? "default"}' allows. Choose another model, or ask the operator."),
-        Reason.NoSuchDialect => new Failure(
-            reason,
-            x.Dialect == Dialect.Anthropic
-                ? $"{model.Id} is served in the OpenAI dialect only: call POST /v1/chat/completions for it."
-                : $"{model.Id} is served in the Anthropic dialect only: call POST /v1/messages for it.",
-            "model"),
         _ => new Failure(
             reason, $"{model.Id} is configured but served nowhere right now; try again later.", "model", 30),
     };

@@ -4,6 +4,7 @@ using Forebay.Core.Usage;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Translation;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Pipeline;
@@ -45,6 +46,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         finally
         {
             x.Body?.Dispose();
+            x.Foreign?.Dispose();
             if (x.Stream is { } stream)
             {
                 runtime.Sweep.Remove(stream);
@@ -69,8 +71,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             return failure;
         }
 
-        // 4. Police: who may use what, where.
+        // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
         failure = Policing.Check(x);
+        failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (!failure.IsNone)
         {
             return failure;

@@ -2,6 +2,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Time;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
 
@@ -27,13 +28,15 @@ internal static class BodyRelay
     /// <param name="clock">Deadlines.</param>
     /// <param name="runtime">Shared parts.</param>
     /// <param name="settle">Called once with the usage and the answer's bytes, before the answer goes out.</param>
+    /// <param name="foreign">Says the answer in the client's dialect, where the upstream's is another.</param>
     public static async Task<AttemptResult> RunAsync(
         Exchange x,
         HttpResponseMessage response,
         ReadOnlyMemory<byte> modelJson,
         AttemptClock clock,
         GatewayRuntime runtime,
-        Action<WireUsage, int> settle)
+        Action<WireUsage, int> settle,
+        ForeignAnswer? foreign = null)
     {
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         if (await ReadAllAsync(response, buffer, MaxAnswerBytes, clock) is { } broken)
@@ -41,7 +44,7 @@ internal static class BodyRelay
             return Broken(broken);
         }
 
-        if (!ResponseReader.TryRead(x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
+        if (!ResponseReader.TryRead(foreign?.Wire ?? x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
         {
             return AttemptResult.Elsewhere(new Failure(
                 Reason.UpstreamProtocol,
@@ -49,20 +52,30 @@ internal static class BodyRelay
                 Detail: facts.IsError ? "an error inside a 200" : $"{buffer.Length} bytes that are no answer"));
         }
 
+        using PooledBuffer? translated = foreign?.NewBuffer();
+        if (translated is not null && foreign!.Translate(buffer.Written, translated) is { } untold)
+        {
+            return Broken(untold);
+        }
+
         x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
         SetHead(x, response);
         settle(facts.Usage, buffer.Length);
-        await SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson);
+        await (translated is null
+            ? SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson)
+            : SendAsync(x, translated.WrittenMemory, default, default));
         return AttemptResult.Served;
     }
 
-    /// <summary>Relays an upstream's own 4xx word for word: clients match on its wording.</summary>
+    /// <summary>Relays an upstream's own 4xx word for word: clients match on its wording. One in another dialect keeps
+    /// its message, in the client's envelope.</summary>
     public static async Task<AttemptResult> RunVerbatimAsync(
         Exchange x,
         HttpResponseMessage response,
         AttemptClock clock,
         GatewayRuntime runtime,
-        Action settle)
+        Action settle,
+        ForeignAnswer? foreign = null)
     {
         const int maxErrorBytes = 4 * 1024 * 1024;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
@@ -80,7 +93,9 @@ internal static class BodyRelay
 
         SetHead(x, response);
         settle();
-        await SendAsync(x, buffer.WrittenMemory, default, default);
+        ReadOnlyMemory<byte> body = foreign?.TranslateError((int)response.StatusCode, buffer.Written)
+            ?? buffer.WrittenMemory;
+        await SendAsync(x, body, default, default);
         return AttemptResult.Served;
     }
 

@@ -8,7 +8,11 @@ namespace Forebay.Gateway.Relay;
 
 /// <summary>The whole events of one read, as they go to the client, and what they mean. Reused from read to read.
 /// </summary>
-internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : IDisposable
+/// <param name="memory">Where memory is taken from.</param>
+/// <param name="budgetLimitBytes">How much may be taken in all.</param>
+/// <param name="translator">Says events in the client's dialect, where the upstream's is another.</param>
+internal sealed class EventBatch(
+    MemoryBudget memory, long budgetLimitBytes, StreamTranslator? translator = null) : IDisposable
 {
     /// <summary>Kept from read to read: an event or two of text.</summary>
     private const int KeepBytes = 1024;
@@ -93,7 +97,11 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
         }
 
         HasUpstreamEvents |= kind is not (StreamEventKind.Comment or StreamEventKind.Ping);
-        if (action == StreamAction.Pass)
+        if (translator is not null)
+        {
+            Translate(wholeEvent, translator);
+        }
+        else if (action == StreamAction.Pass)
         {
             Append(wholeEvent);
         }
@@ -103,6 +111,21 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
         }
 
         _rewritten.ResetWrittenCount();
+    }
+
+    private void Translate(ReadOnlySpan<byte> wholeEvent, StreamTranslator to)
+    {
+        _rewritten.ResetWrittenCount();
+        if (to.Translate(wholeEvent, _rewritten))
+        {
+            Append(_rewritten.WrittenSpan);
+            return;
+        }
+
+        Terminal = false;
+        Failure = new Failure(
+            Reason.UpstreamProtocol, "The provider sent more tool calls at once than can be put in order; try again.",
+            Detail: "interleaved tool calls too large");
     }
 
     /// <summary>The error's type for the log, if it is one word. Its message may quote the prompt and stays out.

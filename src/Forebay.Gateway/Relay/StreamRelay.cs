@@ -31,17 +31,19 @@ internal static class StreamRelay
     /// <param name="clock">Deadlines.</param>
     /// <param name="runtime">Shared parts.</param>
     /// <param name="settle">Called exactly once when the terminal event is here, before it goes out.</param>
+    /// <param name="translator">Says events in the client's dialect, where the upstream's is another.</param>
     public static async Task<AttemptResult> RunAsync(
         Exchange x,
         Stream source,
         StreamObserver observer,
         AttemptClock clock,
         GatewayRuntime runtime,
-        Action settle)
+        Action settle,
+        StreamTranslator? translator = null)
     {
         ClientStream client = x.Stream!;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
-        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes);
+        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator);
         int readBytes = LeastReadBytes;
         while (true)
         {

@@ -6,6 +6,7 @@ using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Telemetry;
+using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
 
@@ -85,12 +86,14 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         return Failure.None;
     }
 
-    /// <summary>Asks the least loaded deployment. True when the client has its answer: a count, or the upstream's own
-    /// 4xx other than "no such path". It takes a place like any request, so counting cannot flood an engine.</summary>
+    /// <summary>Asks the least loaded deployment that speaks the dialect: the other has no such question. True when the
+    /// client has its answer: a count, or the upstream's own 4xx other than "no such path". It takes a place like any
+    /// request, so counting cannot flood an engine.</summary>
     private async Task<bool> TryAsync(Exchange x)
     {
+        Translating.KeepNative(x);
         Deployment? deployment = Router.Enter(
-            x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, [], x.Accepted.MonotonicNs, (uint)x.Id);
+            x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
         if (deployment is null)
         {
             return false;

@@ -43,12 +43,19 @@ public static class HeaderPolicy
         [.. Enumerable.Range(0, 32).Select(c => (char)c).Where(c => c != '\t'), (char)127]);
 
     /// <summary>Copies a client's headers to an upstream request and adds our credential.</summary>
+    /// <param name="from">The client's headers.</param>
+    /// <param name="to">The request, its content set.</param>
+    /// <param name="dialect">The upstream's dialect.</param>
+    /// <param name="backing">What stands behind it.</param>
+    /// <param name="secret">The credential, or null.</param>
+    /// <param name="isDropped">Names that are left out besides.</param>
     public static void CopyRequest(
         IHeaderDictionary from,
         HttpRequestMessage to,
         Dialect dialect,
         Backing backing,
-        string? secret)
+        string? secret,
+        Func<string, bool>? isDropped = null)
     {
         string[] named = ConnectionNamed(from.Connection);
         foreach (KeyValuePair<string, StringValues> header in from)
@@ -57,6 +64,7 @@ public static class HeaderPolicy
             if (name.StartsWith(':')
                 || RequestDropped.Contains(name)
                 || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase)
+                || isDropped?.Invoke(name) == true
                 || (named.Length > 0 && named.Contains(name, StringComparer.OrdinalIgnoreCase)))
             {
                 continue;

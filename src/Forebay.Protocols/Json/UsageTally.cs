@@ -23,6 +23,9 @@ internal struct UsageTally
     public readonly bool IsSuspect =>
         _hasBadCount || (_promptIncludesCached && (_cacheRead ?? 0) + (_cacheWrite ?? 0) > (_prompt ?? 0));
 
+    /// <summary>Output tokens spent on reasoning, within the output; null where not told.</summary>
+    public readonly long? Reasoning => _reasoning;
+
     /// <summary>Reads an Anthropic <c>usage</c> object.</summary>
     public void ReadAnthropic(ref JsonCursor cursor)
     {
@@ -46,6 +49,10 @@ internal struct UsageTally
             else if (member.SequenceEqual("cache_creation_input_tokens"u8))
             {
                 ReadCount(ref cursor, ref _cacheWrite);
+            }
+            else if (member.SequenceEqual("output_tokens_details"u8))
+            {
+                ReadDetail(ref cursor, "thinking_tokens"u8, ref _reasoning, default, ref _reasoning);
             }
             else
             {

@@ -23,6 +23,9 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
     /// <summary>Token counts reported so far; final once <see cref="Terminated"/>.</summary>
     public WireUsage Usage => _state.Usage.ToUsage();
 
+    /// <summary>Output tokens spent on reasoning, as far as reported; they are within the output.</summary>
+    public long? ReasoningTokens => _state.Usage.Reasoning;
+
     /// <summary>Whether a reported count was impossible and had to be clamped or left out.</summary>
     public bool IsUsageSuspect => _state.Usage.IsSuspect;
 

@@ -72,32 +72,18 @@ public static class ReadyReport
             return;
         }
 
-        bool anthropic = served.Deployments.Any(d => d.Speaks(Dialect.Anthropic));
-        bool openAi = served.Deployments.Any(d => d.Speaks(Dialect.OpenAi));
         text.AppendLine();
-        if (anthropic)
-        {
-            text.AppendLine("  Call it as Anthropic does:");
-            text.AppendLine($"    curl -sN {url}/v1/messages -H 'x-api-key: {key}' " +
-                "-H 'anthropic-version: 2023-06-01' " +
-                $"-d '{{\"model\":\"{served.Id}\",\"max_tokens\":64,\"stream\":true,\"messages\":[{{" +
-                "\"role\":\"user\",\"content\":\"Hello\"}]}'");
-        }
-
-        if (openAi)
-        {
-            text.AppendLine(anthropic ? "  or as OpenAI does:" : "  Call it as OpenAI does:");
-            text.AppendLine($"    curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {key}' " +
-                $"-d '{{\"model\":\"{served.Id}\",\"stream\":true,\"messages\":[{{\"role\":\"user\"," +
-                "\"content\":\"Hello\"}]}'");
-        }
-
-        if (anthropic)
-        {
-            text.AppendLine("  Point an Anthropic client here:");
-            text.AppendLine($"    export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={key}");
-        }
-
+        text.AppendLine("  Call it as Anthropic does:");
+        text.AppendLine($"    curl -sN {url}/v1/messages -H 'x-api-key: {key}' " +
+            "-H 'anthropic-version: 2023-06-01' " +
+            $"-d '{{\"model\":\"{served.Id}\",\"max_tokens\":64,\"stream\":true,\"messages\":[{{" +
+            "\"role\":\"user\",\"content\":\"Hello\"}]}'");
+        text.AppendLine("  or as OpenAI does:");
+        text.AppendLine($"    curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {key}' " +
+            $"-d '{{\"model\":\"{served.Id}\",\"stream\":true,\"messages\":[{{\"role\":\"user\"," +
+            "\"content\":\"Hello\"}]}'");
+        text.AppendLine("  Point an Anthropic client here:");
+        text.AppendLine($"    export ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY={key}");
         text.AppendLine();
         text.AppendLine("  Try next, in another terminal:");
         text.AppendLine("    ./forebay status                         what the fleet is doing");

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Forebay.Core.Errors;
-using Forebay.Core.Serving;
 using Forebay.TestKit.Upstreams;
 using Xunit;
 
@@ -106,20 +105,6 @@ public sealed class AdmissionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
         Assert.Equal("residency", refused.Headers.GetValues("x-forebay-reason").Single());
         Assert.Empty(_us.Requests);
-    }
-
-    [Fact]
-    public async Task A_model_without_a_deployment_of_the_dialect_names_the_one_to_call()
-    {
-        await using GatewayHarness gateway = await GatewayHarness.StartAsync(
-            [_us.Address],
-            c => c with { Deployments = [.. c.Deployments.Select(d => d with { Dialects = [Dialect.OpenAi] })] });
-
-        using HttpResponseMessage response = await gateway.Client.SendAsync(
-            GatewayHarness.Messages(GatewayHarness.MessagesBody(false)));
-
-        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        Assert.Contains("/v1/chat/completions", await response.Content.ReadAsStringAsync());
     }
 
     [Fact]

@@ -56,11 +56,12 @@ public sealed partial class OwnUpstreamTests : IDisposable
         Assert.Equal(
             [("GET", "/v1/models", ""), ("POST", "/v1/messages", "{}")],
             upstream.Requests.Select(r => (r.Method, r.Path, r.Text)));
-        Answer wrongDialect = await server.Api.AskAsync(Calls.Messages("local-model"));
-        Assert.Contains("OpenAI dialect only", wrongDialect.Text, StringComparison.Ordinal);
         Answer answer = await server.Api.AskAsync(Calls.Chat("local-model"));
         Assert.True(answer.IsComplete, answer.Text);
         Assert.Equal(3, upstream.Requests.Count);
+        Answer translated = await server.Api.AskAsync(Calls.Messages("local-model"));
+        Assert.True(translated.IsComplete, translated.Text);
+        Assert.Equal("/v1/chat/completions", upstream.Requests[^1].Path);
         Assert.All(upstream.Requests, r => Assert.Equal("Bearer own-key", r.Headers["Authorization"]));
     }
 

@@ -1,0 +1,65 @@
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
+using Forebay.Gateway.Pipeline;
+
+namespace Forebay.Gateway.Translation;
+
+/// <summary>When a request is said in another dialect: at once where nobody eligible speaks the client's, else only
+/// when a deployment of another dialect is about to be tried.</summary>
+internal static class Translating
+{
+    /// <summary>Whether an eligible deployment can be sent the request; why not, where none can.</summary>
+    public static Failure Check(Exchange x, GatewayRuntime runtime)
+    {
+        ReadOnlySpan<Deployment> eligible = x.Eligible.AsSpan(0, x.EligibleCount);
+        foreach (Deployment deployment in eligible)
+        {
+            if (deployment.Speaks(x.Dialect))
+            {
+                if (x.Foreign is { Failure.IsNone: false })
+                {
+                    KeepNative(x);
+                }
+
+                return Failure.None;
+            }
+        }
+
+        return Of(x, eligible[0], runtime).Failure;
+    }
+
+    /// <summary>Whether a deployment can be sent the request. If not, all of other dialects are out of the question.
+    /// </summary>
+    public static bool CanSend(Exchange x, Deployment deployment, GatewayRuntime runtime)
+    {
+        if (deployment.Speaks(x.Dialect) || Of(x, deployment, runtime).Failure.IsNone)
+        {
+            return true;
+        }
+
+        KeepNative(x);
+        return false;
+    }
+
+    /// <summary>Leaves only deployments that speak the client's dialect.</summary>
+    public static void KeepNative(Exchange x)
+    {
+        int kept = 0;
+        for (int i = 0; i < x.EligibleCount; i++)
+        {
+            if (x.Eligible[i].Speaks(x.Dialect))
+            {
+                x.Eligible[kept++] = x.Eligible[i];
+            }
+        }
+
+        Array.Clear(x.Eligible, kept, x.EligibleCount - kept);
+        x.EligibleCount = kept;
+    }
+
+    private static ForeignRequest Of(Exchange x, Deployment deployment, GatewayRuntime runtime)
+    {
+        Dialect dialect = Array.Find(deployment.Config.Dialects, d => d != x.Dialect);
+        return x.Foreign ??= ForeignRequest.Of(x, runtime, dialect);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Buffers;
+using Forebay.Protocols.Translation;
+
+namespace Forebay.Protocols;
+
+/// <summary>Translates whole answers between dialects, through one canonical form.</summary>
+public static class AnswerTranslator
+{
+    /// <summary>Translates one answer. Cost is linear in its length.</summary>
+    /// <param name="from">The dialect of the body.</param>
+    /// <param name="to">The dialect to write.</param>
+    /// <param name="body">A body that <see cref="ResponseReader"/> accepted and that is no error.</param>
+    /// <param name="frame">What the answer says that the body does not.</param>
+    /// <param name="output">Where the translated answer is written.</param>
+    /// <returns>False when it cannot be said: a tool is called with what is no JSON object.</returns>
+    public static bool TryTranslate(
+        WireDialect from, WireDialect to, ReadOnlySpan<byte> body, AnswerFrame frame, IBufferWriter<byte> output)
+    {
+        CanonicalAnswer answer;
+        if (from == WireDialect.Anthropic)
+        {
+            answer = AnthropicAnswerReader.Read(body);
+        }
+        else if (!OpenAiAnswerReader.TryRead(body, out answer))
+        {
+            return false;
+        }
+
+        if (to == WireDialect.Anthropic)
+        {
+            AnthropicAnswerWriter.Write(answer, body, frame, output);
+        }
+        else
+        {
+            OpenAiAnswerWriter.Write(answer, body, frame, output);
+        }
+
+        return true;
+    }
+}

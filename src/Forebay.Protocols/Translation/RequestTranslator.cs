@@ -1,0 +1,97 @@
+using System.Buffers;
+using Forebay.Protocols.Translation;
+
+namespace Forebay.Protocols;
+
+/// <summary>What became of a request that was translated.</summary>
+/// <param name="ModelValue">The model's JSON string token in the translated body: the client's name, for the
+/// upstream's to be put in its place.</param>
+/// <param name="Dropped">Names of what was dropped, each once.</param>
+/// <param name="Problems">Why the request cannot be said in the target's dialect, all of it: a field and what to do
+/// about it each. Empty where it can; then and only then the body is to be sent.</param>
+public sealed record RequestTranslation(
+    ByteRange ModelValue, IReadOnlyList<string> Dropped, IReadOnlyList<string> Problems);
+
+/// <summary>
+/// Translates requests between dialects, through one canonical form: a reader and a writer per dialect, and one table
+/// that says of each field whether it is carried, dropped and named, or refused.
+/// </summary>
+public static class RequestTranslator
+{
+    private static ReadOnlySpan<byte> Head => "{\"model\":"u8;
+
+    /// <summary>Translates one request. Cost is linear in its length.</summary>
+    /// <param name="from">The dialect of the body.</param>
+    /// <param name="to">The dialect to write.</param>
+    /// <param name="body">A body that <see cref="RequestReader"/> accepted.</param>
+    /// <param name="facts">What it found.</param>
+    /// <param name="maxOutputTokens">The model's longest answer in tokens, for a dialect that must be told.</param>
+    /// <param name="output">Where the translated body is written.</param>
+    public static RequestTranslation Translate(
+        WireDialect from,
+        WireDialect to,
+        ReadOnlyMemory<byte> body,
+        in RequestFacts facts,
+        int maxOutputTokens,
+        IBufferWriter<byte> output)
+    {
+        var scan = new RequestScan(body, to);
+        var request = new CanonicalRequest
+        {
+            Model = facts.ModelValue,
+            MaxTokens = facts.MaxTokens,
+            Stream = facts.Stream,
+        };
+        int start = RequestReader.ByteOrderMarkLength(body.Span);
+        if (from == WireDialect.Anthropic)
+        {
+            new AnthropicRequestReader(scan, request).Read(start);
+        }
+        else
+        {
+            new OpenAiRequestReader(scan, request).Read(start);
+        }
+
+        if (request.Turns.Count > 0 && request.Turns[^1].Role == TurnRole.Assistant)
+        {
+            scan.Refuse("messages", TranslationTable.Toward(to, Meaning.Prefill).Note);
+        }
+
+        if (to == WireDialect.Anthropic)
+        {
+            AnthropicRequestWriter.Check(request, scan);
+        }
+
+        if (scan.Problems.Count == 0)
+        {
+            Write(to, request, scan, maxOutputTokens, output);
+        }
+
+        return new RequestTranslation(
+            new ByteRange(Head.Length, facts.ModelValue.Length), scan.Dropped, scan.Problems);
+    }
+
+    /// <summary>Begins a body: the model first, so that its place is known.</summary>
+    internal static void WriteModel(ref WireOutput output, scoped ReadOnlySpan<byte> token)
+    {
+        output.Raw(Head);
+        output.Raw(token);
+    }
+
+    private static void Write(
+        WireDialect to,
+        CanonicalRequest request,
+        RequestScan scan,
+        int maxOutputTokens,
+        IBufferWriter<byte> output)
+    {
+        if (to == WireDialect.Anthropic)
+        {
+            new AnthropicRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
+        }
+        else
+        {
+            new OpenAiRequestWriter(request, scan, new WireOutput(output)).Write();
+        }
+    }
+}

@@ -1,0 +1,154 @@
+using System.Text;
+using Forebay.Protocols.Translation;
+
+namespace Forebay.Protocols;
+
+/// <summary>The reference page of translation, made from the table that translates.</summary>
+public static class TranslationPage
+{
+    /// <summary>The page as Markdown.</summary>
+    public static string Write()
+    {
+        var page = new StringBuilder("""
+            # Translation between dialects
+
+            A request is served by a deployment of the client's dialect where there is one: its bytes pass through.
+            Where none is free, or none exists, a deployment of the other dialect serves it, and the gateway
+            translates request and answer. Whatever cannot be said in the other dialect is either *dropped and named*,
+            in the response header `x-forebay-dropped`, because the answer still answers what was asked; or *refused*
+            with a 400 that names every such field at once (reason `untranslatable`), because dropping it would change
+            what was asked. A field that is not in these tables is refused by its name. Where a deployment of the
+            client's dialect exists too, a request that cannot be translated simply stays with those.
+
+            `null` never harms, nor do the values in the column *no harm*.
+
+
+            """);
+        Append(page, WireDialect.Anthropic, WireDialect.OpenAi, AnthropicFields.Scopes, AnthropicFields.Kinds);
+        Append(page, WireDialect.OpenAi, WireDialect.Anthropic, OpenAiFields.Scopes, OpenAiFields.Kinds);
+        AppendAnswers(page);
+        return page.ToString();
+    }
+
+    private static string NameOf(WireDialect dialect) =>
+        dialect == WireDialect.Anthropic ? "Anthropic Messages" : "OpenAI chat completions";
+
+    private static void Append(
+        StringBuilder page,
+        WireDialect from,
+        WireDialect to,
+        IReadOnlyList<FieldScope> scopes,
+        IReadOnlyList<KindScope> kinds)
+    {
+        page.Append($"## {NameOf(from)} requests in {NameOf(to)}\n\n");
+        page.Append("| field | | no harm |\n|---|---|---|\n");
+        foreach (FieldScope scope in scopes)
+        {
+            foreach (FieldRow row in scope.Rows.Where(r => !IsByKind(r.Meaning)))
+            {
+                string path = scope.Path.Length == 0 ? row.Name : $"{scope.Path}.{row.Name}";
+                string harmless = string.Join(", ", row.Harmless.Select(h => $"`{h}`"));
+                page.Append($"| {Field(path)} | {Fate(to, row.Meaning)} | {harmless} |\n");
+            }
+        }
+
+        page.Append($"\n| type | |\n|---|---|\n");
+        foreach (KindScope scope in kinds)
+        {
+            foreach (FieldRow row in scope.Rows)
+            {
+                page.Append($"| `{scope.Path}` `{row.Name}` | {Fate(to, row.Meaning)} |\n");
+            }
+
+            page.Append($"| `{scope.Path}`, any other | {Fate(to, scope.Otherwise)} |\n");
+        }
+
+        page.Append($"| last message is the assistant's | {Fate(to, Meaning.Prefill)} |\n\n");
+    }
+
+    /// <summary>Whether the rows by type say what a field means.</summary>
+    private static bool IsByKind(Meaning meaning) =>
+        meaning is Meaning.ByKind or Meaning.Citations or Meaning.Signature;
+
+    /// <summary>A path as code; words about the type stay outside of it.</summary>
+    private static string Field(string path)
+    {
+        int words = path.IndexOf(" of ", StringComparison.Ordinal);
+        int name = path.LastIndexOf('.');
+        return words < 0 ? $"`{path}`" : $"`{path[..words]}{path[name..]}`{path[words..name]}";
+    }
+
+    private static string Fate(WireDialect target, Meaning meaning)
+    {
+        ref readonly MeaningRow row = ref TranslationTable.Toward(target, meaning);
+        return row.Fate switch
+        {
+            FieldFate.Advisory => $"dropped, named `{row.Name}`",
+            FieldFate.Refused => $"refused: {row.Note}",
+            _ when row.Note.Length > 0 => $"carried: {row.Note}",
+            _ => "carried",
+        };
+    }
+
+    private static void AppendAnswers(StringBuilder page)
+    {
+        page.Append("## Why an answer ended\n\n| upstream | client |\n|---|---|\n");
+        string[] anthropic =
+        [
+            "end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use", "refusal",
+            "pause_turn",
+        ];
+        foreach (string word in anthropic)
+        {
+            ReadOnlySpan<byte> said = AnswerWords.ToOpenAi(AnswerWords.FromAnthropic(Encoding.ASCII.GetBytes(word)));
+            page.Append($"| Anthropic `{word}` | OpenAI `{Encoding.ASCII.GetString(said)}` |\n");
+        }
+
+        foreach (string word in (string[])["stop", "length", "tool_calls", "function_call", "content_filter"])
+        {
+            ReadOnlySpan<byte> said = AnswerWords.ToAnthropic(AnswerWords.FromOpenAi(Encoding.ASCII.GetBytes(word)));
+            page.Append($"| OpenAI `{word}` | Anthropic `{Encoding.ASCII.GetString(said)}` |\n");
+        }
+
+        page.Append("""
+
+            An answer that calls tools ended for that, whatever the upstream said (`stop`, nothing); one that calls
+            none did not. Where an engine names the stop sequence it met (`stop_reason` of vLLM, `matched_stop` of
+            SGLang), an Anthropic client gets `stop_sequence` and its text. A `refusal` text becomes text, and ends
+            with `refusal`.
+
+            ## Usage
+
+            Anthropic's `input_tokens` leave cache reads and writes out; OpenAI's `prompt_tokens` include them, in
+            detail `cached_tokens` and `cache_write_tokens`. `output_tokens_details.thinking_tokens` and
+            `completion_tokens_details.reasoning_tokens` are the same count. Where an upstream tells no usage an
+            Anthropic client gets our estimate, since its dialect has no way to say nothing.
+
+            ## Answers
+
+            Ids are the client's kind (`msg_`, `chatcmpl-`) around the request's id; the model is called as the client
+            called it. Tool calls keep their ids, but for characters that Anthropic does not take; one without gets
+            one. Reasoning of OpenAI-dialect engines (`reasoning_content`, `reasoning`) becomes a thinking block with
+            an empty signature, and goes back to them as `reasoning_content`; Anthropic's thinking becomes
+            `reasoning_content`, and is dropped and named on its way back, since its signature is lost. Images and
+            documents within tool results follow the results in a user message. A whole answer that calls a tool with
+            what is no JSON object is no answer, and is tried elsewhere, unless it was cut short for its length: then
+            the input is `{}`.
+
+            An upstream's own 4xx keeps its status and message, in the client's envelope. Towards Anthropic
+            `anthropic-version: 2023-06-01` is sent; headers that belong to one dialect (`anthropic-*`, `openai-*`)
+            stay behind, betas by name in `x-forebay-dropped`. Tokens of a model that is served in the OpenAI dialect
+            only are counted by our estimate, with `x-forebay-estimate: true`.
+
+            ## Streams
+
+            One upstream event becomes zero or more whole events. Towards Anthropic clients: `message_start` carries
+            our estimate of the input, because OpenAI-dialect upstreams tell usage last; `message_delta` carries the
+            real counts. One block is open at a time. Where tool calls come interleaved, what belongs to a later one
+            is held back until the arguments of the earlier are a complete object, up to 8 MiB. Towards OpenAI
+            clients: the role first, tool calls with index, id and name before their arguments, one chunk with the
+            finish reason, a usage chunk where asked for, `[DONE]`; a `ping` becomes a comment.
+
+            """);
+    }
+}
