@@ -24,7 +24,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
         catch (Exception e) when (x.ClientGone)
         {
-            failure = new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
+            failure = x.ClientStalled
+                ? new Failure(Reason.ClientStalled, "The client stopped reading its answer.")
+                : new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
         }
         catch (JournalUnavailableException e)
         {
@@ -131,7 +133,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             x.Status = inStream ? StatusCodes.Status200OK : ErrorReply.StatusOf(x.Wire, failure.Reason);
         }
 
-        if (failure.Reason == Reason.ClientGone && x.Attempts > 0 && x.Tokens == default)
+        if (failure.IsClientGone && x.Attempts > 0 && x.Tokens == default)
         {
             // The engine read the prompt, whatever came of it: leaving before the first event is not free.
             x.Tokens = new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, 0);
@@ -140,7 +142,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         if (x.AcceptRecorded && !x.Settled)
         {
-            UsageOutcome outcome = failure.Reason == Reason.ClientGone ? UsageOutcome.ClientGone : UsageOutcome.Failed;
+            UsageOutcome outcome = failure.IsClientGone ? UsageOutcome.ClientGone : UsageOutcome.Failed;
             Settlement.Write(x, runtime, outcome, failure.Reason);
         }
         else
@@ -149,7 +151,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
 
         // A refusal of the upstream's that went back word for word carries no message of ours.
-        if (!failure.IsNone && failure.Reason != Reason.ClientGone && failure.Message.Length > 0)
+        if (!failure.IsNone && !failure.IsClientGone && failure.Message.Length > 0)
         {
             await ErrorReply.SendAsync(x, failure, inStream);
         }

@@ -32,6 +32,9 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
     /// <summary>A write found the connection closed. The request's own token says so a moment later.</summary>
     public bool ClientLeft { get; private set; }
 
+    /// <summary>The client stopped reading and its connection is being cut.</summary>
+    public bool Stalled { get; private set; }
+
     /// <summary>Monotonic time since which a write has been waiting for the client to read; 0 when none is.</summary>
     public long FlushStartedNs => Volatile.Read(ref _flushStartedNs);
 
@@ -91,6 +94,13 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         {
             _gate.Release();
         }
+    }
+
+    /// <summary>Cuts the connection: its client stopped reading.</summary>
+    public void Cut()
+    {
+        Stalled = true;
+        ClientCut.Abort(http);
     }
 
     /// <summary>Gives the gate back without sending.</summary>
