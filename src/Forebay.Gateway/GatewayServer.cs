@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Connections;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Surfaces;
@@ -42,10 +43,13 @@ public sealed class GatewayServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly GatewayRuntime _runtime;
+    private readonly ConnectionGate _gate;
     private readonly CancellationTokenSource _cut;
 
-    private GatewayServer(WebApplication app, GatewayRuntime runtime, CancellationTokenSource cut)
+    private GatewayServer(
+        WebApplication app, GatewayRuntime runtime, ConnectionGate gate, CancellationTokenSource cut)
     {
+        _gate = gate;
         _app = app;
         _runtime = runtime;
         _cut = cut;
@@ -56,6 +60,9 @@ public sealed class GatewayServer : IAsyncDisposable
 
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
+
+    /// <summary>Connections open now.</summary>
+    public int Connections => _gate.Open;
 
     /// <summary>Bytes of request and relay memory taken now.</summary>
     public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
@@ -68,13 +75,17 @@ public sealed class GatewayServer : IAsyncDisposable
         var memory = new MemoryBudget();
         ILogger logger = parts.Loggers.CreateLogger("Forebay.Gateway");
         FleetState state = parts.State;
+        var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
+        var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
+        metrics.Watch(() => gate.Open);
         var runtime = new GatewayRuntime(
             state,
             parts.Journal,
             parts.Upstreams,
             parts.Time,
             logger,
-            new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory),
+            new FailureLog(logger, metrics, parts.Time),
+            metrics,
             memory,
             new StreamSweep(state, parts.Time),
             cut.Token);
@@ -86,15 +97,15 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
-            // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
-            options.Limits.MaxRequestBodySize = null;
             // Byte for byte both ways, as at the upstream's side.
             options.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
             options.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
-            options.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
-            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-            options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
-            options.Listen(parts.Endpoint, listen => parts.ConfigureListener?.Invoke(listen));
+            Limit(options.Limits, state.Model.Config.Server.Gateway);
+            options.Listen(parts.Endpoint, listen =>
+            {
+                listen.Use(gate.Guard);
+                parts.ConfigureListener?.Invoke(listen);
+            });
         });
         WebApplication app = builder.Build();
         var handler = new GatewayHandler(runtime);
@@ -118,7 +129,7 @@ public sealed class GatewayServer : IAsyncDisposable
             Log.NoTls(logger, parts.Endpoint.ToString());
         }
 
-        return new GatewayServer(app, runtime, cut);
+        return new GatewayServer(app, runtime, gate, cut);
     }
 
     /// <summary>
@@ -147,6 +158,17 @@ public sealed class GatewayServer : IAsyncDisposable
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();
         _cut.Dispose();
+    }
+
+    private static void Limit(KestrelServerLimits limits, GatewayConfig settings)
+    {
+        // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
+        limits.MaxRequestBodySize = null;
+        // What a connection may have us hold unread, beside the memory budget.
+        limits.MaxRequestBufferSize = 256 * 1024;
+        limits.MaxRequestHeadersTotalSize = settings.MaxHeaderBytes;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(settings.HeadersTimeoutSeconds);
+        limits.KeepAliveTimeout = TimeSpan.FromSeconds(settings.IdleConnectionSeconds);
     }
 
     private async Task WaitForIdleAsync(TimeSpan limit, CancellationToken hurry)

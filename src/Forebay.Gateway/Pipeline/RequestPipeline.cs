@@ -3,7 +3,6 @@ using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
-using Forebay.Gateway.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Pipeline;
@@ -159,7 +158,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
         if (!failure.IsNone)
         {
-            Log.RequestFailed(runtime.Logger, x, failure);
+            runtime.Failures.Write(x, failure);
         }
     }
 }

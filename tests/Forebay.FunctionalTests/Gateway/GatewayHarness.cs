@@ -44,8 +44,16 @@ public sealed class GatewayHarness : IAsyncDisposable
         params ApiKey[] keys) => StartAsync(upstreams, NullLoggerFactory.Instance, change, keys);
 
     /// <summary>Starts a gateway whose logs go where the test can read them.</summary>
+    public static Task<GatewayHarness> StartAsync(
+        IReadOnlyList<Uri> upstreams,
+        ILoggerFactory loggers,
+        Func<FleetConfig, FleetConfig>? change = null,
+        params ApiKey[] keys) => StartAsync(upstreams, TimeProvider.System, loggers, change, keys);
+
+    /// <summary>Starts a gateway on a clock of the test's.</summary>
     public static async Task<GatewayHarness> StartAsync(
         IReadOnlyList<Uri> upstreams,
+        TimeProvider time,
         ILoggerFactory loggers,
         Func<FleetConfig, FleetConfig>? change = null,
         params ApiKey[] keys)
@@ -66,7 +74,7 @@ public sealed class GatewayHarness : IAsyncDisposable
                 harness._upstreams,
                 new IPEndPoint(IPAddress.Loopback, 0),
                 null,
-                TimeProvider.System,
+                time,
                 loggers),
             CancellationToken.None);
         harness.Client = new HttpClient { BaseAddress = harness.Server.Address };
