@@ -97,6 +97,7 @@ public sealed class HostileUpstreamTests
             GatewayHarness.Messages(GatewayHarness.MessagesBody(stream: false)));
 
         Assert.Equal(502, (int)response.StatusCode);
+        Assert.Equal("upstream_protocol", response.Headers.GetValues("x-forebay-reason").Single());
         upstream.Answer = (wire, cancel) => wire.WriteAsync(Fine, cancel).AsTask();
         await GatewayHealth.ServesAsync(gateway);
     }
