@@ -7,9 +7,9 @@ using Microsoft.AspNetCore.Connections;
 namespace Forebay.Gateway.Connections;
 
 /// <summary>
-/// Bounds the connections that are open at once, in all and from one address, before a byte of them is read. Both bounds
-/// are read for each connection, so a reload changes them for the next one. IPv6 addresses count by their first 64 bits,
-/// which is what one customer of a network gets.
+/// Bounds the connections that are open at once, in all and from one address, before a byte of them is read. Both
+/// bounds are read for each connection, so a reload changes them for the next one. IPv6 addresses count by their first
+/// 64 bits, which is what one customer of a network gets.
 /// </summary>
 internal sealed class ConnectionGate(FleetState state, GatewayMetrics metrics, bool plain)
 {

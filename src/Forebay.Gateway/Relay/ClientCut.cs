@@ -3,12 +3,13 @@ using Microsoft.AspNetCore.Http;
 namespace Forebay.Gateway.Relay;
 
 /// <summary>
-/// Writes a whole answer, and cuts the connection of a client that does not take up a piece of it in time: Kestrel's own
-/// minimum rate would grant an answer of megabytes hours, with its memory and its place at the deployment held.
+/// Writes a whole answer, and cuts the connection of a client that does not take up a piece of it in time: Kestrel's
+/// own minimum rate would grant an answer of megabytes hours, with its memory and its place at the deployment held.
 /// </summary>
 internal sealed class ClientCut(HttpContext http, TimeSpan patience, TimeProvider time) : IDisposable
 {
-    private const int PieceBytes = 64 * 1024;
+    /// <summary>Small, so that only a client that has all but stopped is cut, and not one that is slow.</summary>
+    private const int PieceBytes = 16 * 1024;
 
     private ITimer? _timer;
 

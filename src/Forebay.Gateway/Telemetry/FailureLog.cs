@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Forebay.Gateway.Telemetry;
 
 /// <summary>
-/// One line per failed request. Requests that no key speaks for are anybody's: of those only so many a minute get a line,
-/// so that a stranger cannot fill the disk; the rest are counted.
+/// One line per failed request. Requests that no key speaks for are anybody's: of those only so many a minute get a
+/// line, so that a stranger cannot fill the disk; the rest are counted.
 /// </summary>
 internal sealed class FailureLog(ILogger logger, GatewayMetrics metrics, TimeProvider time)
 {
