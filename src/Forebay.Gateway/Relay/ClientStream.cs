@@ -16,6 +16,9 @@ namespace Forebay.Gateway.Relay;
     "The sweep may still hold the stream when its request ends, and a semaphore without a wait handle holds nothing.")]
 internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimeProvider time)
 {
+    /// <summary>Events that are larger together are sent by <see cref="WriteLargeAsync"/>.</summary>
+    public const int PieceBytes = 64 * 1024;
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly PipeWriter _writer = http.Response.BodyWriter;
     private long _lastWriteNs = Instant.From(time).MonotonicNs;
@@ -81,6 +84,18 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         HasContent |= content;
         wholeEvent.CopyTo(_writer.GetSpan(wholeEvent.Length));
         _writer.Advance(wholeEvent.Length);
+    }
+
+    /// <summary>Adds whole events that are large together, sending them piece by piece: the server then holds no second
+    /// copy of all, and a client that reads slowly is told from one that stopped. Only between acquire and release.
+    /// </summary>
+    public async ValueTask WriteLargeAsync(ReadOnlyMemory<byte> wholeEvents, bool content, CancellationToken cancel)
+    {
+        for (int at = 0; at < wholeEvents.Length; at += PieceBytes)
+        {
+            Write(wholeEvents.Span.Slice(at, Math.Min(PieceBytes, wholeEvents.Length - at)), content);
+            await FlushAsync(cancel);
+        }
     }
 
     /// <summary>Sends what was written and gives the gate back.</summary>

@@ -19,6 +19,9 @@ internal sealed class EventBatch(MemoryBudget memory, long budgetLimitBytes) : I
     /// <summary>Events to send.</summary>
     public ReadOnlySpan<byte> Events => _events.Written;
 
+    /// <inheritdoc cref="Events"/>
+    public ReadOnlyMemory<byte> EventsMemory => _events.WrittenMemory;
+
     public bool HasEvents => _events.Length > 0;
 
     /// <summary>Something besides comments and pings is among them.</summary>
