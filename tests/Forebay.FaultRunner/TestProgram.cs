@@ -19,18 +19,17 @@ internal sealed class TestProgram(ScratchTree tree, string project)
     /// <summary>Longer than any single test takes, a hung one's own patience included.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
-    private string Results => Path.Combine(tree.Root, "artifacts", $"{project}.faults.xml");
-
     /// <summary>Runs the tests, with a fault switched on or without.</summary>
     public async Task<RunEnd> RunAsync(IEnumerable<FaultTest> tests, string? fault)
     {
-        File.Delete(Results);
+        string results = ResultsOf(fault);
+        File.Delete(results);
         var start = new ProcessStartInfo(Path.Combine(tree.Root, "artifacts", "bin", project, "release", project))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string argument in (string[])["-noLogo", "-noColor", "-reporter", "quiet", "-xml", Results])
+        foreach (string argument in (string[])["-noLogo", "-noColor", "-reporter", "quiet", "-xml", results])
         {
             start.ArgumentList.Add(argument);
         }
@@ -65,12 +64,15 @@ internal sealed class TestProgram(ScratchTree tree, string project)
         return process.ExitCode switch
         {
             0 => RunEnd.Passed,
-            _ when File.Exists(Results) => RunEnd.Failed,
+            _ when File.Exists(results) => RunEnd.Failed,
             _ => RunEnd.Crashed,
         };
     }
 
-    /// <summary>The tests of the last run by full name, with their result.</summary>
-    public ILookup<string, string> LastResults() => XDocument.Load(Results).Descendants("test").ToLookup(
+    /// <summary>The tests of the run without a fault by full name, with their result.</summary>
+    public ILookup<string, string> SoundResults() => XDocument.Load(ResultsOf(null)).Descendants("test").ToLookup(
         t => $"{t.Attribute("type")!.Value}.{t.Attribute("method")!.Value}", t => t.Attribute("result")!.Value);
+
+    private string ResultsOf(string? fault) =>
+        Path.Combine(tree.Root, "artifacts", $"{project}.{fault ?? "sound"}.xml");
 }
