@@ -43,7 +43,7 @@ public class AdmissionBenchmarks
 
     [Benchmark]
     public Reason Police() => Router.Police(
-        _tenant, _model, new RoutingRequest(Dialect.OpenAi, false, false, false, false, 500, 64), _eligible, out _count);
+        _tenant, _model, new RoutingRequest(false, false, false, false, 500, 64), _eligible, out _count);
 
     [Benchmark]
     public Reason ReserveAndSettle()
@@ -57,7 +57,8 @@ public class AdmissionBenchmarks
     [Benchmark]
     public Deployment? RouteAndLeave()
     {
-        Deployment? entered = Router.Enter(_eligible.AsSpan(0, _count), _state, [], _now.MonotonicNs, _number++);
+        Deployment? entered = Router.Enter(
+            _eligible.AsSpan(0, _count), _state, Dialect.OpenAi, [], _now.MonotonicNs, _number++);
         _state.Of(entered!).Leave();
         return entered;
     }

@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Connections;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Surfaces;
@@ -45,10 +46,17 @@ public sealed class GatewayServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly IServer _server;
     private readonly GatewayRuntime _runtime;
+    private readonly ConnectionGate _gate;
     private readonly CancellationTokenSource _cut;
 
-    private GatewayServer(WebApplication app, IServer server, GatewayRuntime runtime, CancellationTokenSource cut)
+    private GatewayServer(
+        WebApplication app,
+        IServer server,
+        GatewayRuntime runtime,
+        ConnectionGate gate,
+        CancellationTokenSource cut)
     {
+        _gate = gate;
         _app = app;
         _server = server;
         _runtime = runtime;
@@ -62,6 +70,9 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
 
+    /// <summary>Connections open now.</summary>
+    public int Connections => _gate.Open;
+
     /// <summary>Bytes of request and relay memory taken now.</summary>
     public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
 
@@ -73,13 +84,17 @@ public sealed class GatewayServer : IAsyncDisposable
         var memory = new MemoryBudget();
         ILogger logger = parts.Loggers.CreateLogger("Forebay.Gateway");
         FleetState state = parts.State;
+        var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
+        var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
+        metrics.Watch(() => gate.Open);
         var runtime = new GatewayRuntime(
             state,
             parts.Journal,
             parts.Upstreams,
             parts.Time,
             logger,
-            new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory),
+            new FailureLog(logger, metrics, parts.Time),
+            metrics,
             memory,
             new StreamSweep(state, parts.Time),
             cut.Token);
@@ -91,15 +106,15 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
             options.AddServerHeader = false;
-            // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
-            options.Limits.MaxRequestBodySize = null;
             // Byte for byte both ways, as at the upstream's side.
             options.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
             options.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
-            options.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
-            options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-            options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
-            options.Listen(parts.Endpoint, listen => parts.ConfigureListener?.Invoke(listen));
+            Limit(options.Limits, state.Model.Config.Server.Gateway);
+            options.Listen(parts.Endpoint, listen =>
+            {
+                listen.Use(gate.Guard);
+                parts.ConfigureListener?.Invoke(listen);
+            });
         });
         // The application is never started, only its server: no middleware, activity or scope on the request path, and
         // signals stay with whoever started the process.
@@ -118,7 +133,7 @@ public sealed class GatewayServer : IAsyncDisposable
             throw;
         }
 
-        var gateway = new GatewayServer(app, server, runtime, cut);
+        var gateway = new GatewayServer(app, server, runtime, gate, cut);
         Log.Listening(logger, gateway.Address.ToString());
         if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
         {
@@ -154,6 +169,17 @@ public sealed class GatewayServer : IAsyncDisposable
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();
         _cut.Dispose();
+    }
+
+    private static void Limit(KestrelServerLimits limits, GatewayConfig settings)
+    {
+        // Our own limit applies, decoded and with our own words; Kestrel's default is below the dialects' 32 MB.
+        limits.MaxRequestBodySize = null;
+        // What a connection may have us hold unread, beside the memory budget.
+        limits.MaxRequestBufferSize = 256 * 1024;
+        limits.MaxRequestHeadersTotalSize = settings.MaxHeaderBytes;
+        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(settings.HeadersTimeoutSeconds);
+        limits.KeepAliveTimeout = TimeSpan.FromSeconds(settings.IdleConnectionSeconds);
     }
 
     private async Task WaitForIdleAsync(TimeSpan limit, CancellationToken hurry)

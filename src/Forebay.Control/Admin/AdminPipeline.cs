@@ -1,8 +1,12 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Security.Cryptography;
 using Forebay.Control.Access;
 using Forebay.Control.Errors;
+using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
+using Forebay.Core.Limits;
+using Forebay.Core.Time;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -14,7 +18,14 @@ internal sealed class AdminPipeline(
     AdminServerOptions options,
     ILogger<AdminServer> logger)
 {
+    private const int StrangersLinesPerMinute = 600;
+
     private static readonly object CallKey = new();
+    private static readonly Meter AdminMeter = new(FleetMetrics.MeterName);
+    private static readonly Counter<long> LinesDropped = AdminMeter.CreateCounter<long>(
+        "forebay.admin.log_lines.dropped", "{line}", "Log lines about unauthenticated calls that were left out.");
+
+    private readonly TokenBucket _strangers = new();
 
     /// <summary>First step: headers of every answer, and one place that turns failures into words.</summary>
     public async Task GuardAsync(HttpContext context, RequestDelegate next)
@@ -85,7 +96,7 @@ internal sealed class AdminPipeline(
             : null;
         if (refusal is not null)
         {
-            logger.Unauthenticated(call.RequestId, call.Http.Connection.RemoteIpAddress, token?.Id ?? "none");
+            LogUnauthenticated(call, token);
             call.Http.Response.Headers.WWWAuthenticate = "Bearer realm=\"forebay-admin\"";
             await AdminProblems.WriteAsync(call, StatusCodes.Status401Unauthorized, refusal).ConfigureAwait(false);
             return false;
@@ -104,6 +115,20 @@ internal sealed class AdminPipeline(
             $"This needs the role {Roles.NameOf(needed)}; token {token.Id} has the role {Roles.NameOf(token.Role)}. " +
             "Use another token.").ConfigureAwait(false);
         return false;
+    }
+
+    /// <summary>Anybody can cause these lines: only so many a minute are written, so that they cannot fill the disk.
+    /// </summary>
+    private void LogUnauthenticated(AdminCall call, AdminToken? token)
+    {
+        if (_strangers.TryTake(1, StrangersLinesPerMinute, Instant.From(services.Time), out _))
+        {
+            logger.Unauthenticated(call.RequestId, call.Http.Connection.RemoteIpAddress, token?.Id ?? "none");
+        }
+        else
+        {
+            LinesDropped.Add(1);
+        }
     }
 
     private static string? BearerOf(HttpRequest request)

@@ -12,7 +12,7 @@ public sealed record MetricsCollectorOptions
     public IReadOnlyList<string> MeterPrefixes { get; init; } = ["Forebay."];
 
     /// <summary>Meters with exactly these names are collected too.</summary>
-    public IReadOnlyList<string> Meters { get; init; } = ["System.Runtime"];
+    public IReadOnlyList<string> Meters { get; init; } = ["System.Runtime", "Microsoft.AspNetCore.Server.Kestrel"];
 
     /// <summary>Most series of one metric; what comes after goes to one series whose labels are all <c>other</c>.
     /// </summary>

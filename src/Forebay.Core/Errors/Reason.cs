@@ -37,4 +37,7 @@ public enum Reason : byte
     UpstreamCut,
     ClientGone,
     Internal,
+
+    /// <summary>The client stopped reading its answer and was cut.</summary>
+    ClientStalled,
 }

@@ -36,6 +36,7 @@ public static class ReasonPage
 
             `upstream_refused` stands for an upstream's own 4xx, which goes back word for word with its own status.
             `client_gone` is never sent: it is what the log and the usage record say of a client that went away.
+            `client_stalled` neither: it stands for a client that stopped reading its answer and was cut.
             Once a stream has begun, a failure is an error event in it, and the status stays 200.
 
             """);

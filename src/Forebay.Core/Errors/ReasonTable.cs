@@ -105,6 +105,8 @@ public static class ReasonTable
             RetryAdvice.Unstated),
         Row(Reason.Internal, "internal", 500, "api_error", 500, Server, "internal", Severity.Error,
             RetryAdvice.Retry),
+        Row(Reason.ClientStalled, "client_stalled", 499, Invalid, 499, Invalid, null, Severity.Info,
+            RetryAdvice.Unstated),
     ];
 
     /// <summary>The row of a reason; <see cref="Reason.None"/> has none and is a programming error.</summary>

@@ -56,6 +56,25 @@ public sealed record GatewayConfig
         Maximum = 3600)]
     public double ClientStallSeconds { get; init; } = 60;
 
+    [ConfigKey("Most connections open at once; past it new ones are refused.", Minimum = 1, Maximum = 10_000_000)]
+    public int MaxConnections { get; init; } = 20_000;
+
+    [ConfigKey("Most connections open at once from one address (IPv6: from one /64); not limited when left out.",
+        Minimum = 1, Maximum = 10_000_000)]
+    public int? MaxConnectionsPerAddress { get; init; }
+
+    [ConfigKey("Time a connection may be idle, before its first request and between two.", Minimum = 1,
+        Maximum = 3600, NeedsRestart = true)]
+    public double IdleConnectionSeconds { get; init; } = 130;
+
+    [ConfigKey("Time for a client to send the headers of a request.", Minimum = 0.1, Maximum = 600,
+        NeedsRestart = true)]
+    public double HeadersTimeoutSeconds { get; init; } = 15;
+
+    [ConfigKey("Largest headers of a request in bytes, all together.", Minimum = 1024, Maximum = 1_048_576,
+        NeedsRestart = true)]
+    public int MaxHeaderBytes { get; init; } = 65_536;
+
     [ConfigKey("Time given to work in flight when the server is told to stop.", Minimum = 0, Maximum = 86400)]
     public double DrainSeconds { get; init; } = 30;
 }

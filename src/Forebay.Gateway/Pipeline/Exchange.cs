@@ -82,7 +82,11 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public ClientStream? Stream { get; set; }
 
     /// <summary>The client went away: whatever fails now is neither ours nor the upstream's doing.</summary>
-    public bool ClientGone => Http.RequestAborted.IsCancellationRequested || Stream is { ClientLeft: true };
+    public bool ClientGone =>
+        Http.RequestAborted.IsCancellationRequested || Stream is { ClientLeft: true } || ClientStalled;
+
+    /// <summary>The client stopped reading its answer and was cut for it.</summary>
+    public bool ClientStalled { get => field || Stream is { Stalled: true }; set; }
 
     /// <summary>HTTP status sent.</summary>
     public int Status { get; set; }

@@ -18,4 +18,7 @@ public readonly record struct Failure(
     public static Failure None => default;
 
     public bool IsNone => Reason == Reason.None;
+
+    /// <summary>The client went away or was cut: there is nobody to tell.</summary>
+    public bool IsClientGone => Reason is Reason.ClientGone or Reason.ClientStalled;
 }

@@ -15,6 +15,7 @@ internal sealed record GatewayRuntime(
     UpstreamSet Upstreams,
     TimeProvider Time,
     ILogger Logger,
+    FailureLog Failures,
     GatewayMetrics Metrics,
     MemoryBudget Memory,
     StreamSweep Sweep,

@@ -3,7 +3,6 @@ using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
-using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Microsoft.AspNetCore.Http;
 
@@ -25,7 +24,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
         catch (Exception e) when (x.ClientGone)
         {
-            failure = new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
+            failure = x.ClientStalled
+                ? new Failure(Reason.ClientStalled, "The client stopped reading its answer.")
+                : new Failure(Reason.ClientGone, "The client went away.", Detail: e.GetType().Name);
         }
         catch (JournalUnavailableException e)
         {
@@ -134,7 +135,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             x.Status = inStream ? StatusCodes.Status200OK : ErrorReply.StatusOf(x.Wire, failure.Reason);
         }
 
-        if (failure.Reason == Reason.ClientGone && x.Attempts > 0 && x.Tokens == default)
+        if (failure.IsClientGone && x.Attempts > 0 && x.Tokens == default)
         {
             // The engine read the prompt, whatever came of it: leaving before the first event is not free.
             x.Tokens = new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, 0);
@@ -143,7 +144,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         if (x.AcceptRecorded && !x.Settled)
         {
-            UsageOutcome outcome = failure.Reason == Reason.ClientGone ? UsageOutcome.ClientGone : UsageOutcome.Failed;
+            UsageOutcome outcome = failure.IsClientGone ? UsageOutcome.ClientGone : UsageOutcome.Failed;
             Settlement.Write(x, runtime, outcome, failure.Reason);
         }
         else
@@ -152,7 +153,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
 
         // A refusal of the upstream's that went back word for word carries no message of ours.
-        if (!failure.IsNone && failure.Reason != Reason.ClientGone && failure.Message.Length > 0)
+        if (!failure.IsNone && !failure.IsClientGone && failure.Message.Length > 0)
         {
             await ErrorReply.SendAsync(x, failure, inStream);
         }
@@ -160,7 +161,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
         if (!failure.IsNone)
         {
-            Log.RequestFailed(runtime.Logger, x, failure);
+            runtime.Failures.Write(x, failure);
         }
     }
 }

@@ -62,8 +62,8 @@ internal static class BodyRelay
         SetHead(x, response);
         settle(facts.Usage, buffer.Length);
         await (translated is null
-            ? SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson)
-            : SendAsync(x, translated.WrittenMemory, default, default));
+            ? SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson, runtime.Time)
+            : SendAsync(x, translated.WrittenMemory, default, default, runtime.Time));
         return AttemptResult.Served;
     }
 
@@ -95,7 +95,7 @@ internal static class BodyRelay
         settle();
         ReadOnlyMemory<byte> body = foreign?.TranslateError((int)response.StatusCode, buffer.Written)
             ?? buffer.WrittenMemory;
-        await SendAsync(x, body, default, default);
+        await SendAsync(x, body, default, default, runtime.Time);
         return AttemptResult.Served;
     }
 
@@ -152,19 +152,27 @@ internal static class BodyRelay
         Exchange x,
         ReadOnlyMemory<byte> body,
         ByteRange modelValue,
-        ReadOnlyMemory<byte> modelJson)
+        ReadOnlyMemory<byte> modelJson,
+        TimeProvider time)
     {
-        CancellationToken cancel = x.Http.RequestAborted;
-        if (modelJson.IsEmpty || modelValue.IsEmpty)
+        using var client = new ClientCut(x.Http, TimeSpan.FromSeconds(x.Settings.ClientStallSeconds), time);
+        try
         {
-            x.Http.Response.ContentLength = body.Length;
-            await x.Http.Response.Body.WriteAsync(body, cancel);
-            return;
-        }
+            if (modelJson.IsEmpty || modelValue.IsEmpty)
+            {
+                x.Http.Response.ContentLength = body.Length;
+                await client.WriteAsync(body);
+                return;
+            }
 
-        x.Http.Response.ContentLength = body.Length - modelValue.Length + modelJson.Length;
-        await x.Http.Response.Body.WriteAsync(body[..modelValue.Start], cancel);
-        await x.Http.Response.Body.WriteAsync(modelJson, cancel);
-        await x.Http.Response.Body.WriteAsync(body[modelValue.End..], cancel);
+            x.Http.Response.ContentLength = body.Length - modelValue.Length + modelJson.Length;
+            await client.WriteAsync(body[..modelValue.Start]);
+            await client.WriteAsync(modelJson);
+            await client.WriteAsync(body[modelValue.End..]);
+        }
+        finally
+        {
+            x.ClientStalled |= client.Stalled;
+        }
     }
 }

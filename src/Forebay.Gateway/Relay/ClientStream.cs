@@ -16,6 +16,9 @@ namespace Forebay.Gateway.Relay;
     "The sweep may still hold the stream when its request ends, and a semaphore without a wait handle holds nothing.")]
 internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimeProvider time)
 {
+    /// <summary>Events that are larger together are sent by <see cref="WriteLargeAsync"/>.</summary>
+    public const int PieceBytes = 64 * 1024;
+
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly PipeWriter _writer = http.Response.BodyWriter;
     private long _lastWriteNs = Instant.MonotonicNsOf(time);
@@ -31,6 +34,9 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
 
     /// <summary>A write found the connection closed. The request's own token says so a moment later.</summary>
     public bool ClientLeft { get; private set; }
+
+    /// <summary>The client stopped reading and its connection is being cut.</summary>
+    public bool Stalled { get; private set; }
 
     /// <summary>Monotonic time since which a write has been waiting for the client to read; 0 when none is.</summary>
     public long FlushStartedNs => Volatile.Read(ref _flushStartedNs);
@@ -80,6 +86,18 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         _writer.Advance(wholeEvent.Length);
     }
 
+    /// <summary>Adds whole events that are large together, sending them piece by piece: the server then holds no second
+    /// copy of all, and a client that reads slowly is told from one that stopped. Only between acquire and release.
+    /// </summary>
+    public async ValueTask WriteLargeAsync(ReadOnlyMemory<byte> wholeEvents, bool content, CancellationToken cancel)
+    {
+        for (int at = 0; at < wholeEvents.Length; at += PieceBytes)
+        {
+            Write(wholeEvents.Span.Slice(at, Math.Min(PieceBytes, wholeEvents.Length - at)), content);
+            await FlushAsync(cancel);
+        }
+    }
+
     /// <summary>Sends what was written and gives the gate back.</summary>
     public async ValueTask ReleaseAsync(CancellationToken cancel)
     {
@@ -91,6 +109,13 @@ internal sealed class ClientStream(HttpContext http, WireDialect dialect, TimePr
         {
             _gate.Release();
         }
+    }
+
+    /// <summary>Cuts the connection: its client stopped reading.</summary>
+    public void Cut()
+    {
+        Stalled = true;
+        ClientCut.Abort(http);
     }
 
     /// <summary>Gives the gate back without sending.</summary>

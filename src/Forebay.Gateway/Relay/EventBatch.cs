@@ -17,12 +17,17 @@ internal sealed class EventBatch(
     /// <summary>Kept from read to read: an event or two of text.</summary>
     private const int KeepBytes = 1024;
 
-    private readonly ArrayBufferWriter<byte> _rewritten = new();
+    private const int LargeEventBytes = 64 * 1024;
+
     private readonly PooledBuffer _events = new(memory, budgetLimitBytes);
+    private ArrayBufferWriter<byte> _rewritten = new();
     private int _searched;
 
     /// <summary>Events to send.</summary>
     public ReadOnlySpan<byte> Events => _events.Written;
+
+    /// <inheritdoc cref="Events"/>
+    public ReadOnlyMemory<byte> EventsMemory => _events.WrittenMemory;
 
     public bool HasEvents => _events.Length > 0;
 
@@ -72,7 +77,26 @@ internal sealed class EventBatch(
 
     public void Dispose() => _events.Dispose();
 
+    /// <summary>A large event that is joined or rewritten stands in memory three times: while it is in hand, its copies
+    /// are charged as well.</summary>
     private void Take(ReadOnlySpan<byte> wholeEvent, StreamObserver observer)
+    {
+        long copies = wholeEvent.Length > LargeEventBytes ? 2L * wholeEvent.Length : 0;
+        if (copies > 0 && !memory.TryTake(copies, budgetLimitBytes))
+        {
+            Failure = BodyRelay.OverBudget;
+            return;
+        }
+
+        TakeCharged(wholeEvent, observer);
+        if (copies > 0)
+        {
+            memory.Return(copies);
+            _rewritten = new ArrayBufferWriter<byte>();
+        }
+    }
+
+    private void TakeCharged(ReadOnlySpan<byte> wholeEvent, StreamObserver observer)
     {
         StreamEventKind kind = observer.Observe(wholeEvent, _rewritten, out StreamAction action);
         switch (kind)

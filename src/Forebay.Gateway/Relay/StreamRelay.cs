@@ -137,7 +137,14 @@ internal static class StreamRelay
         await client.AcquireAsync(cancel);
         try
         {
-            client.Write(batch.Events, content: batch.HasUpstreamEvents);
+            if (batch.Events.Length > ClientStream.PieceBytes)
+            {
+                await client.WriteLargeAsync(batch.EventsMemory, content: batch.HasUpstreamEvents, cancel);
+            }
+            else
+            {
+                client.Write(batch.Events, content: batch.HasUpstreamEvents);
+            }
         }
         catch
         {

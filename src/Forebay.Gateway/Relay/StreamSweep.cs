@@ -31,31 +31,18 @@ internal sealed class StreamSweep : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
-    /// <summary>The request may end at this very moment, and its context with it.</summary>
-    private static void Abort(HttpContext http)
-    {
-        try
-        {
-            http.Abort();
-        }
-        catch (ObjectDisposedException)
-        {
-            // Then there is nothing left to cut.
-        }
-    }
-
     private void Run()
     {
         var now = Instant.From(_time);
         GatewayConfig settings = _state.Model.Config.Server.Gateway;
         var silence = TimeSpan.FromSeconds(settings.KeepAliveSeconds);
         long stallNs = (long)(settings.ClientStallSeconds * Instant.NsPerSecond);
-        foreach ((ClientStream stream, HttpContext http) in _open)
+        foreach ((ClientStream stream, _) in _open)
         {
             long waiting = stream.FlushStartedNs;
             if (waiting != 0 && now.MonotonicNs - waiting > stallNs)
             {
-                Abort(http);
+                stream.Cut();
             }
             else if (waiting == 0)
             {

@@ -5,7 +5,6 @@ using Forebay.Core.Serving;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
-using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
@@ -50,7 +49,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         if (!failure.IsNone)
         {
             await ErrorReply.SendAsync(x.Http, x.Wire, failure, x.IdText);
-            Log.RequestFailed(runtime.Logger, x, failure);
+            runtime.Failures.Write(x, failure);
         }
     }
 

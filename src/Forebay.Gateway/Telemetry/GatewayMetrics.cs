@@ -23,6 +23,8 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _timeToFirstToken;
     private readonly Histogram<double> _queue;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _linesDropped;
     private int _inFlight;
 
     public GatewayMetrics(BoundedLabels tenants, Func<int> waiting, MemoryBudget memory)
@@ -40,6 +42,10 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.gateway.time_to_first_token", "s", "Acceptance to the first token relayed.");
         _queue = _meter.CreateHistogram<double>(
             "forebay.gateway.queue.duration", "s", "Time spent waiting for a place.");
+        _refused = _meter.CreateCounter<long>(
+            "forebay.gateway.connections.refused", "{connection}", "Connections refused, by the bound they met.");
+        _linesDropped = _meter.CreateCounter<long>(
+            "forebay.gateway.log_lines.dropped", "{line}", "Log lines about strangers' requests that were left out.");
         _ = _meter.CreateObservableGauge(
             "forebay.gateway.in_flight", () => Volatile.Read(ref _inFlight), "{request}", "Model calls in progress.");
         _ = _meter.CreateObservableGauge(
@@ -47,6 +53,15 @@ internal sealed class GatewayMetrics : IDisposable
         _ = _meter.CreateObservableGauge(
             "forebay.gateway.memory", () => memory.UsedBytes, "By", "Request and relay memory taken.");
     }
+
+    /// <summary>Also shows the connections that are open.</summary>
+    public void Watch(Func<int> connections) => _meter.CreateObservableGauge(
+        "forebay.gateway.connections", connections, "{connection}", "Connections open.");
+
+    public void ConnectionRefused(string bound) =>
+        _refused.Add(1, new KeyValuePair<string, object?>("bound", bound));
+
+    public void LineDropped() => _linesDropped.Add(1);
 
     public int InFlight => Volatile.Read(ref _inFlight);
 

@@ -12,7 +12,11 @@ internal static class UpstreamFault
     public static Reason ReasonOf(Exception e) => e switch
     {
         InvalidDataException => Reason.UpstreamProtocol,
-        HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse } => Reason.UpstreamProtocol,
+        // The limit is that of an answer's headers.
+        HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded,
+        } => Reason.UpstreamProtocol,
         HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => Reason.UpstreamCut,
         // The connection stood, the request went out, the answer did not come: cut, not unreachable.
         HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: IOException } =>

@@ -44,7 +44,8 @@ internal sealed class JournalDisk : IJournalDisk
 
         public DiskFile(string path)
         {
-            _file = PrivateFile.Open(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            _file = PrivateFile.Open(
+                path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             _handle = _file.SafeFileHandle;
         }
 

@@ -32,7 +32,7 @@ public sealed class OtlpExport : IDisposable
                 .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion);
         _metrics = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(resource)
-            .AddMeter("Forebay.*", "System.Runtime")
+            .AddMeter("Forebay.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel")
             .AddOtlpExporter(o => Configure(o, configured, environment, "v1/metrics"))
             .Build();
         _traces = Sdk.CreateTracerProviderBuilder()

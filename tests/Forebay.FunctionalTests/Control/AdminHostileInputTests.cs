@@ -98,6 +98,21 @@ public sealed class AdminHostileInputTests : IAsyncLifetime
         Assert.Equal("Bearer", Assert.Single(response.Headers.WwwAuthenticate).Scheme);
     }
 
+    /// <summary>Anybody can call without a token; only so many a minute get a log line. No time passes here.</summary>
+    [Fact]
+    public async Task Calls_without_a_token_cannot_fill_the_log()
+    {
+        for (int i = 0; i < 650; i++)
+        {
+            using HttpResponseMessage response = await _admin.SendAsync(HttpMethod.Get, "/v1/status", null);
+            Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        }
+
+        string line = _admin.Metrics.Collect().Split('\n').Single(
+            l => l.StartsWith("forebay_admin_log_lines_dropped_total ", StringComparison.Ordinal));
+        Assert.True(int.Parse(line.Split(' ')[1]) >= 50, line);
+    }
+
     [Fact]
     public async Task Two_authorization_headers_are_one_too_many()
     {

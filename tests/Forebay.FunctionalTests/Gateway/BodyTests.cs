@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Forebay.FunctionalTests.Hostile;
 using Forebay.Gateway.Bodies;
 using Forebay.TestKit.Upstreams;
 using Xunit;
@@ -105,6 +106,35 @@ public sealed class BodyTests : IAsyncLifetime
         using HttpResponseMessage second = await SendAsync(
             Encoding.UTF8.GetBytes(GatewayHarness.MessagesBody(false)), null);
         Assert.Equal(HttpStatusCode.OK, second.StatusCode);
+    }
+
+    /// <summary>The client asks first and so sends nothing when it is told no.</summary>
+    [Fact]
+    public async Task A_body_declared_too_large_is_refused_before_it_is_sent()
+    {
+        using RawClient client = await RawClient.ConnectAsync(_gateway);
+        await client.SendAsync(RawClient.Request(
+            "/v1/messages", "Expect: 100-continue\r\nContent-Length: 40000000\r\n", "", length: false));
+
+        (int status, string head, _) = await client.ReadAnswerAsync();
+
+        Assert.Equal(413, status);
+        Assert.Contains("x-forebay-reason: body_too_large", head);
+    }
+
+    [Fact]
+    public async Task A_body_in_chunks_is_stopped_at_the_limit()
+    {
+        HttpRequestMessage request = GatewayHarness.Messages("");
+        request.Content = new StringContent(
+            GatewayHarness.MessagesBody(false) + new string(' ', 34 * 1024 * 1024), Encoding.UTF8, "application/json");
+        request.Headers.TransferEncodingChunked = true;
+
+        using HttpResponseMessage response = await _gateway.Client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        Assert.Empty(_upstream.Requests);
+        await GatewayHealth.ServesAsync(_gateway);
     }
 
     [Fact]

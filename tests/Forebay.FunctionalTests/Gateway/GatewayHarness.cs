@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
@@ -9,6 +11,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -44,11 +47,34 @@ public sealed class GatewayHarness : IAsyncDisposable
         params ApiKey[] keys) => StartAsync(upstreams, NullLoggerFactory.Instance, change, keys);
 
     /// <summary>Starts a gateway whose logs go where the test can read them.</summary>
-    public static async Task<GatewayHarness> StartAsync(
+    public static Task<GatewayHarness> StartAsync(
         IReadOnlyList<Uri> upstreams,
         ILoggerFactory loggers,
         Func<FleetConfig, FleetConfig>? change = null,
-        params ApiKey[] keys)
+        params ApiKey[] keys) => StartAsync(upstreams, TimeProvider.System, loggers, change, keys);
+
+    /// <summary>Starts a gateway on a clock of the test's.</summary>
+    public static Task<GatewayHarness> StartAsync(
+        IReadOnlyList<Uri> upstreams,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        Func<FleetConfig, FleetConfig>? change = null,
+        params ApiKey[] keys) => StartAsync(upstreams, time, loggers, null, change, keys);
+
+    /// <summary>Starts a gateway that speaks TLS; the client of the harness trusts that certificate.</summary>
+    public static Task<GatewayHarness> StartTlsAsync(
+        IReadOnlyList<Uri> upstreams,
+        X509Certificate2 certificate,
+        Func<FleetConfig, FleetConfig>? change = null) => StartAsync(
+            upstreams, TimeProvider.System, NullLoggerFactory.Instance, certificate, change, []);
+
+    private static async Task<GatewayHarness> StartAsync(
+        IReadOnlyList<Uri> upstreams,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        X509Certificate2? certificate,
+        Func<FleetConfig, FleetConfig>? change,
+        ApiKey[] keys)
     {
         FleetConfig config = Fleet(upstreams);
         var harness = new GatewayHarness(change?.Invoke(config) ?? config, keys);
@@ -65,11 +91,14 @@ public sealed class GatewayHarness : IAsyncDisposable
                 harness.Journal,
                 harness._upstreams,
                 new IPEndPoint(IPAddress.Loopback, 0),
-                null,
-                TimeProvider.System,
+                certificate is null ? null : listen => listen.UseHttps(certificate),
+                time,
                 loggers),
             CancellationToken.None);
-        harness.Client = new HttpClient { BaseAddress = harness.Server.Address };
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, presented, _, errors) =>
+            errors == SslPolicyErrors.None || presented?.Equals(certificate) == true;
+        harness.Client = new HttpClient(handler) { BaseAddress = harness.Server.Address };
         return harness;
     }
 

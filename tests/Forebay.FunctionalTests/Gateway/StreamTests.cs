@@ -121,7 +121,20 @@ public sealed class StreamTests
             received.TrySetResult(request);
             await request.Aborted;
         });
-        await using GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address]);
+        // No time-out of the upstream's may do what the client's departure must.
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address], c => c with
+        {
+            Deployments =
+            [
+                c.Deployments[0] with
+                {
+                    Timeouts = c.Deployments[0].Timeouts with
+                    {
+                        FirstByteSeconds = 600, IdleSeconds = 600, TotalSeconds = 600,
+                    },
+                },
+            ],
+        });
         using var abort = new CancellationTokenSource();
 
         Task<HttpResponseMessage> call = gateway.Client.SendAsync(
@@ -143,7 +156,7 @@ public sealed class StreamTests
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
         }
 
-        await sent.Aborted;
+        await sent.Aborted.WaitAsync(TimeSpan.FromSeconds(20));
         UsageRecord usage = await gateway.Journal.NextAsync();
         Assert.Equal(UsageOutcome.ClientGone, usage.Outcome);
         Assert.Equal(Reason.ClientGone, usage.Reason);

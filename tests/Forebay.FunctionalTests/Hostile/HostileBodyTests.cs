@@ -83,6 +83,28 @@ public sealed class HostileBodyTests : IAsyncLifetime
         await GatewayHealth.ServesAsync(_gateway);
     }
 
+    /// <summary>All else about the body is right.</summary>
+    [Theory]
+    [InlineData(new byte[] { 0xFF })]
+    [InlineData(new byte[] { 0xC3 })]
+    [InlineData(new byte[] { 0xC0, 0xAF })]
+    [InlineData(new byte[] { 0xED, 0xA0, 0x80 })]
+    [InlineData(new byte[] { 0xF4, 0x90, 0x80, 0x80 })]
+    public async Task A_prompt_that_is_not_utf8_is_refused(byte[] bytes)
+    {
+        string[] parts = GatewayHarness.MessagesBody(false).Split("Hi");
+        HttpRequestMessage request = GatewayHarness.Messages("");
+        request.Content = new ByteArrayContent(
+            [.. Encoding.UTF8.GetBytes(parts[0]), .. bytes, .. Encoding.UTF8.GetBytes(parts[1])]);
+
+        using HttpResponseMessage response = await _gateway.Client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        await IsEnvelopeAsync(response);
+        Assert.Empty(_upstream.Requests);
+        await GatewayHealth.ServesAsync(_gateway);
+    }
+
     /// <summary>Either the gateway refuses it, or it is JSON that names our model: never anything in between.</summary>
     [Fact]
     public async Task Two_thousand_damaged_bodies_are_served_or_refused_and_never_passed_on_broken()

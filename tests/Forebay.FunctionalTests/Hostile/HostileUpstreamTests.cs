@@ -97,6 +97,27 @@ public sealed class HostileUpstreamTests
             GatewayHarness.Messages(GatewayHarness.MessagesBody(stream: false)));
 
         Assert.Equal(502, (int)response.StatusCode);
+        Assert.Equal("upstream_protocol", response.Headers.GetValues("x-forebay-reason").Single());
+        upstream.Answer = (wire, cancel) => wire.WriteAsync(Fine, cancel).AsTask();
+        await GatewayHealth.ServesAsync(gateway);
+    }
+
+    [Fact]
+    public async Task Endless_interim_answers_are_given_up()
+    {
+        await using RawUpstream upstream = RawUpstream.Start(async (wire, cancel) =>
+        {
+            while (true)
+            {
+                await wire.WriteAsync("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"u8.ToArray(), cancel);
+            }
+        });
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync([upstream.Address]);
+
+        using HttpResponseMessage response = await gateway.Client.SendAsync(
+            GatewayHarness.Messages(GatewayHarness.MessagesBody(stream: true)));
+
+        Assert.Equal("upstream_protocol", response.Headers.GetValues("x-forebay-reason").Single());
         upstream.Answer = (wire, cancel) => wire.WriteAsync(Fine, cancel).AsTask();
         await GatewayHealth.ServesAsync(gateway);
     }

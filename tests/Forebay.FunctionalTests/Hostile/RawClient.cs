@@ -12,9 +12,15 @@ internal sealed class RawClient : IDisposable
 
     public Stream Wire { get; private set; } = Stream.Null;
 
-    public static async Task<RawClient> ConnectAsync(GatewayHarness gateway)
+    /// <summary>Connects; few bytes to receive make the server wait soon for a client that does not read.</summary>
+    public static async Task<RawClient> ConnectAsync(GatewayHarness gateway, int? receiveBytes = null)
     {
         var client = new RawClient();
+        if (receiveBytes is { } bytes)
+        {
+            client._tcp.ReceiveBufferSize = bytes;
+        }
+
         await client._tcp.ConnectAsync(gateway.Server.Address.Host, gateway.Server.Address.Port);
         client.Wire = client._tcp.GetStream();
         return client;

@@ -6,6 +6,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     private readonly Lock _lock = new();
     private readonly List<ManualTimer> _timers = [];
     private TimeSpan _elapsed;
+    private TimeSpan _step;
 
     public ManualTime() : this(new DateTimeOffset(2026, 6, 1, 12, 0, 0, TimeSpan.Zero))
     {
@@ -17,7 +18,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
         lock (_lock)
         {
-            return start + _elapsed;
+            return start + _elapsed + _step;
         }
     }
 
@@ -53,6 +54,15 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
         lock (_lock)
         {
             _elapsed = end;
+        }
+    }
+
+    /// <summary>Sets the wall clock forward or back, as an operator or NTP does; no time passes.</summary>
+    public void StepWall(TimeSpan span)
+    {
+        lock (_lock)
+        {
+            _step += span;
         }
     }
 

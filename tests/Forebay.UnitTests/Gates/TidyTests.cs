@@ -119,7 +119,7 @@ public sealed partial class TidyTests
 
     /// <summary>
     /// tests/Forebay.UnitTests/Core/Limits/XTests.cs tests what stands in src/Forebay.Core/Limits. The executable's
-    /// tests are in Executable; a suite that every implementation of a port must pass is in Conformance.
+    /// tests are in Executable; fuzzing is in Fuzz; a suite that every implementation of a port must pass is in Conformance.
     /// </summary>
     [Fact]
     public void Unit_tests_stand_where_what_they_test_stands()
@@ -129,7 +129,7 @@ public sealed partial class TidyTests
             from file in SourceTree.CSharp
             where file.Path.StartsWith(tests, StringComparison.Ordinal)
             let folder = Path.GetDirectoryName(file.Path[tests.Length..])!
-            where folder != "Gates" && Path.GetFileName(folder) != "Conformance"
+            where folder is not ("Gates" or "Fuzz") && Path.GetFileName(folder) != "Conformance"
             where !Directory.Exists(Path.Combine(SharedFiles.RepositoryRoot, MirrorOf(folder)))
             select $"{file.Path}: there is no {MirrorOf(folder)}");
     }

@@ -1,11 +1,12 @@
 using System.Text;
 using Forebay.Control.FleetFile;
 using Forebay.TestKit;
+using Forebay.TestKit.Fuzzing;
 using Xunit;
 
 namespace Forebay.UnitTests.Control.FleetFile;
 
-/// <summary>The reader on files that nobody meant to write. A failing case prints its seed.</summary>
+/// <summary>The reader on files that nobody meant to write. A failing case names its seed.</summary>
 public sealed class FleetFileReaderFuzzTests
 {
     private const int Cases = 1500;
@@ -28,31 +29,22 @@ public sealed class FleetFileReaderFuzzTests
                 .Select(File.ReadAllText),
             Fixture.Whole,
         ];
-        for (int seed = 0; seed < Cases; seed++)
+        FuzzRun.Each("fleet files", Cases, random =>
         {
-            var random = new Random(seed);
             // The short text most of the time: its every line matters, and it is quick.
             string original = random.Next(10) == 0 ? texts[random.Next(texts.Length)] : texts[^1];
             string mutated = Mutate(original, random);
-            FleetFileResult result;
-            try
-            {
-                result = Fixture.Read(mutated);
-            }
-            catch (Exception e)
-            {
-                throw new InvalidOperationException($"Seed {seed} made the reader throw.", e);
-            }
+            FleetFileResult result = Fixture.Read(mutated);
 
-            Assert.True(result.Config is null == result.Problems.Count > 0, $"seed {seed}");
+            Assert.True(result.Config is null == result.Problems.Count > 0);
             int lines = mutated.ReplaceLineEndings("\n").Count(c => c is '\n' or '\u2028') + 2;
             Assert.All(result.Problems, p =>
             {
                 Assert.InRange(p.Line, 1, lines);
-                Assert.True(p.Column >= 1 && p.Message.Length > 0, $"seed {seed}: {p}");
-                Assert.False(ProblemText.Format(p).Any(char.IsControl), $"seed {seed}: {p}");
+                Assert.True(p.Column >= 1 && p.Message.Length > 0, $"{p}");
+                Assert.False(ProblemText.Format(p).Any(char.IsControl), $"{p}");
             });
-        }
+        });
     }
 
     [Fact]

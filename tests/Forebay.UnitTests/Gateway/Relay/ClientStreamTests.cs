@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using Forebay.Core.Time;
@@ -67,6 +68,37 @@ public sealed class ClientStreamTests
         await Assert.ThrowsAsync<OperationCanceledException>(() => WriteAsync("event: b\ndata: {}\n\n"));
 
         Assert.True(_stream.ClientLeft);
+    }
+
+    /// <summary>A megabyte to a client that takes half a minute for every piece: no write waits longer than that, and the
+    /// server never holds more than a few pieces.</summary>
+    [Fact]
+    public async Task A_large_event_goes_out_in_pieces_so_that_a_slow_client_is_not_taken_for_a_stalled_one()
+    {
+        byte[] large = Encoding.UTF8.GetBytes($"event: a\ndata: {new string('x', 1 << 20)}\n\n");
+        Task sending = SendLargeAsync(large);
+        var read = new List<byte>();
+        while (read.Count < large.Length)
+        {
+            ReadResult result = await _pipe.Reader.ReadAsync();
+            Assert.InRange(result.Buffer.Length, 1, 3 * ClientStream.PieceBytes);
+            long waiting = _stream.FlushStartedNs;
+            Assert.True(waiting == 0 || Instant.From(_time).MonotonicNs - waiting <= 30 * Instant.NsPerSecond);
+            read.AddRange(result.Buffer.ToArray());
+            _time.Advance(TimeSpan.FromSeconds(30));
+            _pipe.Reader.AdvanceTo(result.Buffer.End);
+        }
+
+        await sending;
+        Assert.Equal(large, read);
+        Assert.Equal(0, _stream.FlushStartedNs);
+    }
+
+    private async Task SendLargeAsync(byte[] wholeEvent)
+    {
+        await _stream.AcquireAsync(CancellationToken.None);
+        await _stream.WriteLargeAsync(wholeEvent, content: true, CancellationToken.None);
+        await _stream.ReleaseAsync(CancellationToken.None);
     }
 
     private async Task WriteAsync(string text)

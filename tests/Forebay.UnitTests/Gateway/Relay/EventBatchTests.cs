@@ -105,6 +105,32 @@ public sealed class EventBatchTests
         Assert.EndsWith(Answers.AnthropicStream[^1], outcome.Sent);
     }
 
+    /// <summary>A rewritten event stands in memory three times: as read, as rewritten, as it goes out.</summary>
+    [Fact]
+    public void The_copies_of_a_large_event_are_charged_while_it_is_in_hand()
+    {
+        byte[] large = Encoding.UTF8.GetBytes(Answers.AnthropicStream[0].Replace(
+            "\"content\":[]", $"\"content\":[\"{new string('a', 1 << 20)}\"]", StringComparison.Ordinal));
+        var budget = new MemoryBudget();
+        using (var buffer = new PooledBuffer(new MemoryBudget(), long.MaxValue))
+        {
+            foreach ((long limit, bool fits) in ((long, bool)[])[(3L << 20, false), (8L << 20, true)])
+            {
+                using var batch = new EventBatch(budget, limit);
+                Assert.True(buffer.TryReserve(large.Length));
+                large.CopyTo(buffer.Free.Span);
+                buffer.Advance(large.Length);
+                batch.Read(buffer, new StreamObserver(WireDialect.Anthropic, new StreamRewrite(Model, false)), atEnd: false);
+
+                Assert.Equal(fits ? null : Reason.MemoryBudget, batch.Failure?.Reason);
+                Assert.Equal(fits, batch.HasEvents);
+                buffer.Clear();
+            }
+        }
+
+        Assert.Equal(0, budget.UsedBytes);
+    }
+
     [Fact]
     public void An_end_that_does_not_fit_into_our_memory_is_a_failure_and_no_end()
     {
