@@ -1,3 +1,4 @@
+using Forebay.Core.Access;
 using Forebay.Gateway.Surfaces;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
@@ -6,31 +7,37 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Forebay.Gateway;
 
+/// <summary>What is kept from request to request of one connection.</summary>
+internal sealed class GatewayConnection(IFeatureCollection features)
+{
+    public DefaultHttpContext Http { get; } = new(features);
+
+    public SecretMemo Memo { get; } = new();
+}
+
 /// <summary>
 /// What Kestrel calls for each request, without the hosting layer between: that one starts an activity, a log scope and
 /// measurements of its own for each request, all of which the gateway has its own, cheaper ways for.
 /// </summary>
-internal sealed class GatewayApplication(GatewayHandler handler) : IHttpApplication<HttpContext>
+internal sealed class GatewayApplication(GatewayHandler handler) : IHttpApplication<GatewayConnection>
 {
-    /// <summary>One context for all requests of a connection, where the server can keep it.</summary>
-    public HttpContext CreateContext(IFeatureCollection contextFeatures)
+    public GatewayConnection CreateContext(IFeatureCollection contextFeatures)
     {
-        if (contextFeatures is not IHostContextContainer<HttpContext> connection)
+        if (contextFeatures is not IHostContextContainer<GatewayConnection> connection)
         {
-            return new DefaultHttpContext(contextFeatures);
+            return new GatewayConnection(contextFeatures);
         }
 
-        if (connection.HostContext is DefaultHttpContext kept)
+        if (connection.HostContext is { } kept)
         {
-            kept.Initialize(contextFeatures);
+            kept.Http.Initialize(contextFeatures);
             return kept;
         }
 
-        return connection.HostContext = new DefaultHttpContext(contextFeatures);
+        return connection.HostContext = new GatewayConnection(contextFeatures);
     }
 
-    public Task ProcessRequestAsync(HttpContext context) => handler.HandleAsync(context);
+    public Task ProcessRequestAsync(GatewayConnection context) => handler.HandleAsync(context.Http, context.Memo);
 
-    public void DisposeContext(HttpContext context, Exception? exception) =>
-        ((DefaultHttpContext)context).Uninitialize();
+    public void DisposeContext(GatewayConnection context, Exception? exception) => context.Http.Uninitialize();
 }

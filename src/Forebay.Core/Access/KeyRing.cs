@@ -27,7 +27,11 @@ public sealed class KeyRing
     public int Count => _byHash.Count;
 
     /// <summary>Checks a presented secret. The key is set for every answer but missing and unknown.</summary>
-    public KeyCheck Check(ReadOnlySpan<char> secret, Instant now, out ApiKey? key)
+    /// <param name="secret">What the client sent.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="key">Whose it is.</param>
+    /// <param name="memo">What its connection remembers, or null.</param>
+    public KeyCheck Check(ReadOnlySpan<char> secret, Instant now, out ApiKey? key, SecretMemo? memo = null)
     {
         key = null;
         if (secret.IsEmpty)
@@ -36,7 +40,10 @@ public sealed class KeyRing
         }
 
         // The table probe is by SHA-256, so its timing tells nothing about a secret's prefix.
-        if (!SecretHash.TryCompute(secret, out SecretHash hash)
+        bool hashed = memo is null
+            ? SecretHash.TryCompute(secret, out SecretHash hash)
+            : memo.TryHash(secret, out hash);
+        if (!hashed
             || !_byHash.TryGetValue(hash, out ApiKey? found)
             || !found.Hash.FixedTimeEquals(hash))
         {

@@ -66,14 +66,14 @@ public static class Router
     /// <summary>
     /// Picks the eligible deployment with the smallest share of its places taken, and takes a place there. One that
     /// speaks the client's dialect comes before one that does not, and those that are out after failures come last;
-    /// equal ones take turns by the request's number.
+    /// between equal ones the tie breaker decides: requests with the same one go to the same of them.
     /// </summary>
     /// <param name="eligible">What <see cref="Police"/> found.</param>
     /// <param name="state">Live counters.</param>
     /// <param name="dialect">Wire format of the client.</param>
     /// <param name="tried">Indexes of deployments already tried for this request.</param>
     /// <param name="nowMonotonicNs">The present.</param>
-    /// <param name="requestNumber">Breaks ties.</param>
+    /// <param name="tieBreaker">The request's number, for turns, or a hash of its prefix, for affinity.</param>
     /// <returns>The deployment entered, or null when every untried one is full.</returns>
     public static Deployment? Enter(
         ReadOnlySpan<Deployment> eligible,
@@ -81,12 +81,12 @@ public static class Router
         Dialect dialect,
         ReadOnlySpan<int> tried,
         long nowMonotonicNs,
-        uint requestNumber)
+        uint tieBreaker)
     {
         // A place can be lost to a racing request between choosing and entering: then choose again.
         for (int round = 0; round <= eligible.Length; round++)
         {
-            Deployment? best = LeastLoaded(eligible, state, dialect, tried, nowMonotonicNs, requestNumber);
+            Deployment? best = LeastLoaded(eligible, state, dialect, tried, nowMonotonicNs, tieBreaker);
             if (best is null || state.Of(best).TryEnter(best.Config.MaxConcurrency))
             {
                 return best;
@@ -102,11 +102,11 @@ public static class Router
         Dialect dialect,
         ReadOnlySpan<int> tried,
         long nowMonotonicNs,
-        uint requestNumber)
+        uint tieBreaker)
     {
         Deployment? best = null;
         double bestScore = double.PositiveInfinity;
-        int offset = eligible.IsEmpty ? 0 : (int)(requestNumber % (uint)eligible.Length);
+        int offset = eligible.IsEmpty ? 0 : (int)(tieBreaker % (uint)eligible.Length);
         for (int i = 0; i < eligible.Length; i++)
         {
             Deployment candidate = eligible[(i + offset) % eligible.Length];

@@ -17,7 +17,8 @@ internal static class Authentication
             return new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1);
         }
 
-        KeyCheck check = runtime.State.Keys.Check(SecretOf(x.Http.Request.Headers), x.Accepted, out ApiKey? key);
+        KeyCheck check = runtime.State.Keys.Check(
+            SecretOf(x.Http.Request.Headers), x.Accepted, out ApiKey? key, x.Memo);
         switch (check)
         {
             case KeyCheck.Missing:

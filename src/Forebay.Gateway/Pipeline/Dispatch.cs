@@ -123,7 +123,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
         else if (result.Blame)
         {
-            live.FailedWith(result.Failure.Reason, Instant.From(runtime.Time).MonotonicNs, result.Pause);
+            live.FailedWith(result.Failure.Reason, Instant.MonotonicNsOf(runtime.Time), result.Pause);
         }
     }
 
@@ -213,8 +213,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         runtime.State,
         x.Dialect,
         _tried,
-        Instant.From(runtime.Time).MonotonicNs,
-        (uint)x.Id);
+        Instant.MonotonicNsOf(runtime.Time),
+        x.TieBreaker);
 
     /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
     private int RetrySeconds(int waiting) =>

@@ -37,6 +37,8 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public Instant Accepted { get; } = accepted;
 
     // Step 1.
+    public SecretMemo? Memo { get; init; }
+
     public ApiKey? Key { get; set; }
 
     public Tenant? Tenant { get; set; }
@@ -52,6 +54,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public Deployment[] Eligible { get; set; } = [];
 
     public int EligibleCount { get; set; }
+
+    /// <summary>Decides between deployments that are equally loaded.</summary>
+    public uint TieBreaker { get; set; }
 
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
     public ForeignRequest? Foreign { get; set; }

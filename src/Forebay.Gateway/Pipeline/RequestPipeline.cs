@@ -88,6 +88,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
 
         // 6 to 10. Queue, route, forward, relay, settle: once per attempt.
+        x.TieBreaker = PrefixAffinity.TieBreaker(x, runtime);
         runtime.State.Retries.Deposit(x.Settings.RetryBudgetRatio);
         if (x.Facts.Stream)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Forebay.Core.Access;
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
@@ -36,19 +37,19 @@ internal sealed class GatewayHandler
         _listModels = _models.ListAsync;
     }
 
-    public Task HandleAsync(HttpContext http)
+    public Task HandleAsync(HttpContext http, SecretMemo memo)
     {
         string path = http.Request.Path.Value ?? "/";
         return path switch
         {
-            Messages => ServeAsync(http, Dialect.Anthropic, "POST", _call),
-            ChatCompletions => ServeAsync(http, Dialect.OpenAi, "POST", _call),
-            CountTokens => ServeAsync(http, Dialect.Anthropic, "POST", _countTokens),
-            Models => ServeAsync(http, DialectOf(http), "GET", _listModels),
+            Messages => ServeAsync(http, memo, Dialect.Anthropic, "POST", _call),
+            ChatCompletions => ServeAsync(http, memo, Dialect.OpenAi, "POST", _call),
+            CountTokens => ServeAsync(http, memo, Dialect.Anthropic, "POST", _countTokens),
+            Models => ServeAsync(http, memo, DialectOf(http), "GET", _listModels),
             "/" or "/api/hello" => HelloAsync(http),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
-                ServeAsync(http, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
-            _ => ServeAsync(http, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
+                ServeAsync(http, memo, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
+            _ => ServeAsync(http, memo, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
         };
     }
 
@@ -62,10 +63,14 @@ internal sealed class GatewayHandler
     private static Dialect DialectOf(HttpContext http) =>
         http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
 
-    private Task ServeAsync(HttpContext http, Dialect dialect, string method, Func<Exchange, Task> serve)
+    private Task ServeAsync(
+        HttpContext http, SecretMemo memo, Dialect dialect, string method, Func<Exchange, Task> serve)
     {
         var now = Instant.From(_runtime.Time);
-        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.WallUnixMs), now);
+        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.WallUnixMs), now)
+        {
+            Memo = memo,
+        };
         PipelineHeaders.RequestId(http, x.IdText);
         string actual = http.Request.Method;
         if (actual != method && !(method == "GET" && HttpMethods.IsHead(actual)))
