@@ -122,7 +122,7 @@ internal sealed class Contest : IDisposable
 
     private async Task StartForebayAsync()
     {
-        string program = Path.Combine(_root, "artifacts", "bin", "Forebay", "release", "forebay.dll");
+        string program = Path.Combine(_root, "forebay");
         string data = Path.Combine(_work, "data");
         if (Directory.Exists(data))
         {
@@ -131,9 +131,9 @@ internal sealed class Contest : IDisposable
 
         long started = Stopwatch.GetTimestamp();
         Process process = _processes.Start(
-            "dotnet",
+            program,
             [
-                program, "serve", "-c", Path.Combine(Here, "fleet.yaml"), "--data", data, "--port", "9130",
+                "serve", "-c", Path.Combine(Here, "fleet.yaml"), "--data", data, "--port", "9130",
                 "--admin-port", "9131", "--log-level", "Warning", "--json",
             ],
             _work);
@@ -141,7 +141,7 @@ internal sealed class Contest : IDisposable
             ?? throw new InvalidOperationException("Forebay did not start; run it by hand to see why.");
         ForebayReadyMs = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
         Process create = _processes.Start(
-            "dotnet", [program, "key", "create", "--tenant", "bench", "--name", "bench", "--data", data, "--json"], _work);
+            program, ["key", "create", "--tenant", "bench", "--name", "bench", "--data", data, "--json"], _work);
         using JsonDocument key = JsonDocument.Parse(await create.StandardOutput.ReadToEndAsync());
         All.Add(new Contestant("Forebay", 9130, process.Id, key.RootElement.GetProperty("secret").GetString()!, [])
         {

@@ -37,9 +37,11 @@ if [[ ! -d $work/portkey/node_modules/@portkey-ai ]]; then
         || echo "Portkey could not be installed; it is left out." >&2
 fi
 
-for project in src/Forebay bench/gateway/BareForwarder bench/Forebay.Bench.Gateway; do
+for project in bench/gateway/BareForwarder bench/Forebay.Bench.Gateway; do
     dotnet build "$root/$project" --configuration Release --verbosity quiet --nologo >&2
 done
+
+"$root/forebay" validate "$here/fleet.yaml" >&2
 
 # Not the build server's memory and threads beside what is measured.
 dotnet build-server shutdown >/dev/null 2>&1 || true
