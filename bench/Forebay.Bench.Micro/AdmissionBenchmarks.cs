@@ -19,6 +19,7 @@ public class AdmissionBenchmarks
     private readonly FleetState _state = new();
     private readonly Deployment[] _eligible = new Deployment[Deployments];
     private readonly Instant _now = Instant.From(TimeProvider.System);
+    private readonly SecretMemo _memo = new();
     private Tenant _tenant = null!;
     private ServedModel _model = null!;
     private int _count;
@@ -40,6 +41,10 @@ public class AdmissionBenchmarks
 
     [Benchmark]
     public KeyCheck Authenticate() => _state.Keys.Check(SecretOf500, _now, out _);
+
+    /// <summary>The same key again on one connection.</summary>
+    [Benchmark]
+    public KeyCheck AuthenticateAgain() => _state.Keys.Check(SecretOf500, _now, out _, _memo);
 
     [Benchmark]
     public Reason Police() => Router.Police(

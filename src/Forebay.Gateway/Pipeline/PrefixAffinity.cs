@@ -15,7 +15,8 @@ internal static class PrefixAffinity
     /// <summary>A million bytes of text; what follows decides nothing.</summary>
     private const int MostBlocks = 16 * 1024;
 
-    /// <summary>The number that breaks ties: of the prefix where there is one and a choice, else of the request.</summary>
+    /// <summary>The number that breaks ties: the prefix's where there are one and a choice, else the request's.
+    /// </summary>
     public static uint TieBreaker(Exchange x, GatewayRuntime runtime)
     {
         uint byTurns = (uint)x.Id;

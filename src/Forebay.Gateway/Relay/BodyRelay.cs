@@ -1,3 +1,4 @@
+using System.Buffers;
 using Forebay.Core.Errors;
 using Forebay.Core.Time;
 using Forebay.Gateway.Bodies;
@@ -12,6 +13,9 @@ namespace Forebay.Gateway.Relay;
 /// out a broken answer is another deployment's chance.</summary>
 internal static class BodyRelay
 {
+    /// <summary>Answers up to this are put together before they are sent.</summary>
+    private const int JoinedBytes = 16 * 1024;
+
     private const int ReadBytes = 16 * 1024;
     private const int MaxAnswerBytes = 256 * 1024 * 1024;
 
@@ -165,7 +169,20 @@ internal static class BodyRelay
                 return;
             }
 
-            x.Http.Response.ContentLength = body.Length - modelValue.Length + modelJson.Length;
+            int length = body.Length - modelValue.Length + modelJson.Length;
+            x.Http.Response.ContentLength = length;
+            if (length <= JoinedBytes)
+            {
+                // One write is one packet; three would be three.
+                byte[] joined = ArrayPool<byte>.Shared.Rent(length);
+                body[..modelValue.Start].CopyTo(joined);
+                modelJson.CopyTo(joined.AsMemory(modelValue.Start));
+                body[modelValue.End..].CopyTo(joined.AsMemory(modelValue.Start + modelJson.Length));
+                await client.WriteAsync(joined.AsMemory(0, length));
+                ArrayPool<byte>.Shared.Return(joined);
+                return;
+            }
+
             await client.WriteAsync(body[..modelValue.Start]);
             await client.WriteAsync(modelJson);
             await client.WriteAsync(body[modelValue.End..]);
