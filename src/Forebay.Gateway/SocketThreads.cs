@@ -2,9 +2,9 @@ namespace Forebay.Gateway;
 
 /// <summary>
 /// Whether requests run on the threads that wait for sockets, as in an event loop, instead of being handed to the
-/// thread pool at each read. It saves about a third of the gateway's work per request, and is safe because nothing on
-/// the path of a request blocks: bodies that take long to parse are handed to the pool (see <c>Acceptance</c>), the
-/// journal syncs on a thread of its own, and the log drops lines rather than wait. docs/decisions/0007.
+/// thread pool at each read. It saves a good part of the gateway's work per request, and is safe because nothing on the
+/// path of a request waits but for the journal's write: what takes long is handed to the pool
+/// (<see cref="LongWork"/>), the journal syncs there, and the log drops lines rather than wait. docs/decisions/0007.
 /// </summary>
 public static class SocketThreads
 {

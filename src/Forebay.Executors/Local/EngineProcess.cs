@@ -126,6 +126,8 @@ public sealed class EngineProcess : IAsyncDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
+        // How the server's own sockets are waited for is nothing to its engines.
+        start.Environment.Remove("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS");
         foreach (string argument in (ReadOnlySpan<string>)[.. commandLine.Arguments, "engine", "--spec", "-"])
         {
             start.ArgumentList.Add(argument);

@@ -41,6 +41,9 @@ public static class BodyReader
                 "or the body as it is.");
     }
 
+    /// <summary>Whether a body comes as it is, with nothing to decode.</summary>
+    public static bool IsPlain(HttpRequest request) => IsPlain(request.Headers.ContentEncoding);
+
     /// <summary>Takes a plain body that has arrived already, whole. False when it has not, or must be decoded: nothing
     /// is taken then, and <see cref="ReadAsync"/> reads it.</summary>
     public static bool TryReadArrived(

@@ -8,9 +8,6 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 internal static class Acceptance
 {
-    /// <summary>A body that takes longer than about a third of a millisecond to parse and hash.</summary>
-    private const int LongParseBytes = 256 * 1024;
-
     public static async ValueTask<Failure> ReadAsync(Exchange x, GatewayRuntime runtime, bool countTokens)
     {
         BodyProblem problem = BodyReader.CheckHeaders(x.Http.Request, x.Settings.MaxBodyBytes);
@@ -26,10 +23,9 @@ internal static class Acceptance
             return new Failure(problem.Reason, problem.Message);
         }
 
-        if (x.Body!.Length > LongParseBytes)
+        if (x.Body!.Length > LongWork.Bytes)
         {
-            // Other connections wait on this thread, where it is one that waits for sockets.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            await LongWork.ElsewhereAsync();
         }
 
         return RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out RequestProblem bad)
@@ -43,6 +39,12 @@ internal static class Acceptance
         if (BodyReader.TryReadArrived(x.Http.Request, x.Body!, x.Settings.MaxBodyBytes, out BodyProblem problem))
         {
             return problem;
+        }
+
+        if (!BodyReader.IsPlain(x.Http.Request))
+        {
+            // A few kilobytes can decode to the largest body there may be.
+            await LongWork.ElsewhereAsync();
         }
 
         using var deadline = new CancellationTokenSource(

@@ -95,7 +95,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         await x.Stream!.SetHeadAsync(
             to =>
             {
-                HeaderPolicy.CopyResponse(response, to.Headers);
+                HeaderPolicy.CopyResponse(response, to.Headers, _foreign is not null);
                 PipelineHeaders.Served(x, deployment, to.Headers);
             },
             clock.Token);

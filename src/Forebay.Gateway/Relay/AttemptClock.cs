@@ -85,8 +85,9 @@ internal sealed class AttemptClock : IDisposable
 
     public void Dispose()
     {
-        _client.Dispose();
-        _server.Dispose();
+        // Not disposed of: that waits for a callback that is running, and this may be a thread that sockets wait for.
+        _client.Unregister();
+        _server.Unregister();
         _timer.Dispose();
         _source.Dispose();
     }

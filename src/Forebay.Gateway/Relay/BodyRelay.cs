@@ -48,6 +48,11 @@ internal static class BodyRelay
             return Broken(broken);
         }
 
+        if (buffer.Length > LongWork.Bytes)
+        {
+            await LongWork.ElsewhereAsync();
+        }
+
         if (!ResponseReader.TryRead(foreign?.Wire ?? x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
         {
             return AttemptResult.Elsewhere(new Failure(
@@ -59,11 +64,12 @@ internal static class BodyRelay
         using PooledBuffer? translated = foreign?.NewBuffer();
         if (translated is not null && foreign!.Translate(buffer.Written, translated) is { } untold)
         {
-            return Broken(untold);
+            // What a prompt makes a model say is no fault of its deployment's.
+            return Broken(untold) with { Blame = false };
         }
 
         x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
-        SetHead(x, response);
+        SetHead(x, response, foreign is not null);
         settle(facts.Usage, buffer.Length);
         await (translated is null
             ? SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson, runtime.Time)
@@ -95,7 +101,7 @@ internal static class BodyRelay
             return AttemptResult.Fail(new Failure(Reason.UpstreamRefused, words), blame: false);
         }
 
-        SetHead(x, response);
+        SetHead(x, response, foreign is not null);
         settle();
         ReadOnlyMemory<byte> body = foreign?.TranslateError((int)response.StatusCode, buffer.Written)
             ?? buffer.WrittenMemory;
@@ -108,9 +114,9 @@ internal static class BodyRelay
         ? AttemptResult.Fail(failure, blame: false)
         : AttemptResult.Elsewhere(failure);
 
-    private static void SetHead(Exchange x, HttpResponseMessage response)
+    private static void SetHead(Exchange x, HttpResponseMessage response, bool translated)
     {
-        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers);
+        HeaderPolicy.CopyResponse(response, x.Http.Response.Headers, translated);
         if (x.Deployment is { } deployment)
         {
             PipelineHeaders.Served(x, deployment, x.Http.Response.Headers);

@@ -17,7 +17,13 @@ internal sealed class EventBatch(
     /// <summary>Kept from read to read: an event or two of text.</summary>
     private const int KeepBytes = 1024;
 
+    private const int MostRewrittenBytes = 4 * 1024;
+
     private const int LargeEventBytes = 64 * 1024;
+
+    /// <summary>How much longer an event can be in another dialect, where each of its parts becomes events of its
+    /// own.</summary>
+    private const int TranslatedTimes = 14;
 
     private readonly PooledBuffer _events = new(memory, budgetLimitBytes);
     private ArrayBufferWriter<byte> _rewritten = new();
@@ -47,6 +53,11 @@ internal sealed class EventBatch(
     public void Clear()
     {
         _events.Trim(KeepBytes);
+        if (_rewritten.Capacity > MostRewrittenBytes)
+        {
+            _rewritten = new ArrayBufferWriter<byte>();
+        }
+
         HasUpstreamEvents = HasContent = Terminal = false;
         Failure = null;
     }
@@ -81,18 +92,21 @@ internal sealed class EventBatch(
     /// are charged as well.</summary>
     private void Take(ReadOnlySpan<byte> wholeEvent, StreamObserver observer)
     {
-        long copies = wholeEvent.Length > LargeEventBytes ? 2L * wholeEvent.Length : 0;
+        int times = translator is null ? 2 : TranslatedTimes;
+        long copies = wholeEvent.Length > LargeEventBytes ? (long)times * wholeEvent.Length : 0;
         if (copies > 0 && !memory.TryTake(copies, budgetLimitBytes))
         {
             Failure = BodyRelay.OverBudget;
             return;
         }
 
-        TakeCharged(wholeEvent, observer);
-        if (copies > 0)
+        try
+        {
+            TakeCharged(wholeEvent, observer);
+        }
+        finally
         {
             memory.Return(copies);
-            _rewritten = new ArrayBufferWriter<byte>();
         }
     }
 
@@ -148,8 +162,8 @@ internal sealed class EventBatch(
 
         Terminal = false;
         Failure = new Failure(
-            Reason.UpstreamProtocol, "The provider sent more tool calls at once than can be put in order; try again.",
-            Detail: "interleaved tool calls too large");
+            Reason.UpstreamProtocol, "The provider's answer could not be said in this dialect to its end; try again.",
+            Detail: to.Problem);
     }
 
     /// <summary>The error's type for the log, if it is one word. Its message may quote the prompt and stays out.

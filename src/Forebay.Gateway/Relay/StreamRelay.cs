@@ -45,12 +45,12 @@ internal static class StreamRelay
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
         using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator);
         int readBytes = LeastReadBytes;
+        int atOnce = 0;
         while (true)
         {
             if (buffer.Length > MaxEventBytes)
             {
-                return Broken(client, new Failure(
-                    Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size"));
+                return Broken(client, TooLarge);
             }
 
             if (!buffer.TryReserve(readBytes))
@@ -59,16 +59,22 @@ internal static class StreamRelay
             }
 
             int room = buffer.Free.Length;
-            int read = await source.ReadAsync(buffer.Free, clock.Token);
-            bool rest = read == 0 && buffer.Length > 0;
+            ValueTask<int> reading = source.ReadAsync(buffer.Free, clock.Token);
+            atOnce = reading.IsCompleted ? atOnce + 1 : 0;
+            int read = await reading;
+            if (atOnce >= LongWork.Turns || buffer.Length > LongWork.Bytes)
+            {
+                // An upstream and a client that are both fast must not keep a thread to themselves.
+                atOnce = 0;
+                await LongWork.ElsewhereAsync();
+            }
+
             clock.Expect(AttemptPhase.Total);
             buffer.Advance(read);
             batch.Read(buffer, observer, atEnd: read == 0);
             if (read == 0 && !batch.Terminal)
             {
-                return Broken(client, new Failure(
-                    Reason.UpstreamCut, "The provider ended the answer early; try again.",
-                    Detail: rest ? "ended inside an event" : "ended without its last event"));
+                return Broken(client, EndedEarly(insideAnEvent: buffer.Length > 0));
             }
 
             if (batch.Failure is { } failure && !batch.HasEvents)
@@ -76,11 +82,7 @@ internal static class StreamRelay
                 return Broken(client, failure);
             }
 
-            if (batch.HasContent && x.TimeToFirstTokenMs < 0)
-            {
-                x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
-            }
-
+            NoteFirstToken(x, batch, runtime);
             if (batch.Terminal)
             {
                 settle();
@@ -99,15 +101,33 @@ internal static class StreamRelay
             }
 
             batch.Clear();
-            readBytes = read == room ? Math.Min(2 * readBytes, MostReadBytes)
-                : read < LeastReadBytes ? LeastReadBytes
-                : readBytes;
+            readBytes = NextReadBytes(readBytes, read, room);
             if (buffer.Length == 0)
             {
                 buffer.Trim(readBytes);
             }
 
             clock.Expect(AttemptPhase.NextByte);
+        }
+    }
+
+    private static Failure TooLarge => new(
+        Reason.UpstreamProtocol, "The provider sent an event too large to relay.", Detail: "event size");
+
+    private static Failure EndedEarly(bool insideAnEvent) => new(
+        Reason.UpstreamCut, "The provider ended the answer early; try again.",
+        Detail: insideAnEvent ? "ended inside an event" : "ended without its last event");
+
+    private static int NextReadBytes(int readBytes, int read, int room) =>
+        read == room ? Math.Min(2 * readBytes, MostReadBytes)
+        : read < LeastReadBytes ? LeastReadBytes
+        : readBytes;
+
+    private static void NoteFirstToken(Exchange x, EventBatch batch, GatewayRuntime runtime)
+    {
+        if (batch.HasContent && x.TimeToFirstTokenMs < 0)
+        {
+            x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
         }
     }
 

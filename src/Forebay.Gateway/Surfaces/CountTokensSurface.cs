@@ -32,7 +32,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         {
             failure = await RunAsync(x);
         }
-        catch (Exception) when (x.Http.RequestAborted.IsCancellationRequested)
+        catch (Exception) when (x.ClientGone)
         {
             return;
         }
@@ -129,7 +129,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             return result.End == AttemptEnd.Served;
         }
         catch (Exception e) when ((UpstreamFault.Is(e) || e is OperationCanceledException)
-            && !x.Http.RequestAborted.IsCancellationRequested)
+            && !x.ClientGone)
         {
             return false;
         }

@@ -55,14 +55,27 @@ internal sealed class ForeignRequest : IDisposable
         }
 
         var writer = new BudgetedWriter(body);
-        RequestTranslation result = RequestTranslator.Translate(
-            x.Wire,
-            (WireDialect)dialect,
-            x.Body.WrittenMemory,
-            in x.Facts,
-            x.Model!.Config.MaxOutputTokens,
-            writer);
-        runtime.Memory.Return(form);
+        RequestTranslation result;
+        try
+        {
+            result = RequestTranslator.Translate(
+                x.Wire,
+                (WireDialect)dialect,
+                x.Body.WrittenMemory,
+                in x.Facts,
+                x.Model!.Config.MaxOutputTokens,
+                writer);
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+        finally
+        {
+            runtime.Memory.Return(form);
+        }
+
         Failure failure = result.Problems.Count > 0 ? Refusal(x, dialect, result.Problems)
             : writer.Overflowed ? BodyRelay.OverBudget
             : Failure.None;
@@ -84,7 +97,7 @@ internal sealed class ForeignRequest : IDisposable
             Content = new SplicedContent(_body.WrittenMemory, splices),
         };
         HeaderPolicy.CopyRequest(
-            x.Http.Request.Headers, request, Dialect, deployment.Backing, upstream.Secret, IsOfClientsDialect);
+            x.Http.Request.Headers, request, Dialect, deployment.Backing, upstream.Secret, HeaderPolicy.IsOfOneDialect);
         if (Dialect == Dialect.Anthropic)
         {
             request.Headers.TryAddWithoutValidation(Version, KnownVersion);
@@ -94,11 +107,6 @@ internal sealed class ForeignRequest : IDisposable
     }
 
     public void Dispose() => _body.Dispose();
-
-    /// <summary>Headers that mean something in one dialect only.</summary>
-    private static bool IsOfClientsDialect(string name) =>
-        name.StartsWith("anthropic-", StringComparison.OrdinalIgnoreCase)
-        || name.StartsWith("openai-", StringComparison.OrdinalIgnoreCase);
 
     private static string DroppedOf(Exchange x, IReadOnlyList<string> fields)
     {

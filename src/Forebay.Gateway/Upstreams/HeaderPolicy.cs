@@ -37,6 +37,9 @@ public static class HeaderPolicy
         "OpenAI-Project", "WWW-Authenticate",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    private static readonly FrozenSet<string> OfTheBytes =
+        new[] { "ETag", "Content-MD5", "Digest", "Content-Digest" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>What no header may hold and Kestrel refuses to send: an upstream's answer must not fail for
     /// it.</summary>
     private static readonly SearchValues<char> Controls = SearchValues.Create(
@@ -83,14 +86,23 @@ public static class HeaderPolicy
         AddCredential(to, dialect, backing, secret);
     }
 
+    /// <summary>Whether a header means something in one dialect only.</summary>
+    public static bool IsOfOneDialect(string name) =>
+        name.StartsWith("anthropic-", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("openai-", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Copies an upstream's headers to the client.</summary>
-    public static void CopyResponse(HttpResponseMessage from, IHeaderDictionary to)
+    /// <param name="from">The upstream's answer.</param>
+    /// <param name="to">The client's.</param>
+    /// <param name="translated">The answer is said in another dialect: what belongs to the upstream's, or to the bytes
+    /// it sent, stays behind.</param>
+    public static void CopyResponse(HttpResponseMessage from, IHeaderDictionary to, bool translated)
     {
         string[] named = from.Headers.NonValidated.TryGetValues("Connection", out HeaderStringValues connection)
             ? ConnectionNamed(connection.ToString())
             : [];
-        Copy(from.Headers.NonValidated, to, named);
-        Copy(from.Content.Headers.NonValidated, to, named);
+        Copy(from.Headers.NonValidated, to, named, translated);
+        Copy(from.Content.Headers.NonValidated, to, named, translated);
     }
 
     private static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
@@ -111,7 +123,7 @@ public static class HeaderPolicy
         }
     }
 
-    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, string[] named)
+    private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, string[] named, bool translated)
     {
         foreach ((string name, HeaderStringValues values) in from)
         {
@@ -121,6 +133,7 @@ public static class HeaderPolicy
                 || name.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
                 || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase)
                 || (named.Length > 0 && named.Contains(name, StringComparer.OrdinalIgnoreCase))
+                || (translated && (IsOfOneDialect(name) || OfTheBytes.Contains(name)))
                 || values.Any(v => v.AsSpan().ContainsAny(Controls)))
             {
                 continue;

@@ -128,20 +128,21 @@ public sealed class Upstream : IDisposable
 
     private static SslClientAuthenticationOptions TrustOf(UpstreamTlsConfig? tls)
     {
+        var policy = new X509ChainPolicy
+        {
+            RevocationMode = X509RevocationMode.NoCheck,
+            // Fetching an intermediate that the upstream did not send would block the thread that waits for sockets.
+            DisableCertificateDownloads = true,
+        };
         var options = new SslClientAuthenticationOptions
         {
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            CertificateChainPolicy = policy,
         };
         if (tls?.CaFile is { } caFile)
         {
-            var roots = new X509Certificate2Collection();
-            roots.ImportFromPemFile(caFile);
-            options.CertificateChainPolicy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-            };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.ImportFromPemFile(caFile);
         }
 
         if (tls?.ClientCertificateFile is { } certificateFile)

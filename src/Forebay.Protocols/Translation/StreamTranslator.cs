@@ -26,10 +26,13 @@ public sealed class StreamTranslator
             : new OpenAiStreamWriter(observer, frame);
     }
 
+    /// <summary>Why the stream cannot go on, for the log; null while it can.</summary>
+    public string? Problem => _writer.Problem;
+
     /// <summary>Translates the next event.</summary>
     /// <param name="ev">An event that the observer found to be one of the dialect, no error among them.</param>
     /// <param name="output">Where the client's events are written.</param>
-    /// <returns>False when more had to be held back than may be; the stream cannot go on.</returns>
+    /// <returns>False when the stream cannot go on; <see cref="Problem"/> says why.</returns>
     public bool Translate(ReadOnlySpan<byte> ev, IBufferWriter<byte> output)
     {
         SseEvent fields = SseEvent.Parse(ev);
@@ -44,7 +47,7 @@ public sealed class StreamTranslator
         }
 
         to.Flush();
-        return !_writer.Overflowed;
+        return _writer.Problem is null;
     }
 
     /// <summary>The event's data on one line: within JSON a line end can only be white space.</summary>

@@ -18,11 +18,18 @@ internal static class AnswerWords
 
     public static StopReason FromOpenAi(ReadOnlySpan<byte> word) => word switch
     {
-        _ when word.SequenceEqual("length"u8) => StopReason.MaxTokens,
+        _ when word.SequenceEqual("length"u8) || word.SequenceEqual("model_length"u8) => StopReason.MaxTokens,
         _ when word.SequenceEqual("tool_calls"u8) || word.SequenceEqual("function_call"u8) => StopReason.ToolUse,
         _ when word.SequenceEqual("content_filter"u8) => StopReason.Refusal,
         _ => StopReason.EndTurn,
     };
+
+    /// <summary>Whether an OpenAI finish reason says that the answer was broken off: it must not look complete.
+    /// </summary>
+    public static bool IsBrokenOff(ReadOnlySpan<byte> word) =>
+        word.SequenceEqual("abort"u8)
+        || word.SequenceEqual("error"u8)
+        || word.SequenceEqual("insufficient_system_resource"u8);
 
     public static ReadOnlySpan<byte> ToAnthropic(StopReason stop) => stop switch
     {
@@ -47,7 +54,7 @@ internal static class AnswerWords
     /// that call tools, and clients act on the reason alone.</summary>
     public static StopReason Agreeing(StopReason stop, bool hasToolUse) => stop switch
     {
-        StopReason.EndTurn when hasToolUse => StopReason.ToolUse,
+        StopReason.EndTurn or StopReason.StopSequence when hasToolUse => StopReason.ToolUse,
         StopReason.ToolUse when !hasToolUse => StopReason.EndTurn,
         _ => stop,
     };

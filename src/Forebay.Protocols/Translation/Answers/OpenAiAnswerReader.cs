@@ -10,6 +10,9 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
     private readonly CanonicalAnswer _answer = new();
     private UsageTally _tally;
     private bool _isCut;
+    /// <summary>Most blocks of one answer.</summary>
+    private const int MaxBlocks = 1024;
+
     private bool _hasBadInput;
     private bool _hasRefusal;
 
@@ -84,6 +87,7 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
             {
                 _ = cursor.ReadString(out JsonString word);
                 _answer.Stop = AnswerWords.FromOpenAi(word.Raw(_body));
+                _hasBadInput |= AnswerWords.IsBrokenOff(word.Raw(_body));
             }
             else if (kind == JsonKind.String && OpenAiWords.IsMatchedStop(member))
             {
@@ -105,6 +109,7 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
 
         _answer.Stop = _hasRefusal && _answer.Stop == StopReason.EndTurn ? StopReason.Refusal
             : AnswerWords.Agreeing(_answer.Stop, _answer.HasToolUse);
+        _answer.StopSequence = _answer.Stop == StopReason.StopSequence ? _answer.StopSequence : default;
     }
 
     private void ReadMessage(ref JsonCursor cursor)
@@ -113,6 +118,7 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
         ByteRange refusal = default;
         ByteRange reasoning = default;
         ByteRange calls = default;
+        ByteRange texts = default;
         Span<byte> scratch = stackalloc byte[20];
         bool first = true;
         for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
@@ -128,6 +134,10 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
             {
                 calls = value;
             }
+            else if (kind == JsonKind.Array && member.SequenceEqual("content"u8))
+            {
+                texts = value;
+            }
             else if (kind == JsonKind.String)
             {
                 ByteRange inner = new(value.Start + 1, value.Length - 2);
@@ -140,9 +150,30 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
         _hasRefusal = !refusal.IsEmpty;
         _answer.AddText(BlockKind.Thinking, reasoning);
         _answer.AddText(BlockKind.Text, content);
+        ReadTexts(texts);
         _answer.AddText(BlockKind.Text, refusal);
         ReadCalls(calls);
     }
+
+    /// <summary>Text in parts, as some engines that reason send it.</summary>
+    private void ReadTexts(ByteRange parts)
+    {
+        if (parts.IsEmpty)
+        {
+            return;
+        }
+
+        var cursor = new JsonCursor(_body, parts.Start);
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextElement(ref first);)
+        {
+            _answer.AddText(BlockKind.Text, OpenAiWords.TextOf(ref cursor));
+        }
+    }
+
+    /// <summary>What engines send for a tool that takes nothing.</summary>
+    private static bool IsNothing(ReadOnlySpan<byte> arguments) =>
+        arguments.Trim((byte)' ') is var trimmed && (trimmed.IsEmpty || trimmed.SequenceEqual("null"u8));
 
     private void ReadCalls(ByteRange calls)
     {
@@ -163,7 +194,13 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
 
             OpenAiCall call = OpenAiCall.Read(ref cursor);
             var block = new CanonicalBlock { Kind = BlockKind.ToolUse, Id = call.Id, Name = call.Name };
-            if (call.IsText && !call.Arguments.IsEmpty)
+            if (_answer.Blocks.Count > MaxBlocks)
+            {
+                _hasBadInput = true;
+                return;
+            }
+
+            if (call.IsText && !IsNothing(call.Arguments.Of(_body)))
             {
                 bool good = StringContent.IsObject(call.Arguments.Of(_body), new ArrayBufferWriter<byte>());
                 _hasBadInput |= !good;
@@ -180,9 +217,39 @@ internal ref struct OpenAiAnswerReader(ReadOnlySpan<byte> body)
     }
 }
 
-/// <summary>Member names that engines of the OpenAI dialect do not agree on.</summary>
+/// <summary>Words that engines of the OpenAI dialect do not agree on.</summary>
 internal static class OpenAiWords
 {
+    /// <summary>Where the text of one part of a content array stands, between its quotes; empty for other parts.
+    /// </summary>
+    public static ByteRange TextOf(ref JsonCursor cursor)
+    {
+        ByteRange found = default;
+        if (cursor.Peek() != JsonKind.Object)
+        {
+            _ = cursor.Skip();
+            return found;
+        }
+
+        Span<byte> scratch = stackalloc byte[8];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            if (cursor.Peek() == JsonKind.String
+                && name.Keyword(cursor.Json, scratch).SequenceEqual("text"u8)
+                && cursor.ReadString(out JsonString text))
+            {
+                found = new ByteRange(text.Start, text.Length);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+
+        return found;
+    }
+
     public static bool IsReasoning(ReadOnlySpan<byte> member) =>
         member.SequenceEqual("reasoning_content"u8) || member.SequenceEqual("reasoning"u8);
 

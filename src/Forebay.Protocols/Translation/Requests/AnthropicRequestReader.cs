@@ -73,9 +73,18 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
         {
-            if (cursor.ReadValue(out ByteRange one))
+            if (!cursor.ReadValue(out ByteRange one))
+            {
+                continue;
+            }
+
+            if (scan.IsString(one))
             {
                 request.StopSequences.Add(scan.Inner(one));
+            }
+            else
+            {
+                scan.Refuse("stop_sequences", "must hold strings only");
             }
         }
     }

@@ -108,6 +108,7 @@ internal enum ServiceTier : byte
 internal sealed class CanonicalRequest
 {
     private CanonicalBlock[] _blocks = new CanonicalBlock[16];
+    private bool _lastIsResultsOnly;
 
     public List<CanonicalTurn> Turns { get; } = new(8);
 
@@ -175,17 +176,19 @@ internal sealed class CanonicalRequest
     public void EndTurn(TurnRole role, int first)
     {
         int count = BlockCount - first;
+        bool isResultsOnly = role == TurnRole.User && IsResultsOnly(first);
         if (role == TurnRole.User
-            && Turns.Count > 0
-            && Turns[^1] is { Role: TurnRole.User } last
-            && last.First + last.Count == first
-            && IsResultsOnly(last))
+            && _lastIsResultsOnly
+            && Turns[^1] is var last
+            && last.First + last.Count == first)
         {
             Turns[^1] = last with { Count = last.Count + count };
+            _lastIsResultsOnly = isResultsOnly || count == 0;
         }
         else
         {
             Turns.Add(new CanonicalTurn(role, first, count));
+            _lastIsResultsOnly = isResultsOnly;
         }
     }
 
@@ -211,19 +214,18 @@ internal sealed class CanonicalRequest
         return true;
     }
 
-    private bool IsResultsOnly(CanonicalTurn turn)
+    /// <summary>Whether there are blocks added since, and all are results. Looks at those alone, so that a million
+    /// results in a million messages cost a million steps.</summary>
+    private bool IsResultsOnly(int first)
     {
-        int at = turn.First;
-        while (at < turn.First + turn.Count)
+        for (int at = first; at < BlockCount; at += 1 + _blocks[at].Children)
         {
             if (_blocks[at].Kind != BlockKind.ToolResult)
             {
                 return false;
             }
-
-            at += 1 + _blocks[at].Children;
         }
 
-        return turn.Count > 0;
+        return BlockCount > first;
     }
 }

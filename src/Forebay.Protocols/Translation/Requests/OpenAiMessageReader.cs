@@ -271,6 +271,12 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
             }
         }
 
+        if (scan.Inner(name).IsEmpty)
+        {
+            scan.Refuse("messages[].tool_calls[].function.name", "is required and must be a string");
+            return;
+        }
+
         arguments = scan.Inner(arguments);
         if (!arguments.IsEmpty && !StringContent.IsObject(arguments.Of(scan.Body), scan.Scratch))
         {

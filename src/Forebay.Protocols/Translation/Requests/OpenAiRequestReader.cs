@@ -85,9 +85,18 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
         bool first = true;
         for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
         {
-            if (cursor.ReadValue(out ByteRange one))
+            if (!cursor.ReadValue(out ByteRange one))
+            {
+                continue;
+            }
+
+            if (scan.IsString(one))
             {
                 request.StopSequences.Add(scan.Inner(one));
+            }
+            else
+            {
+                scan.Refuse("stop", "must hold strings only");
             }
         }
     }
@@ -264,6 +273,12 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
                     _ => tool with { Strict = member },
                 };
             }
+        }
+
+        if (tool.Name.IsEmpty)
+        {
+            scan.Refuse("tools[].function.name", "is required and must be a string");
+            return;
         }
 
         request.Tools.Add(tool);

@@ -159,8 +159,15 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
 
     public void Enter() => _depth++;
 
-    /// <summary>Says which element of the array entered is read.</summary>
-    public void At(int index) => _indexes[_depth - 1] = index;
+    /// <summary>Says which element of the array entered is read. What is nested deeper than a path tells is placed by
+    /// what it stands in.</summary>
+    public void At(int index)
+    {
+        if (_depth <= LongestPath)
+        {
+            _indexes[_depth - 1] = index;
+        }
+    }
 
     public void Leave() => _depth--;
 
@@ -216,17 +223,18 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
 
         var place = new StringBuilder(path.Length + 8);
         int used = 0;
+        int known = Math.Min(_depth, LongestPath);
         for (int at = 0; at < path.Length; at++)
         {
             place.Append(path[at]);
-            if (path[at] != '[' || used == _depth)
+            if (path[at] != '[' || used == known)
             {
                 continue;
             }
 
             place.Append(_indexes[used++]);
             bool isLast = path.IndexOf('[', at + 1) < 0;
-            if (isLast && used < _depth)
+            if (isLast && used < known)
             {
                 // A block within a result is one level further down than its path says.
                 place.Append("].content[").Append(_indexes[used++]);

@@ -9,6 +9,9 @@ namespace Forebay.Protocols.Translation;
 /// </summary>
 internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame frame) : StreamPartWriter
 {
+    /// <summary>What a block that is held back takes beside its text.</summary>
+    private const int BlockBytes = 512;
+
     /// <summary>Blocks not closed yet, in order; the first is the one on the wire.</summary>
     private readonly List<Block> _blocks = [];
     private int _closed;
@@ -130,17 +133,19 @@ internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame
         {
             Append(call, part.Text, ref to);
         }
+
+        Advance(ref to);
     }
 
     /// <summary>Closes what is complete and opens what comes next, as far as that goes.</summary>
     private void Advance(ref WireOutput to)
     {
+        Open(_blocks[0], ref to);
         while (_blocks.Count > 1 && _blocks[0].CanClose)
         {
             Close(ref to);
+            Open(_blocks[0], ref to);
         }
-
-        Open(_blocks[0], ref to);
     }
 
     private void Append(Block block, scoped ReadOnlySpan<byte> text, ref WireOutput to)
@@ -157,9 +162,9 @@ internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame
         }
 
         _heldBytes += text.Length;
-        if (_heldBytes > MaxHeldBytes)
+        if (_heldBytes + (long)_blocks.Count * BlockBytes > MaxHeldBytes)
         {
-            Overflowed = true;
+            Break("interleaved tool calls too large");
             return;
         }
 
@@ -258,9 +263,10 @@ internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame
         }
 
         to.Raw("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\""u8);
-        to.Raw(AnswerWords.ToAnthropic(AnswerWords.Agreeing(_stop, _hasToolUse)));
+        StopReason stop = AnswerWords.Agreeing(_stop, _hasToolUse);
+        to.Raw(AnswerWords.ToAnthropic(stop));
         to.Raw("\",\"stop_sequence\":"u8);
-        if (_stopSequence.Length == 0)
+        if (stop != StopReason.StopSequence || _stopSequence.Length == 0)
         {
             to.Raw("null"u8);
         }

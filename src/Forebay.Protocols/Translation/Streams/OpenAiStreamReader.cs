@@ -8,6 +8,12 @@ namespace Forebay.Protocols.Translation;
 /// </summary>
 internal sealed class OpenAiStreamReader : StreamPartReader
 {
+    /// <summary>Most tool calls of one answer; each piece looks for its own among them.</summary>
+    private const int MaxCalls = 128;
+
+    /// <summary>Longest id or name of a tool; both are kept until the call is complete.</summary>
+    private const int MaxWordBytes = 4 * 1024;
+
     private readonly List<SeenCall> _calls = [];
     private bool _hasRefusal;
 
@@ -86,7 +92,11 @@ internal sealed class OpenAiStreamReader : StreamPartReader
             ReadDelta(ref inner, parts, ref to);
         }
 
-        if (!reason.IsEmpty)
+        if (AnswerWords.IsBrokenOff(reason))
+        {
+            parts.Break("the engine broke the answer off");
+        }
+        else if (!reason.IsEmpty)
         {
             StopReason stop = AnswerWords.FromOpenAi(reason);
             bool isMatched = stop == StopReason.EndTurn && !matched.IsEmpty;
@@ -111,6 +121,18 @@ internal sealed class OpenAiStreamReader : StreamPartReader
             if (kind == JsonKind.Array && member.SequenceEqual("tool_calls"u8))
             {
                 ReadCalls(ref cursor, parts, ref to);
+            }
+            else if (kind == JsonKind.Array && member.SequenceEqual("content"u8))
+            {
+                bool firstPart = true;
+                for (_ = cursor.Enter(); cursor.NextElement(ref firstPart);)
+                {
+                    ReadOnlySpan<byte> words = OpenAiWords.TextOf(ref cursor).Of(data);
+                    if (!words.IsEmpty)
+                    {
+                        parts.Take(new StreamPart { Kind = StreamPartKind.Text, Text = words }, ref to);
+                    }
+                }
             }
             else if (kind != JsonKind.String || !cursor.ReadString(out JsonString text))
             {
@@ -150,11 +172,18 @@ internal sealed class OpenAiStreamReader : StreamPartReader
 
             OpenAiCall call = OpenAiCall.Read(ref cursor);
             ReadOnlySpan<byte> id = call.Id.Of(data);
+            int number = CallOf(call.Index ?? place, id, isNamed: !call.Name.IsEmpty);
+            if (number >= MaxCalls || id.Length > MaxWordBytes || call.Name.Length > MaxWordBytes)
+            {
+                parts.Break("more tool calls, or longer names of them, than may be");
+                return;
+            }
+
             parts.Take(
                 new StreamPart
                 {
                     Kind = StreamPartKind.ToolUse,
-                    Call = CallOf(call.Index ?? place, id),
+                    Call = number,
                     Id = id,
                     Name = call.Name.Of(data),
                     Text = call.Arguments.Of(data),
@@ -164,9 +193,9 @@ internal sealed class OpenAiStreamReader : StreamPartReader
         }
     }
 
-    /// <summary>The call that a piece belongs to: the last one under its index, unless an id says that it is another.
-    /// </summary>
-    private int CallOf(int index, ReadOnlySpan<byte> id)
+    /// <summary>The call that a piece belongs to: the last one under its index, unless an id and a name say that it is
+    /// another. Some engines make up an id for each piece.</summary>
+    private int CallOf(int index, ReadOnlySpan<byte> id, bool isNamed)
     {
         for (int i = _calls.Count - 1; i >= 0; i--)
         {
@@ -176,7 +205,7 @@ internal sealed class OpenAiStreamReader : StreamPartReader
                 continue;
             }
 
-            if (id.IsEmpty || seen.Id.Length == 0 || id.SequenceEqual(seen.Id))
+            if (!isNamed || id.IsEmpty || seen.Id.Length == 0 || id.SequenceEqual(seen.Id))
             {
                 _calls[i] = id.IsEmpty || seen.Id.Length > 0 ? seen : seen with { Id = id.ToArray() };
                 return i;
@@ -185,7 +214,12 @@ internal sealed class OpenAiStreamReader : StreamPartReader
             break;
         }
 
-        _calls.Add(new SeenCall(index, id.ToArray()));
+        if (_calls.Count == MaxCalls)
+        {
+            return MaxCalls;
+        }
+
+        _calls.Add(new SeenCall(index, id.Length > MaxWordBytes ? [] : id.ToArray()));
         return _calls.Count - 1;
     }
 

@@ -10,6 +10,7 @@ internal sealed class OpenAiStreamWriter : StreamPartWriter
     private readonly StreamObserver _observer;
     private readonly AnswerFrame _frame;
     private int _calls;
+    private bool _lacksArguments;
     private bool _started;
     private bool _stopped;
 
@@ -46,7 +47,11 @@ internal sealed class OpenAiStreamWriter : StreamPartWriter
             case StreamPartKind.ToolUse:
                 WriteCall(part, ref to);
                 break;
+            case StreamPartKind.BlockEnd:
+                EndCall(ref to);
+                break;
             case StreamPartKind.Stop:
+                EndCall(ref to);
                 Stop(part.Stop, ref to);
                 break;
             case StreamPartKind.Ping:
@@ -99,6 +104,13 @@ internal sealed class OpenAiStreamWriter : StreamPartWriter
             return;
         }
 
+        if (isNew)
+        {
+            EndCall(ref to);
+        }
+
+        _lacksArguments = part.Text.IsEmpty;
+
         to.Raw(_head);
         to.Raw(",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":"u8);
         to.Number(part.Call);
@@ -135,6 +147,15 @@ internal sealed class OpenAiStreamWriter : StreamPartWriter
 
         to.Raw("\"}}]}"u8);
         EndChunk(ref to);
+    }
+
+    /// <summary>A tool that takes nothing is called with an empty object; clients parse what they are given.</summary>
+    private void EndCall(ref WireOutput to)
+    {
+        if (_lacksArguments)
+        {
+            WriteCall(new StreamPart { Kind = StreamPartKind.ToolUse, Call = _calls - 1, Text = "{}"u8 }, ref to);
+        }
     }
 
     private void Stop(StopReason stop, ref WireOutput to)

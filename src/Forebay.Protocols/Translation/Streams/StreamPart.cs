@@ -71,8 +71,11 @@ internal abstract class StreamPartWriter
     /// <summary>Most bytes held back while blocks that came at once are put one after the other.</summary>
     protected const int MaxHeldBytes = 8 * 1024 * 1024;
 
-    /// <summary>More had to be held back than may be: the stream cannot go on.</summary>
-    public bool Overflowed { get; protected set; }
+    /// <summary>Why the stream cannot go on; null while it can.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>Ends the stream: what comes next is not said any more. The first reason stays.</summary>
+    public void Break(string problem) => Problem ??= problem;
 
     public abstract void Take(in StreamPart part, ref WireOutput to);
 }

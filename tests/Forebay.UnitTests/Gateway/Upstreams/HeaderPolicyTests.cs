@@ -30,7 +30,7 @@ public sealed class HeaderPolicyTests
         }
 
         var to = new HeaderDictionary();
-        HeaderPolicy.CopyResponse(from, to);
+        HeaderPolicy.CopyResponse(from, to, translated: false);
         return to;
     }
 

@@ -28,6 +28,16 @@ public sealed class RecordedTranslationTests
     private static string TextOf(IEnumerable<JsonNode?> pieces) =>
         string.Concat(pieces.Select(p => p?.GetValue<string>() ?? ""));
 
+    /// <summary>What the tools of a stream are called with, one after the other; a tool that takes nothing with an empty
+    /// object, which the stream leaves out.</summary>
+    private static string InputsOf(JsonNode[] events) => string.Concat(events
+        .Where(e => e["content_block"]?["type"]?.GetValue<string>() == "tool_use")
+        .DistinctBy(e => e["index"]!.GetValue<int>())
+        .Select(start => TextOf(events
+            .Where(e => e["delta"] is not null && e["index"]?.GetValue<int>() == start["index"]!.GetValue<int>())
+            .Select(e => e["delta"]!["partial_json"])))
+        .Select(input => input.Length == 0 ? "{}" : input));
+
     [Fact]
     public void Anthropic_streams_keep_their_text_and_tool_input()
     {
@@ -50,7 +60,7 @@ public sealed class RecordedTranslationTests
             Assert.Equal(TextOf(deltas.Select(d => d["text"])), TextOf(said.Select(d => d["content"])));
             Assert.Equal(TextOf(deltas.Select(d => d["thinking"])), TextOf(said.Select(d => d["reasoning_content"])));
             Assert.Equal(
-                TextOf(deltas.Select(d => d["partial_json"])),
+                InputsOf([.. lines.Select(l => JsonNode.Parse(l)!)]),
                 TextOf(said.Select(d => d["tool_calls"]?[0]?["function"]?["arguments"])));
             streams++;
         }
