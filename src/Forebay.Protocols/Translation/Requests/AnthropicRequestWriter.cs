@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Forebay.Protocols.Translation;
@@ -6,6 +7,8 @@ namespace Forebay.Protocols.Translation;
 internal ref struct AnthropicRequestWriter(
     CanonicalRequest request, RequestScan scan, int maxOutputTokens, WireOutput output)
 {
+    private static readonly SearchValues<byte> Emptiness = SearchValues.Create("{} \t\r\n"u8);
+
     private const double MaxTemperature = 1;
 
     private readonly ReadOnlySpan<byte> _source = scan.Body;
@@ -251,13 +254,16 @@ internal ref struct AnthropicRequestWriter(
             }
 
             _to.Raw(",\"input_schema\":"u8);
-            _to.Raw(tool.Schema.IsEmpty ? "{\"type\":\"object\",\"properties\":{}}"u8 : tool.Schema.Of(_source));
+            _to.Raw(SaysNothing(tool.Schema) ? "{\"type\":\"object\",\"properties\":{}}"u8 : tool.Schema.Of(_source));
             _to.Raw(scan.IsTrue(tool.Strict) ? ",\"strict\":true}"u8 : "}"u8);
         }
 
         _to.Raw((byte)']');
         WriteToolChoice();
     }
+
+    /// <summary>No schema, or an empty one: Anthropic's must say that it is one of an object.</summary>
+    private bool SaysNothing(ByteRange schema) => schema.Of(_source).IndexOfAnyExcept(Emptiness) < 0;
 
     private void WriteToolChoice()
     {

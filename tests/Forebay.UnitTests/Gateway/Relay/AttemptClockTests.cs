@@ -34,6 +34,17 @@ public sealed class AttemptClockTests
     }
 
     [Fact]
+    public void A_deadline_that_comes_nearer_is_kept()
+    {
+        using AttemptClock clock = Start();
+        clock.Expect(AttemptPhase.NextByte);
+        _time.Advance(TimeSpan.FromSeconds(3.9));
+        Assert.False(clock.Token.IsCancellationRequested);
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(clock.Token.IsCancellationRequested);
+    }
+
+    [Fact]
     public void Every_byte_starts_the_idle_deadline_again()
     {
         using AttemptClock clock = Start();

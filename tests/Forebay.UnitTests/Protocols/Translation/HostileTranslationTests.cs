@@ -48,6 +48,19 @@ public sealed class HostileTranslationTests
         Assert.Contains(result.Problems, p => p.StartsWith(place, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("{ }")]
+    public void A_schema_that_says_nothing_is_that_of_an_object(string schema)
+    {
+        (string body, RequestTranslation result) = Translate.Request(
+            WireDialect.OpenAi,
+            """{"model":"m","messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","function":{"name":"f","parameters":SCHEMA}}]}"""
+                .Replace("SCHEMA", schema, StringComparison.Ordinal));
+        Assert.Empty(result.Problems);
+        Assert.Equal("object", JsonNode.Parse(body)!["tools"]![0]!["input_schema"]!["type"]!.GetValue<string>());
+    }
+
     [Fact]
     public void More_calls_than_can_be_meant_end_the_stream()
     {
