@@ -62,7 +62,7 @@ public sealed class RequestTranslatorTests
         {
             "a choice of one tool, of none, text as the format",
             """{"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","refusal":null},{"role":"user","content":"r"}],"tools":[{"type":"function","function":{"name":"t","parameters":{}}}],"tool_choice":{"type":"function","function":{"name":"t"}},"response_format":{"type":"text"}}""",
-            """{"model":"m","max_tokens":4096,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"}],"tools":[{"name":"t","input_schema":{}}],"tool_choice":{"type":"tool","name":"t"}}"""
+            """{"model":"m","max_tokens":4096,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"}],"tools":[{"name":"t","input_schema":{"type":"object","properties":{}}}],"tool_choice":{"type":"tool","name":"t"}}"""
         },
     };
 

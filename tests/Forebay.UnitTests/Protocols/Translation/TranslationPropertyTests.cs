@@ -39,6 +39,14 @@ public sealed class TranslationPropertyTests
 
     private static string Text(Random random) => Texts[random.Next(Texts.Length)];
 
+    /// <summary>A schema as Anthropic asks for it: that of an object.</summary>
+    private static JsonObject Schema(Random random)
+    {
+        JsonObject schema = Arguments(random);
+        schema["type"] = "object";
+        return schema;
+    }
+
     private static JsonObject Arguments(Random random, int depth = 0)
     {
         var value = new JsonObject();
@@ -107,7 +115,7 @@ public sealed class TranslationPropertyTests
         {
             body["tools"] = new JsonArray(new JsonObject
             {
-                ["name"] = "t0", ["description"] = Text(random), ["input_schema"] = Arguments(random),
+                ["name"] = "t0", ["description"] = Text(random), ["input_schema"] = Schema(random),
             });
             body["tool_choice"] = new JsonObject { ["type"] = "any", ["disable_parallel_tool_use"] = true };
         }
