@@ -1,3 +1,4 @@
+using System.Numerics;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 
@@ -95,6 +96,18 @@ public static class Router
 
         return null;
     }
+
+    /// <summary>
+    /// What decides between equally loaded deployments: the prompt's prefix where it has one, so that a conversation
+    /// comes back to the engine that still holds its beginning, else the request's number. The prefix that counts is
+    /// the longest power of two of blocks: prompts that share a short beginning alone spread, and a conversation moves
+    /// only when it has doubled.
+    /// </summary>
+    /// <param name="prefixHashes">Chained hashes of the prompt's blocks, from its start.</param>
+    /// <param name="requestNumber">The request's number.</param>
+    public static uint TieBreaker(ReadOnlySpan<ulong> prefixHashes, uint requestNumber) => prefixHashes.IsEmpty
+        ? requestNumber
+        : (uint)prefixHashes[(1 << BitOperations.Log2((uint)prefixHashes.Length)) - 1];
 
     private static Deployment? LeastLoaded(
         ReadOnlySpan<Deployment> eligible,

@@ -1,15 +1,12 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
+using Forebay.Core.Serving;
 using Forebay.Gateway.Bodies;
 using Forebay.Protocols;
 
 namespace Forebay.Gateway.Pipeline;
 
-/// <summary>
-/// Decides between deployments that are equally loaded by the prompt's prefix, so that a conversation comes back to the
-/// engine that still holds its beginning. The prefix that counts is the longest power of two of blocks: prompts that
-/// share a short beginning alone spread, and a conversation moves only when it has doubled.
-/// </summary>
+/// <summary>Hashes the prompt's prefix where there is a choice between deployments; <see cref="Router.TieBreaker"/>
+/// decides by it.</summary>
 internal static class PrefixAffinity
 {
     /// <summary>A million bytes of text; what follows decides nothing.</summary>
@@ -34,6 +31,6 @@ internal static class PrefixAffinity
 
         Span<ulong> hashes = MemoryMarshal.Cast<byte, ulong>(memory.Free.Span)[..(int)expected];
         int count = PromptBlocks.Hash(in x.Facts, x.Body!.Written, salt: 0, hashes);
-        return count == 0 ? byTurns : (uint)hashes[(1 << BitOperations.Log2((uint)count)) - 1];
+        return Router.TieBreaker(hashes[..count], byTurns);
     }
 }

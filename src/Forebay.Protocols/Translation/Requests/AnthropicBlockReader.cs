@@ -34,18 +34,10 @@ internal readonly struct AnthropicBlockReader(RequestScan scan, CanonicalRequest
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (_ = cursor.Enter(); cursor.NextElement(ref first);)
+        for (_ = cursor.Enter();
+            scan.NextObject(ref cursor, ref first, ref index, Fields.Block.Path, "must be an object with a type");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadBlock(ref cursor, inResult);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse(Fields.Block.Path, "must be an object with a type");
-            }
+            ReadBlock(ref cursor, inResult);
         }
 
         scan.Leave();

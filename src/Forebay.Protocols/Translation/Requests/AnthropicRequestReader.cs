@@ -179,18 +179,10 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
+        for (bool entered = scan.IsArray(value) && cursor.Enter();
+            entered && scan.NextObject(ref cursor, ref first, ref index, "tools[]", "must be an object");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadTool(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse("tools[]", "must be an object");
-            }
+            ReadTool(ref cursor);
         }
 
         scan.Leave();
@@ -260,18 +252,10 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (_ = cursor.Enter(); cursor.NextElement(ref first);)
+        for (_ = cursor.Enter();
+            scan.NextObject(ref cursor, ref first, ref index, "messages[]", "must be an object with role and content");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadMessage(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse("messages[]", "must be an object with role and content");
-            }
+            ReadMessage(ref cursor);
         }
 
         scan.Leave();

@@ -11,18 +11,10 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (_ = cursor.Enter(); cursor.NextElement(ref first);)
+        for (_ = cursor.Enter();
+            scan.NextObject(ref cursor, ref first, ref index, "messages[]", "must be an object with a role");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadMessage(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse("messages[]", "must be an object with a role");
-            }
+            ReadMessage(ref cursor);
         }
 
         scan.Leave();
@@ -102,18 +94,11 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
+        for (bool entered = scan.IsArray(value) && cursor.Enter();
+            entered
+            && scan.NextObject(ref cursor, ref first, ref index, Fields.Part.Path, "must be an object with a type");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadPart(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse(Fields.Part.Path, "must be an object with a type");
-            }
+            ReadPart(ref cursor);
         }
 
         scan.Leave();
@@ -217,18 +202,10 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
+        for (bool entered = scan.IsArray(value) && cursor.Enter();
+            entered && scan.NextObject(ref cursor, ref first, ref index, Fields.ToolCall.Path, "must be an object");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadToolCall(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse(Fields.ToolCall.Path, "must be an object");
-            }
+            ReadToolCall(ref cursor);
         }
 
         scan.Leave();

@@ -220,18 +220,10 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
         bool first = true;
         int index = 0;
         scan.Enter();
-        for (bool entered = scan.IsArray(value) && cursor.Enter(); entered && cursor.NextElement(ref first);)
+        for (bool entered = scan.IsArray(value) && cursor.Enter();
+            entered && scan.NextObject(ref cursor, ref first, ref index, "tools[]", "must be an object");)
         {
-            scan.At(index++);
-            if (cursor.Peek() == JsonKind.Object)
-            {
-                ReadTool(ref cursor);
-            }
-            else
-            {
-                _ = cursor.Skip();
-                scan.Refuse("tools[]", "must be an object");
-            }
+            ReadTool(ref cursor);
         }
 
         scan.Leave();

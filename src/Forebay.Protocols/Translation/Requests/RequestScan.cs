@@ -171,6 +171,25 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
 
     public void Leave() => _depth--;
 
+    /// <summary>Goes to the next object of the array entered, and leaves the cursor before it; whatever else the array
+    /// holds is refused.</summary>
+    public bool NextObject(ref JsonCursor cursor, ref bool first, ref int index, string path, string why)
+    {
+        while (cursor.NextElement(ref first))
+        {
+            At(index++);
+            if (cursor.Peek() == JsonKind.Object)
+            {
+                return true;
+            }
+
+            _ = cursor.Skip();
+            Refuse(path, why);
+        }
+
+        return false;
+    }
+
     /// <summary>Whether a value is there and not null.</summary>
     public bool Has(ByteRange value) => !value.IsEmpty && Body[value.Start] != 'n';
 
