@@ -40,4 +40,26 @@ public enum Reason : byte
 
     /// <summary>The client stopped reading its answer and was cut.</summary>
     ClientStalled,
+
+    /// <summary>The five-hour window of usage is used up.</summary>
+    LimitFiveHours,
+
+    /// <summary>The weekly window of usage is used up.</summary>
+    LimitWeek,
+
+    /// <summary>Usage rises faster than the tenant's tier allows.</summary>
+    LimitAcceleration,
+
+    /// <summary>The month's spend cap is reached.</summary>
+    LimitSpend,
+
+    /// <summary>Too many batch requests of the tenant wait already.</summary>
+    LimitBatchQueue,
+
+    /// <summary>An export rule keeps the model from every place that could serve it.</summary>
+    ExportControl,
+
+    /// <summary>The conversation is bound to an account that cannot serve it now, or that is not known any more.
+    /// </summary>
+    Pinned,
 }

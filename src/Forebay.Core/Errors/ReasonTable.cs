@@ -107,6 +107,20 @@ public static class ReasonTable
             RetryAdvice.Retry),
         Row(Reason.ClientStalled, "client_stalled", 499, Invalid, 499, Invalid, null, Severity.Info,
             RetryAdvice.Unstated),
+        Row(Reason.LimitFiveHours, "limit_five_hours", 429, "rate_limit_error", 429, "tokens",
+            "rate_limit_exceeded", Severity.Info, RetryAdvice.DoNotRetry),
+        Row(Reason.LimitWeek, "limit_week", 429, "rate_limit_error", 429, "tokens", "rate_limit_exceeded",
+            Severity.Info, RetryAdvice.DoNotRetry),
+        Row(Reason.LimitAcceleration, "limit_acceleration", 429, "rate_limit_error", 429, "tokens",
+            "rate_limit_exceeded", Severity.Info, RetryAdvice.Retry),
+        Row(Reason.LimitSpend, "limit_spend", 429, "rate_limit_error", 429, "insufficient_quota",
+            "insufficient_quota", Severity.Info, RetryAdvice.DoNotRetry),
+        Row(Reason.LimitBatchQueue, "limit_batch_queue", 429, "rate_limit_error", 429, "requests",
+            "rate_limit_exceeded", Severity.Info, RetryAdvice.Retry),
+        Row(Reason.ExportControl, "export_control", 403, "permission_error", 403, "permission_error",
+            "export_control", Severity.Warning, RetryAdvice.DoNotRetry),
+        Row(Reason.Pinned, "pinned", 400, Invalid, 400, Invalid, "pinned", Severity.Warning,
+            RetryAdvice.DoNotRetry),
     ];
 
     /// <summary>The row of a reason; <see cref="Reason.None"/> has none and is a programming error.</summary>
