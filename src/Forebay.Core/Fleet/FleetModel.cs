@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 
 namespace Forebay.Core.Fleet;
@@ -32,6 +33,19 @@ public sealed record Deployment(
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
 
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
+
+    /// <summary>Longest prompt plus answer here, in tokens.</summary>
+    public int ContextTokens(ModelConfig model) => Config.ContextTokens ?? model.ContextTokens;
+
+    /// <summary>What requests may need here.</summary>
+    public RequestNeeds Abilities(ModelConfig model)
+    {
+        Modality[] modalities = Config.Modalities ?? model.Modalities;
+        return (Config.Tools ?? model.Tools ? RequestNeeds.Tools : 0)
+            | (Array.IndexOf(modalities, Modality.Image) >= 0 ? RequestNeeds.Images : 0)
+            | (Array.IndexOf(modalities, Modality.Document) >= 0 ? RequestNeeds.Documents : 0)
+            | (Array.IndexOf(modalities, Modality.Audio) >= 0 ? RequestNeeds.Audio : 0);
+    }
 }
 
 /// <summary>A model in the compiled snapshot, with its deployments.</summary>
@@ -44,6 +58,9 @@ public sealed record ServedModel(
     PriceSchedule Prices)
 {
     public string Id => Config.Id;
+
+    /// <summary>Which of the deployments may serve what.</summary>
+    public Eligibility Eligibility { get; } = new(Config, Deployments);
 }
 
 /// <summary>A tenant in the compiled snapshot.</summary>

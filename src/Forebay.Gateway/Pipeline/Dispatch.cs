@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
@@ -64,7 +65,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             _tried = [.. _tried, deployment.Index];
             if (result.End == AttemptEnd.Failed
                 || x.Attempts >= x.Settings.MaxAttempts
-                || _tried.Length == x.EligibleCount
+                || _tried.Length == x.Eligible.Count
                 || !runtime.State.Retries.TryWithdraw())
             {
                 return last;
@@ -130,7 +131,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
         WaitRoom room = runtime.State.RoomOf(x.Model!);
-        if (!room.Competes(x.Eligible.AsSpan(0, x.EligibleCount)) && TryEnter() is { } free)
+        if (!room.Competes(x.Eligible.Deployments.AsSpan()) && TryEnter() is { } free)
         {
             return (free, Failure.None);
         }
@@ -209,7 +210,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     }
 
     private Deployment? TryEnter() => Router.Enter(
-        x.Eligible.AsSpan(0, x.EligibleCount),
+        x.Eligible.Deployments.AsSpan(),
         runtime.State,
         x.Dialect,
         _tried,
@@ -224,8 +225,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     {
         private readonly SemaphoreSlim _signal = new(0);
 
-        public bool CanUse(string deploymentId) =>
-            Array.Exists(x.Eligible, d => d is not null && d.Id == deploymentId);
+        public bool CanUse(string deploymentId) => x.Eligible.Contains(deploymentId);
 
         public void Wake()
         {

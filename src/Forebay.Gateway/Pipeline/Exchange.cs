@@ -2,6 +2,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
@@ -51,9 +52,8 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     // Step 4.
     public ServedModel? Model { get; set; }
 
-    public Deployment[] Eligible { get; set; } = [];
-
-    public int EligibleCount { get; set; }
+    /// <summary>The deployments that may serve it.</summary>
+    public EligibleSet Eligible { get; set; } = EligibleSet.Empty;
 
     /// <summary>Decides between deployments that are equally loaded.</summary>
     public uint TieBreaker { get; set; }

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Forebay.Core.Serving;
+using Forebay.Core.Serving.Routing;
 using Forebay.Gateway.Bodies;
 using Forebay.Protocols;
 
@@ -18,7 +18,7 @@ internal static class PrefixAffinity
     {
         uint byTurns = (uint)x.Id;
         long expected = Math.Min(MostBlocks, x.Facts.EstimatedInputTokens / PromptBlocks.TokensPerBlock + 1);
-        if (x.EligibleCount < 2 || expected < 2)
+        if (x.Eligible.Count < 2 || expected < 2)
         {
             return byTurns;
         }

@@ -2,6 +2,7 @@ using System.Buffers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Routing;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -92,7 +93,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     {
         Translating.KeepNative(x);
         Deployment? deployment = Router.Enter(
-            x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
+            x.Eligible.Deployments.AsSpan(), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
         if (deployment is null)
         {
             return false;

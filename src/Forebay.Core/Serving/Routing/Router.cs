@@ -1,75 +1,20 @@
 using System.Numerics;
-using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 
-namespace Forebay.Core.Serving;
-
-/// <summary>What the router needs to know of a request.</summary>
-/// <param name="NeedsTools">Tools are declared.</param>
-/// <param name="NeedsImages">Images are part of the prompt.</param>
-/// <param name="NeedsDocuments">Documents are part of the prompt.</param>
-/// <param name="NeedsAudio">Audio is part of the prompt.</param>
-/// <param name="EstimatedInputTokens">Estimated prompt size.</param>
-/// <param name="MaxOutputTokens">Longest answer asked for, or null.</param>
-public readonly record struct RoutingRequest(
-    bool NeedsTools,
-    bool NeedsImages,
-    bool NeedsDocuments,
-    bool NeedsAudio,
-    long EstimatedInputTokens,
-    long? MaxOutputTokens);
+namespace Forebay.Core.Serving.Routing;
 
 /// <summary>
-/// Step 4, police, and step 7, route, in their first form: filter by permission and capability, then the least loaded.
-/// Both are pure over the snapshot and the live counters, and cost one pass over the model's deployments.
+/// Step 7, route, in its first form: the least loaded. Pure over the snapshot and the live counters; costs one pass
+/// over the eligible deployments.
 /// </summary>
 public static class Router
 {
-    /// <summary>An estimate may be this many times too high before a prompt is refused for its length.</summary>
-    private const int EstimateSlack = 2;
-
-    /// <summary>
-    /// Finds the deployments that may serve a request. Fails closed: what is not allowed is left out, and when nothing
-    /// is left the most specific reason is given.
-    /// </summary>
-    /// <param name="tenant">Who asks.</param>
-    /// <param name="model">What for.</param>
-    /// <param name="request">What it needs.</param>
-    /// <param name="eligible">Filled with eligible deployments; at least as long as the model's list.</param>
-    /// <param name="count">How many are eligible.</param>
-    /// <returns><see cref="Reason.None"/> when at least one is eligible.</returns>
-    public static Reason Police(
-        Tenant tenant,
-        ServedModel model,
-        in RoutingRequest request,
-        Span<Deployment> eligible,
-        out int count)
-    {
-        count = 0;
-        if (!IsCapable(model.Config, request))
-        {
-            return Reason.Capability;
-        }
-
-        foreach (Deployment deployment in model.Deployments)
-        {
-            if (tenant.Allows(deployment.Site))
-            {
-                eligible[count++] = deployment;
-            }
-        }
-
-        return count > 0 ? Reason.None
-            : model.Deployments.IsEmpty ? Reason.UpstreamUnavailable
-            : Reason.Residency;
-    }
-
     /// <summary>
     /// Picks the eligible deployment with the smallest share of its places taken, and takes a place there. One that
     /// speaks the client's dialect comes before one that does not, and those that are out after failures come last;
     /// between equal ones the tie breaker decides: requests with the same one go to the same of them.
     /// </summary>
-    /// <param name="eligible">What <see cref="Police"/> found.</param>
+    /// <param name="eligible">What police found.</param>
     /// <param name="state">Live counters.</param>
     /// <param name="dialect">Wire format of the client.</param>
     /// <param name="tried">Indexes of deployments already tried for this request.</param>
@@ -148,14 +93,4 @@ public static class Router
 
         return best;
     }
-
-    private static bool IsCapable(ModelConfig model, in RoutingRequest request) =>
-        (!request.NeedsTools || model.Tools)
-        && (!request.NeedsImages || Has(model, Modality.Image))
-        && (!request.NeedsDocuments || Has(model, Modality.Document))
-        && (!request.NeedsAudio || Has(model, Modality.Audio))
-        && request.EstimatedInputTokens <= (long)model.ContextTokens * EstimateSlack;
-
-    private static bool Has(ModelConfig model, Modality modality) =>
-        Array.IndexOf(model.Modalities, modality) >= 0;
 }

@@ -1,7 +1,7 @@
-using Forebay.Core.Serving;
+using Forebay.Core.Serving.Routing;
 using Xunit;
 
-namespace Forebay.UnitTests.Core.Serving;
+namespace Forebay.UnitTests.Core.Serving.Routing;
 
 public sealed class TieBreakerTests
 {

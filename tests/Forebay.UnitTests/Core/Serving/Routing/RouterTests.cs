@@ -1,10 +1,12 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
 using Forebay.TestKit.Fleets;
 using Xunit;
 
-namespace Forebay.UnitTests.Core.Serving;
+namespace Forebay.UnitTests.Core.Serving.Routing;
 
 public sealed class RouterTests
 {
@@ -27,14 +29,10 @@ public sealed class RouterTests
             },
             new Dictionary<string, Uri>());
         _state.Model = _model;
-        _eligible = new Deployment[2];
-        Reason reason = Router.Police(
-            _model.FindTenant("acme")!,
-            _model.FindModel("deep")!,
-            new RoutingRequest(false, false, false, false, 10, 10),
-            _eligible,
-            out int count);
-        Assert.Equal((Reason.None, 2), (reason, count));
+        Reason reason = _model.FindModel("deep")!.Eligibility.Police(
+            _model.FindTenant("acme")!, new RoutingRequest(RequestNeeds.None, 10, 10), out EligibleSet eligible);
+        Assert.Equal((Reason.None, 2), (reason, eligible.Count));
+        _eligible = [.. eligible.Deployments];
     }
 
     private string Enter(Dialect dialect, uint number = 0, params int[] tried) =>
