@@ -1,7 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
@@ -40,7 +39,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (!Translating.CanSend(x, deployment, runtime))
             {
                 // It is out of the question from here on; whoever speaks the client's dialect is not.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 continue;
             }
 
@@ -48,7 +47,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             {
                 // A reload took the deployment out or moved it since, which is no failure of either. It may be still
                 // under way: the next round finds the snapshot that goes with it.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
@@ -85,20 +84,19 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            if (result.End == AttemptEnd.Served && result.Failure.IsNone)
+            {
+                Routing.Completed(x, runtime);
+            }
+
             Judge(live, result);
             return result;
         }
         finally
         {
             upstream.Release();
-            Leave(deployment);
+            Routing.Leave(x, runtime);
         }
-    }
-
-    private void Leave(Deployment deployment)
-    {
-        runtime.State.Of(deployment).Leave();
-        runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
     }
 
     /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
@@ -209,13 +207,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private Deployment? TryEnter() => Router.Enter(
-        x.Eligible.Deployments.AsSpan(),
-        runtime.State,
-        x.Dialect,
-        _tried,
-        Instant.MonotonicNsOf(runtime.Time),
-        x.TieBreaker);
+    private Deployment? TryEnter() => Routing.TryEnter(x, runtime, _tried) ? x.Route.Deployment : null;
 
     /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
     private int RetrySeconds(int waiting) =>

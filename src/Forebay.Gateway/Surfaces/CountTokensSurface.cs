@@ -2,7 +2,6 @@ using System.Buffers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Routing;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -92,12 +91,12 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x)
     {
         Translating.KeepNative(x);
-        Deployment? deployment = Router.Enter(
-            x.Eligible.Deployments.AsSpan(), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
-        if (deployment is null)
+        if (!Routing.TryEnter(x, runtime, []))
         {
             return false;
         }
+
+        Deployment deployment = x.Route.Deployment;
 
         Upstream? upstream = runtime.Upstreams.Lease(deployment);
         using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
@@ -137,8 +136,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         finally
         {
             upstream?.Release();
-            runtime.State.Of(deployment).Leave();
-            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+            Routing.Leave(x, runtime);
         }
     }
 }
