@@ -73,6 +73,15 @@ public sealed class FleetState
     public RouteLoad LoadOf(Deployment deployment) =>
         _loads.GetOrAdd(deployment.Id, static (_, a) => a.Routing.Add(a.Prior), (Routing, deployment.Prior));
 
+    /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
+    public void RelaxSpeeds()
+    {
+        foreach ((string id, RouteLoad load) in _loads)
+        {
+            load.Relax(_deployments.TryGetValue(id, out DeploymentState? state) ? state.InFlight : 0);
+        }
+    }
+
     /// <summary>How long a model's answers are.</summary>
     public OutputEstimate OutputOf(ServedModel model) =>
         _outputs.GetOrAdd(model.Id, static _ => new OutputEstimate());

@@ -65,12 +65,14 @@ internal static class Routing
             return;
         }
 
-        if (output > 1)
+        if (x.FirstTokenNs == 0)
         {
-            // Of an answer that came in one piece the first token's time is not known; what was predicted stands in.
-            double firstNs = x.FirstTokenNs != 0 ? x.FirstTokenNs - x.SentNs : route.FirstTokenNs;
-            double each = (nowNs - x.SentNs - firstNs) / (output - 1);
-            route.Load.LearnOutput((route.InFlight + route.State.InFlight) / 2.0, Math.Max(0, each));
+            route.Load.LearnWhole(route, output, nowNs - x.SentNs - route.WayNs);
+        }
+        else if (output > 1)
+        {
+            double each = (nowNs - x.FirstTokenNs) / (double)(output - 1);
+            route.Load.LearnOutput((route.InFlight + route.State.InFlight) / 2.0, each);
         }
 
         runtime.State.OutputOf(x.Model!).Observe(output);

@@ -8,11 +8,15 @@ public sealed class RouteLoad
 {
     private const double TruthWeight = 0.05;
 
+    /// <summary>A second's part of the way back to the prior: half of it in half a minute.</summary>
+    private const double RelaxShare = 0.023;
+
     private readonly SpeedEstimate _firstToken;
     private readonly SpeedEstimate _outputToken;
     private readonly RoutingMemory _memory;
     private long _queuedTokens;
     private long _busyUntilNs = long.MinValue / 2;
+    private long _seen;
     private double _truth = 1;
     private double _cachedShare;
 
@@ -91,6 +95,39 @@ public sealed class RouteLoad
     /// <param name="ns">Observed nanoseconds.</param>
     public void LearnFirstToken(long queuedTokens, int inFlight, double ns) =>
         _firstToken.Observe(queuedTokens, inFlight, ns);
+
+    /// <summary>
+    /// Learns from an answer that came in one piece: its time is shared out as was expected, since which part of it was
+    /// late cannot be seen.
+    /// </summary>
+    /// <param name="route">How it was sent.</param>
+    /// <param name="outputTokens">Its length.</param>
+    /// <param name="ns">Observed nanoseconds, the way to the site taken off.</param>
+    public void LearnWhole(in Route route, long outputTokens, double ns)
+    {
+        double first = Math.Max(1, route.FirstTokenNs - route.WayNs);
+        double each = Math.Max(1, _outputToken.At(route.InFlight, 0));
+        double ratio = Math.Max(0, ns) / (first + each * Math.Max(0, outputTokens - 1));
+        _firstToken.Observe(route.QueuedTokens, route.InFlight, ratio * first);
+        if (outputTokens > 1)
+        {
+            _outputToken.Observe(route.InFlight, 0, ratio * each);
+        }
+    }
+
+    /// <summary>Call about once a second: what was not observed for a while is trusted less.</summary>
+    public void Relax(int inFlight)
+    {
+        if (_seen != _firstToken.Observations)
+        {
+            _seen = _firstToken.Observations;
+            return;
+        }
+
+        _firstToken.Relax(RelaxShare);
+        _outputToken.Relax(RelaxShare);
+        Publish(inFlight);
+    }
 
     /// <summary>Learns from the output of a whole answer.</summary>
     /// <param name="inFlight">Requests in flight while it ran, on average.</param>

@@ -184,8 +184,8 @@ public static class Router
         return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.DownUntilMonotonicNs > nowNs ? 2 : 0);
     }
 
-    /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, turns.
-    /// </summary>
+    /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
+    /// is cached, turns.</summary>
     private static int Among(in RouteQuery query, RouteTable table, RouteScratch scratch, float limit, Instant now)
     {
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
@@ -205,6 +205,7 @@ public static class Router
 
         int kept = 0;
         long cheapest = long.MaxValue;
+        int overlap = 0;
         float most = (float)(leastTokenNs * (1 + TokenTolerance));
         for (int k = 0; k < count; k++)
         {
@@ -215,12 +216,13 @@ public static class Router
             }
 
             long price = Price(query, table.Deployments[i], now);
-            if (price < cheapest)
+            int held = scratch.Overlaps[numbers[i]];
+            if (price < cheapest || (price == cheapest && held > overlap))
             {
-                (cheapest, kept) = (price, 0);
+                (cheapest, overlap, kept) = (price, held, 0);
             }
 
-            if (price == cheapest)
+            if (price == cheapest && held == overlap)
             {
                 ties[kept++] = i;
             }

@@ -8,7 +8,7 @@ namespace Forebay.Core.Serving.Routing;
 /// </summary>
 public sealed class SpeedEstimate
 {
-    /// <summary>Drift of a coefficient per observation, as a share of its prior.</summary>
+    /// <summary>Drift of a coefficient per observation, as a share of it.</summary>
     private const double Drift = 0.02;
 
     /// <summary>Noise of an observation, as a share of it.</summary>
@@ -16,7 +16,8 @@ public sealed class SpeedEstimate
 
     private readonly Lock _lock = new();
     private readonly double[,] _p = new double[3, 3];
-    private readonly double[] _scale;
+    private readonly double[] _prior;
+    private readonly double _trust;
     private readonly double[] _x = new double[3];
     private double _a;
     private double _b;
@@ -30,10 +31,11 @@ public sealed class SpeedEstimate
     public SpeedEstimate(double a, double b, double c, double trust)
     {
         (_a, _b, _c) = (a, b, c);
-        _scale = [Math.Max(a, 1), Math.Max(b, 1e-3), Math.Max(c, 1e-3)];
+        _prior = [a, b, c];
+        _trust = trust;
         for (int i = 0; i < 3; i++)
         {
-            _p[i, i] = Square(trust * _scale[i]);
+            _p[i, i] = Square(trust * Scale(i));
         }
     }
 
@@ -65,7 +67,7 @@ public sealed class SpeedEstimate
             Span<double> gain = stackalloc double[3];
             for (int i = 0; i < 3; i++)
             {
-                _p[i, i] = Math.Min(_p[i, i] + Square(Drift * _scale[i]), Square(20 * _scale[i]));
+                _p[i, i] = Math.Min(_p[i, i] + Square(Drift * Scale(i)), Square(Math.Max(20, _trust) * Scale(i)));
                 gain[i] = _p[i, 0] * _x[0] + _p[i, 1] * _x[1] + _p[i, 2] * _x[2];
             }
 
@@ -80,6 +82,26 @@ public sealed class SpeedEstimate
             Volatile.Write(ref _observations, _observations + 1);
         }
     }
+
+    /// <summary>Time passes without an observation: what seemed slower than it should be seems less so, and less is
+    /// certain, so that a deployment that was slow once is tried again.</summary>
+    /// <param name="share">Part of the way back to the prior.</param>
+    public void Relax(double share)
+    {
+        lock (_lock)
+        {
+            _a -= share * Math.Max(0, _a - _prior[0]);
+            _b -= share * Math.Max(0, _b - _prior[1]);
+            _c -= share * Math.Max(0, _c - _prior[2]);
+            for (int i = 0; i < 3; i++)
+            {
+                _p[i, i] = Math.Min(_p[i, i] + Square(share * Scale(i)), Square(Math.Max(1, _trust) * Scale(i)));
+            }
+        }
+    }
+
+    /// <summary>What a coefficient is like: the larger of prior and present.</summary>
+    private double Scale(int i) => Math.Max(Math.Max(_prior[i], i == 0 ? _a : i == 1 ? _b : _c), i == 0 ? 1 : 1e-3);
 
     private void Correct(ReadOnlySpan<double> gain, double variance, double error)
     {
@@ -97,7 +119,7 @@ public sealed class SpeedEstimate
         for (int i = 0; i < 3; i++)
         {
             // Rounding must not make a variance negative.
-            _p[i, i] = Math.Max(_p[i, i], 1e-6 * Square(_scale[i]));
+            _p[i, i] = Math.Max(_p[i, i], 1e-6 * Square(Scale(i)));
         }
     }
 

@@ -23,9 +23,9 @@ public sealed record SpeedPrior(
     int CacheBlocks,
     double Trust)
 {
-    /// <summary>An API of which nothing is known: half a second, 10,000 prompt tokens a second, 50 output tokens a
-    /// second, whatever its load.</summary>
-    public static SpeedPrior Unknown { get; } = new(500e6, 100e3, 0, 20e6, 0, 1_000_000, 3);
+    /// <summary>A deployment of which nothing is known is thought fast until it has been seen, so that it gets to be
+    /// seen; the first answers teach the rest.</summary>
+    public static SpeedPrior Unknown { get; } = new(200e3, 100, 0, 1e6, 0, 1_000_000, 2000);
 
     /// <summary>The prior of a deployment.</summary>
     public static SpeedPrior For(DeploymentConfig deployment, PoolConfig pool, ModelConfig model)
