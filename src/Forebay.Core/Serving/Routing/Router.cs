@@ -18,9 +18,6 @@ public static class Router
 
     private const float Never = float.PositiveInfinity;
 
-    /// <summary>Times per token within this share of the best count as equal.</summary>
-    private const double TokenTolerance = 0.05;
-
     private const int Rounds = 16;
 
     /// <summary>
@@ -119,7 +116,7 @@ public static class Router
 
         float tier = MathF.Floor(best / TierNs) * TierNs;
         float limit = best + Math.Max(toleranceNs, (float)((best - tier) * config.ToleranceShare));
-        return Among(query, table, scratch, limit, now);
+        return Among(query, table, config, scratch, limit, now);
     }
 
     /// <summary>Predicts every candidate's time to first token; those that are out of the question get
@@ -186,7 +183,13 @@ public static class Router
 
     /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
     /// is cached, turns.</summary>
-    private static int Among(in RouteQuery query, RouteTable table, RouteScratch scratch, float limit, Instant now)
+    private static int Among(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        float limit,
+        Instant now)
     {
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
         ReadOnlySpan<int> numbers = table.Numbers;
@@ -206,7 +209,9 @@ public static class Router
         int kept = 0;
         long cheapest = long.MaxValue;
         int overlap = 0;
-        float most = (float)(leastTokenNs * (1 + TokenTolerance));
+        float most = (float)(leastTokenNs + Math.Max(
+            leastTokenNs * config.ToleranceShare,
+            config.ToleranceMs * Instant.NsPerMs / Math.Max(1, query.OutputTokens)));
         for (int k = 0; k < count; k++)
         {
             int i = ties[k];
