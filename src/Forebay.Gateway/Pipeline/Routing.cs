@@ -21,7 +21,7 @@ internal static class Routing
             InputTokens = Math.Max(1, x.Facts.EstimatedInputTokens),
             OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
             BodyBytes = x.Body!.Length,
-            Region = ClientRegion.Of(x),
+            Region = x.Region = ClientRegion.Of(x),
             Tried = tried,
             Number = (uint)x.Id,
             Stream = x.Facts.Stream,
