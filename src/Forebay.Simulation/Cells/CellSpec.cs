@@ -10,6 +10,11 @@ public sealed record CellSpec
     /// <summary>Requests in order of arrival.</summary>
     public required CellArrival[] Arrivals { get; init; }
 
+    public CellPolicy Policy { get; init; } = new(RoutingPolicy.LeastLoaded);
+
+    /// <summary>What the policies draw from.</summary>
+    public ulong Seed { get; init; }
+
     /// <summary>Makes the router of the cell over its live counters.</summary>
     internal Func<CellSpec, FleetState, SimulatedGateway, ICellRouter> Router { get; init; } =
         static (spec, state, _) => new LeastLoadedRouter(spec.Fleet, state);

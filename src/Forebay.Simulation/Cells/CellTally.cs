@@ -39,18 +39,23 @@ public sealed class CellTally(CellArrival[] arrivals) : ICellObserver
 /// <summary>When what happened to a request, in virtual nanoseconds.</summary>
 public struct CellTimes
 {
-    public long ArrivedNs;
-    public long PlacedNs;
-    public long FirstTokenNs;
-    public long FinishedNs;
-    public int CachedTokens;
-    public int OutputTokens;
+    public long ArrivedNs { get; set; }
+
+    public long PlacedNs { get; set; }
+
+    public long FirstTokenNs { get; set; }
+
+    public long FinishedNs { get; set; }
+
+    public int CachedTokens { get; set; }
+
+    public int OutputTokens { get; set; }
 
     /// <summary>Position in the model's list; -1 when it was placed nowhere.</summary>
-    public int Deployment;
+    public int Deployment { get; set; }
 
     /// <summary>Why it was refused; none when it was served.</summary>
-    public Reason Refused;
+    public Reason Refused { get; set; }
 
     public readonly double TimeToFirstTokenMs => (FirstTokenNs - ArrivedNs) / (double)Instant.NsPerMs;
 

@@ -3,6 +3,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Time;
 using Forebay.Simulation.Events;
 
@@ -15,12 +16,13 @@ internal struct ServedRequest
     public int CachedTokens;
     public int OutputTokens;
     public LimitReservation Reservation;
+    public EligibleSet Eligible;
     public Waiter? Waiter;
 }
 
 /// <summary>
-/// The gateway's steps 5 to 10 in virtual time: reserve, queue, route, forward, settle, through the classes that the
-/// live gateway calls and in its order. No decision is made here.
+/// The gateway's steps 4 to 10 in virtual time: police, reserve, queue, route, forward, settle, through the classes that
+/// the live gateway calls and in its order. No decision is made here.
 /// </summary>
 internal sealed class SimulatedGateway : IEventTarget
 {
@@ -102,6 +104,14 @@ internal sealed class SimulatedGateway : IEventTarget
         _observer.Arrived(request, now);
         CellRequest what = Requests[request].Request;
         Tenant tenant = _tenants[what.Tenant];
+        var asked = new RoutingRequest(default, what.InputTokens, what.OutputTokens);
+        Reason barred = _model.Eligibility.Police(tenant, asked, out _served[request].Eligible);
+        if (barred != Reason.None)
+        {
+            _observer.Refused(request, barred, now);
+            return;
+        }
+
         LimitDecision limit = _state.LimitsOf(tenant).Reserve(tenant.Tier, what.InputTokens, what.OutputTokens, now);
         if (limit.Reason != Reason.None)
         {
@@ -111,7 +121,7 @@ internal sealed class SimulatedGateway : IEventTarget
 
         _served[request].Reservation = limit.Reservation;
         WaitRoom room = _state.RoomOf(_model);
-        if (room.Competes(_model.Deployments.AsSpan()) || !TryPlace(request, now))
+        if (room.Competes(_served[request].Eligible.Deployments.AsSpan()) || !TryPlace(request, now))
         {
             Queue(request, room, now);
         }
@@ -119,7 +129,7 @@ internal sealed class SimulatedGateway : IEventTarget
 
     private void Queue(int request, WaitRoom room, Instant now)
     {
-        var waiter = new Waiter(this, request, _model);
+        var waiter = new Waiter(this, request, _served[request].Eligible);
         if (room.TryEnter(waiter, _spec.MaxWaiting) is not { } place)
         {
             Refuse(request, Reason.Overloaded, now);
@@ -172,7 +182,7 @@ internal sealed class SimulatedGateway : IEventTarget
 
     private bool TryPlace(int request, Instant now)
     {
-        int deployment = _router.TryEnter(request, Requests[request].Request, now);
+        int deployment = _router.TryEnter(request, Requests[request].Request, _served[request].Eligible, now);
         if (deployment < 0)
         {
             return false;
@@ -205,7 +215,7 @@ internal sealed class SimulatedGateway : IEventTarget
 }
 
 /// <summary>A request in the wait room.</summary>
-internal sealed class Waiter(SimulatedGateway gateway, int request, ServedModel model) : IWaiter
+internal sealed class Waiter(SimulatedGateway gateway, int request, EligibleSet eligible) : IWaiter
 {
     public int Request => request;
 
@@ -214,18 +224,7 @@ internal sealed class Waiter(SimulatedGateway gateway, int request, ServedModel 
     /// <summary>Told to try again, and has not yet.</summary>
     public bool IsWoken { get; set; }
 
-    public bool CanUse(string deploymentId)
-    {
-        foreach (Deployment deployment in model.Deployments)
-        {
-            if (deployment.Id == deploymentId)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool CanUse(string deploymentId) => eligible.Contains(deploymentId);
 
     public void Wake()
     {
