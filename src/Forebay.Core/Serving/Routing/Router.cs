@@ -27,24 +27,34 @@ public static class Router
     /// Looks up what each deployment's cache holds of a prompt.
     /// </summary>
     /// <param name="memory">Prefix index and clocks.</param>
-    /// <param name="blocks">Size of the index, should it have to be made.</param>
+    /// <param name="config">The policy, and the size of the index should it have to be made.</param>
     /// <param name="prefix">Chained hashes of the prompt's blocks.</param>
     /// <param name="overlaps">Cleared, then filled.</param>
-    public static void LookUp(RoutingMemory memory, int blocks, ReadOnlySpan<ulong> prefix, OverlapMap overlaps)
+    public static void LookUp(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, OverlapMap overlaps)
     {
         overlaps.Clear();
-        if (!prefix.IsEmpty)
+        if (config.Policy == RoutingPolicy.CacheAware)
         {
-            memory.Index(blocks).Match(prefix, memory.Clocks, overlaps);
+            memory.Trees.Match(prefix, overlaps);
+        }
+        else if (!prefix.IsEmpty)
+        {
+            memory.Index(config.PrefixBlocks).Match(prefix, memory.Clocks, overlaps);
         }
     }
 
     /// <summary>Notes where a prompt went, once it is sent.</summary>
-    public static void Remember(RoutingMemory memory, int blocks, ReadOnlySpan<ulong> prefix, in Route route)
+    public static void Remember(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, in Route route)
     {
-        if (!prefix.IsEmpty && route.Load.Number < PrefixIndex.MaxDeployments)
+        if (config.Policy == RoutingPolicy.CacheAware)
         {
-            memory.Index(blocks).Insert(prefix, route.Load.Number, ref memory.Clocks[route.Load.Number]);
+            memory.Trees.Insert(prefix, route.Load.Number);
+        }
+        else if (!prefix.IsEmpty && route.Load.Number < PrefixIndex.MaxDeployments)
+        {
+            memory.Index(config.PrefixBlocks).Insert(prefix, route.Load.Number, ref memory.Clocks[route.Load.Number]);
         }
     }
 
