@@ -73,7 +73,7 @@ internal sealed class Setting
 
         try
         {
-            return CellFleet.Build(config, modelId: null, Links);
+            return CellFleet.Build(config);
         }
         catch (ArgumentException e)
         {
@@ -95,13 +95,6 @@ internal sealed class Setting
             return null;
         }
     }
-
-    private static readonly Dictionary<string, double> Links = new()
-    {
-        ["east"] = 2,
-        ["north"] = 12,
-        ["west"] = 30,
-    };
 }
 
 /// <summary>Files that cannot be used.</summary>

@@ -9,8 +9,7 @@ namespace Forebay.Simulation.Cells;
 /// <param name="Deployment">As the router sees it.</param>
 /// <param name="Engine">Its engines.</param>
 /// <param name="Replicas">How many.</param>
-/// <param name="OneWayMs">Latency between gateway and site, one way.</param>
-internal sealed record DeploymentSpec(Deployment Deployment, EngineParameters Engine, int Replicas, double OneWayMs);
+internal sealed record DeploymentSpec(Deployment Deployment, EngineParameters Engine, int Replicas);
 
 /// <summary>
 /// The part of a fleet that serves one model, as a cell sees it: the compiled snapshot that the live gateway would use,
@@ -20,12 +19,20 @@ public sealed class CellFleet
 {
     private static readonly Uri Nowhere = new("http://simulated.invalid");
 
-    private CellFleet(ServedModel model, ImmutableArray<Tenant> tenants, ImmutableArray<DeploymentSpec> deployments)
+    private CellFleet(
+        FleetModel snapshot,
+        ServedModel model,
+        ImmutableArray<Tenant> tenants,
+        ImmutableArray<DeploymentSpec> deployments)
     {
+        Snapshot = snapshot;
         Model = model;
         Tenants = tenants;
         Deployments = deployments;
     }
+
+    /// <summary>The snapshot in force.</summary>
+    public FleetModel Snapshot { get; }
 
     public ServedModel Model { get; }
 
@@ -38,15 +45,11 @@ public sealed class CellFleet
     /// <summary>Builds the cell of a model.</summary>
     /// <param name="config">A fleet that the validator accepted.</param>
     /// <param name="modelId">The model; null for the first of the file.</param>
-    /// <param name="oneWayMs">Latency between the gateway and a site, one way, in milliseconds, by site id; none where
-    /// a site is not named.</param>
     /// <exception cref="ArgumentException">The fleet has no such model, tenant, or engine that works; says all that is
     /// wrong.</exception>
-    public static CellFleet Build(
-        FleetConfig config, string? modelId, IReadOnlyDictionary<string, double> oneWayMs)
+    public static CellFleet Build(FleetConfig config, string? modelId = null)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(oneWayMs);
         var fleet = FleetModel.Build(config, config.Deployments.ToDictionary(d => d.Id, _ => Nowhere));
         ServedModel model = (modelId is null ? fleet.Models.FirstOrDefault() : fleet.FindModel(modelId))
             ?? throw new ArgumentException(modelId is null
@@ -54,7 +57,7 @@ public sealed class CellFleet
                 : $"The fleet has no model {modelId}; it has {string.Join(", ", fleet.Models.Select(m => m.Id))}.");
         var problems = new List<string>();
         var deployments = model.Deployments
-            .Select(d => SpecOf(d, model, oneWayMs.GetValueOrDefault(d.Site.Id), problems))
+            .Select(d => SpecOf(d, model, problems))
             .OfType<DeploymentSpec>()
             .ToImmutableArray();
         if (model.Deployments.IsEmpty)
@@ -68,12 +71,11 @@ public sealed class CellFleet
         }
 
         return problems.Count == 0
-            ? new CellFleet(model, [.. config.Tenants.Select(t => fleet.FindTenant(t.Id)!)], deployments)
+            ? new CellFleet(fleet, model, [.. config.Tenants.Select(t => fleet.FindTenant(t.Id)!)], deployments)
             : throw new ArgumentException(string.Join(Environment.NewLine, problems));
     }
 
-    private static DeploymentSpec? SpecOf(
-        Deployment deployment, ServedModel model, double oneWayMs, List<string> problems)
+    private static DeploymentSpec? SpecOf(Deployment deployment, ServedModel model, List<string> problems)
     {
         if (deployment.Pool.Accelerators?.Type is not { } type
             || AcceleratorCatalogue.BuiltIn.Find(type) is not { } accelerator)
@@ -86,7 +88,7 @@ public sealed class CellFleet
         try
         {
             var engine = EngineParameters.For(accelerator, model.Config, deployment.Config.AcceleratorsPerReplica);
-            return new DeploymentSpec(deployment, engine, deployment.Config.Replicas, oneWayMs);
+            return new DeploymentSpec(deployment, engine, deployment.Config.Replicas);
         }
         catch (ArgumentException e)
         {

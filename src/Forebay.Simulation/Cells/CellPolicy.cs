@@ -1,14 +1,6 @@
-namespace Forebay.Simulation.Cells;
+using Forebay.Core.Serving.Routing;
 
-/// <summary>Stand-in until the router can be told its policy.</summary>
-public enum RoutingPolicy : byte
-{
-    Predictive,
-    RoundRobin,
-    LeastLoaded,
-    PowerOfTwo,
-    CacheAware,
-}
+namespace Forebay.Simulation.Cells;
 
 /// <summary>How a cell is routed.</summary>
 /// <param name="Policy">The router's policy.</param>

@@ -1,4 +1,4 @@
-using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Simulation.Cells;
 
@@ -14,10 +14,6 @@ public sealed record CellSpec
 
     /// <summary>What the policies draw from.</summary>
     public ulong Seed { get; init; }
-
-    /// <summary>Makes the router of the cell over its live counters.</summary>
-    internal Func<CellSpec, FleetState, SimulatedGateway, ICellRouter> Router { get; init; } =
-        static (spec, state, _) => new LeastLoadedRouter(spec.Fleet, state);
 
     /// <summary>Most requests waiting for a place.</summary>
     public int MaxWaiting { get; init; } = int.MaxValue;

@@ -1,25 +1,30 @@
+using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Engine;
+using Forebay.Core.Serving.Links;
 using Forebay.Core.Time;
 using Forebay.Simulation.Events;
 
 namespace Forebay.Simulation.Cells;
 
 /// <summary>
-/// A deployment behind its link: requests reach it after the link's latency and go to the replica with the fewest, the
-/// first among equals, as the emulator's do; tokens reach the gateway after the same latency.
+/// A deployment behind its site's link: requests reach it after half the round trip and the time their bytes take, and
+/// go to the replica with the fewest, the first among equals, as the emulator's do; tokens come back after the other
+/// half.
 /// </summary>
 internal sealed class SimulatedDeployment : IEventTarget
 {
     private readonly EventLoop _loop;
     private readonly SimulatedGateway _gateway;
     private readonly SimulatedReplica[] _replicas;
-    private readonly long _oneWayNs;
+    private readonly LinkSchedule _link;
+    private readonly SiteState _site;
 
-    public SimulatedDeployment(DeploymentSpec spec, EventLoop loop, SimulatedGateway gateway)
+    public SimulatedDeployment(DeploymentSpec spec, EventLoop loop, SimulatedGateway gateway, FleetState state)
     {
         _loop = loop;
         _gateway = gateway;
-        _oneWayNs = (long)(spec.OneWayMs * Instant.NsPerMs);
+        _link = spec.Deployment.Link;
+        _site = state.SiteOf(spec.Deployment.Site);
         _replicas = new SimulatedReplica[spec.Replicas];
         for (int i = 0; i < _replicas.Length; i++)
         {
@@ -29,8 +34,27 @@ internal sealed class SimulatedDeployment : IEventTarget
 
     public IEnumerable<EngineModel> Engines => _replicas.Select(r => r.Engine);
 
+    /// <summary>Size of a request on the wire: its text and little else.</summary>
+    public static long BodyBytes(CellRequest request) => (long)request.InputTokens * EngineTokenizer.BytesPerToken;
+
+    /// <summary>Leading blocks of a prompt in the cache of the replica that holds most of it.</summary>
+    public int CachedBlocks(ReadOnlySpan<ulong> prefixHashes)
+    {
+        int most = 0;
+        foreach (SimulatedReplica replica in _replicas)
+        {
+            most = Math.Max(most, replica.Engine.CachedBlocks(prefixHashes));
+        }
+
+        return most;
+    }
+
     /// <summary>Sends a request on its way.</summary>
-    public void Send(int request) => _loop.After(_oneWayNs, this, 0, request);
+    public void Send(int request, CellRequest what)
+    {
+        double uploadNs = _site.LinkAt(_link, _loop.Now.WallUnixMs).NsPerByte * BodyBytes(what);
+        _loop.After(OneWayNs(request) + (long)uploadNs, this, 0, request);
+    }
 
     void IEventTarget.Handle(int kind, long subject, Instant now)
     {
@@ -50,12 +74,19 @@ internal sealed class SimulatedDeployment : IEventTarget
         if (e.Kind == EngineEventKind.FirstToken)
         {
             _gateway.Served(e.Id).CachedTokens = e.CachedTokens;
-            _loop.At(e.AtNs + _oneWayNs, _gateway, SimulatedGateway.FirstToken, e.Id);
+            _loop.At(e.AtNs + OneWayNs(e.Id), _gateway, SimulatedGateway.FirstToken, e.Id);
         }
         else if (e.Kind == EngineEventKind.Finished)
         {
             _gateway.Served(e.Id).OutputTokens = e.Tokens;
-            _loop.At(e.AtNs + _oneWayNs, _gateway, SimulatedGateway.Finished, e.Id);
+            _loop.At(e.AtNs + OneWayNs(e.Id), _gateway, SimulatedGateway.Finished, e.Id);
         }
+    }
+
+    private long OneWayNs(long request)
+    {
+        double roundTripNs = _site.LinkAt(_link, _loop.Now.WallUnixMs).LatencyNs
+            + _site.PathNs(_gateway.Served(request).Region);
+        return (long)(roundTripNs / 2);
     }
 }

@@ -13,6 +13,7 @@ namespace Forebay.Simulation.Cells;
 internal struct ServedRequest
 {
     public int Deployment;
+    public int Region;
     public int CachedTokens;
     public int OutputTokens;
     public LimitReservation Reservation;
@@ -37,22 +38,23 @@ internal sealed class SimulatedGateway : IEventTarget
     private readonly FleetState _state = new();
     private readonly ServedModel _model;
     private readonly ImmutableArray<Tenant> _tenants;
-    private readonly ICellRouter _router;
+    private readonly CellRouter _router;
     private readonly ICellObserver _observer;
     private readonly ServedRequest[] _served;
-    private readonly SimulatedDeployment[] _deployments;
+    private readonly ImmutableArray<SimulatedDeployment> _deployments;
 
     public SimulatedGateway(CellSpec spec, EventLoop loop, ICellObserver observer)
     {
         _spec = spec;
+        _state.Model = spec.Fleet.Snapshot;
         _loop = loop;
         _observer = observer;
         _model = spec.Fleet.Model;
         _tenants = spec.Fleet.Tenants;
         Requests = spec.Arrivals;
         _served = new ServedRequest[Requests.Length];
-        _deployments = [.. spec.Fleet.Deployments.Select(d => new SimulatedDeployment(d, loop, this))];
-        _router = spec.Router(spec, _state, this);
+        _deployments = [.. spec.Fleet.Deployments.Select(d => new SimulatedDeployment(d, loop, this, _state))];
+        _router = new CellRouter(spec, _state, _deployments);
         if (Requests.Length > 0)
         {
             _loop.At(Requests[0].AtNs, this, Arrive, 0);
@@ -81,8 +83,7 @@ internal sealed class SimulatedGateway : IEventTarget
                 Accept(request, now);
                 break;
             case FirstToken:
-                _router.FirstToken(
-                    request, Requests[request].Request, _served[request].Deployment, _served[request].CachedTokens, now);
+                _router.FirstToken(request, now);
                 _observer.FirstToken(request, _served[request].Deployment, _served[request].CachedTokens, now);
                 break;
             case Finished:
@@ -104,7 +105,8 @@ internal sealed class SimulatedGateway : IEventTarget
         _observer.Arrived(request, now);
         CellRequest what = Requests[request].Request;
         Tenant tenant = _tenants[what.Tenant];
-        var asked = new RoutingRequest(default, what.InputTokens, what.OutputTokens);
+        _served[request].Region = tenant.Region;
+        var asked = new RoutingRequest(RequestNeeds.None, what.InputTokens, what.OutputTokens);
         Reason barred = _model.Eligibility.Police(tenant, asked, out _served[request].Eligible);
         if (barred != Reason.None)
         {
@@ -182,15 +184,17 @@ internal sealed class SimulatedGateway : IEventTarget
 
     private bool TryPlace(int request, Instant now)
     {
-        int deployment = _router.TryEnter(request, Requests[request].Request, _served[request].Eligible, now);
+        CellRequest what = Requests[request].Request;
+        ref ServedRequest served = ref _served[request];
+        int deployment = _router.TryEnter(request, what, served.Eligible, served.Region, now);
         if (deployment < 0)
         {
             return false;
         }
 
-        _served[request].Deployment = deployment;
+        served.Deployment = deployment;
         _observer.Placed(request, deployment, now);
-        _deployments[deployment].Send(request);
+        _deployments[deployment].Send(request, what);
         return true;
     }
 
@@ -201,7 +205,7 @@ internal sealed class SimulatedGateway : IEventTarget
         Tenant tenant = _tenants[what.Tenant];
         _state.LimitsOf(tenant).Settle(
             tenant.Tier, served.Reservation, what.InputTokens - served.CachedTokens, served.OutputTokens, now);
-        _router.Finished(request, what, served.Deployment, now);
+        _router.Finished(request, what, served.CachedTokens, now);
         _observer.Finished(request, served.Deployment, served.OutputTokens, now);
         _state.RoomOf(_model).Freed(_model.Deployments[served.Deployment].Id);
     }

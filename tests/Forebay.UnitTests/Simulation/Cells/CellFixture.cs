@@ -16,8 +16,8 @@ internal static class CellFixture
         Providers = [new() { Id = "north" }],
         Sites =
         [
-            new() { Id = "near", Provider = "north", Country = "NO", Jurisdiction = "eu" },
-            new() { Id = "far", Provider = "north", Country = "US", Jurisdiction = "us" },
+            new() { Id = "near", Provider = "north", Country = "NO", Jurisdiction = "eu", Link = new() { LatencyMs = 2 } },
+            new() { Id = "far", Provider = "north", Country = "US", Jurisdiction = "us", Link = new() { LatencyMs = 40 } },
         ],
         Pools =
         [
@@ -43,8 +43,7 @@ internal static class CellFixture
         Tenants = [new() { Id = "acme", Tier = tier?.Id ?? "open" }],
     };
 
-    public static CellFleet Fleet(int places = 256, TierConfig? tier = null) => CellFleet.Build(
-        Config(places, tier), null, new Dictionary<string, double> { ["near"] = 1, ["far"] = 20 });
+    public static CellFleet Fleet(int places = 256, TierConfig? tier = null) => CellFleet.Build(Config(places, tier));
 
     /// <summary>A trace of conversations of one to four turns over a shared system prompt, drawn from a seed.</summary>
     public static CellTrace Trace(ulong seed, int requests, double requestsPerSecond)
