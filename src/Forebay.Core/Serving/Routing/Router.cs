@@ -16,6 +16,9 @@ public static class Router
     /// cut off before the answer is done, after those. Far above any time to first token.</summary>
     private const float TierNs = 1e13f;
 
+    /// <summary>Predictions beyond this are the same: a tier is never passed by a time.</summary>
+    private const float MostNs = 0.9f * TierNs;
+
     private const float Never = float.PositiveInfinity;
 
     /// <summary>Times per token within this share of the best count as equal.</summary>
@@ -132,7 +135,7 @@ public static class Router
         return Among(query, table, scratch, limit, now);
     }
 
-    /// <summary>Predicts every candidate's time to first token; those that are out of the question get
+    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that are out of the question get
     /// <see cref="Never"/>. Returns the least.</summary>
     private static float ScoreAll(
         in RouteQuery query,
@@ -167,14 +170,15 @@ public static class Router
 
                 ref readonly RouteCell cell = ref cells[numbers[i]];
                 long cached = Cached(query, cell, scratch.Overlaps[numbers[i]]);
-                float score = way + cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
-                if (score + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
+                long uncached = query.InputTokens - cached;
+                float own = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
+                if (own + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
                 {
                     tier |= 2;
                 }
 
-                scores[i] = score += tier * TierNs;
-                best = Math.Min(best, score);
+                scores[i] = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
+                best = Math.Min(best, scores[i]);
             }
         }
 
