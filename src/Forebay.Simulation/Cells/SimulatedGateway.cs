@@ -32,6 +32,7 @@ internal sealed class SimulatedGateway : IEventTarget
     private const int Arrive = 0;
     private const int Woken = 3;
     private const int WaitedTooLong = 4;
+    private const int EachSecond = 5;
 
     private readonly CellSpec _spec;
     private readonly EventLoop _loop;
@@ -42,6 +43,7 @@ internal sealed class SimulatedGateway : IEventTarget
     private readonly ICellObserver _observer;
     private readonly ServedRequest[] _served;
     private readonly ImmutableArray<SimulatedDeployment> _deployments;
+    private int _ended;
 
     public SimulatedGateway(CellSpec spec, EventLoop loop, ICellObserver observer)
     {
@@ -58,6 +60,7 @@ internal sealed class SimulatedGateway : IEventTarget
         if (Requests.Length > 0)
         {
             _loop.At(Requests[0].AtNs, this, Arrive, 0);
+            _loop.After(Instant.NsPerSecond, this, EachSecond, 0);
         }
     }
 
@@ -95,6 +98,14 @@ internal sealed class SimulatedGateway : IEventTarget
             case WaitedTooLong:
                 GiveUp(request, now);
                 break;
+            case EachSecond:
+                _state.RelaxSpeeds();
+                if (_ended < Requests.Length)
+                {
+                    _loop.After(Instant.NsPerSecond, this, EachSecond, 0);
+                }
+
+                break;
             default:
                 throw new InvalidOperationException($"The gateway knows no event {kind}.");
         }
@@ -110,14 +121,14 @@ internal sealed class SimulatedGateway : IEventTarget
         Reason barred = _model.Eligibility.Police(tenant, asked, out _served[request].Eligible);
         if (barred != Reason.None)
         {
-            _observer.Refused(request, barred, now);
+            End(request, barred, now);
             return;
         }
 
         LimitDecision limit = _state.LimitsOf(tenant).Reserve(tenant.Tier, what.InputTokens, what.OutputTokens, now);
         if (limit.Reason != Reason.None)
         {
-            _observer.Refused(request, limit.Reason, now);
+            End(request, limit.Reason, now);
             return;
         }
 
@@ -206,14 +217,22 @@ internal sealed class SimulatedGateway : IEventTarget
         _state.LimitsOf(tenant).Settle(
             tenant.Tier, served.Reservation, what.InputTokens - served.CachedTokens, served.OutputTokens, now);
         _router.Finished(request, what, served.CachedTokens, now);
+        _ended++;
         _observer.Finished(request, served.Deployment, served.OutputTokens, now);
         _state.RoomOf(_model).Freed(_model.Deployments[served.Deployment].Id);
     }
 
+    /// <summary>Turns away what had a reservation.</summary>
     private void Refuse(int request, Reason reason, Instant now)
     {
         Tenant tenant = _tenants[Requests[request].Request.Tenant];
         _state.LimitsOf(tenant).Settle(tenant.Tier, _served[request].Reservation, 0, 0, now);
+        End(request, reason, now);
+    }
+
+    private void End(int request, Reason reason, Instant now)
+    {
+        _ended++;
         _observer.Refused(request, reason, now);
     }
 }
