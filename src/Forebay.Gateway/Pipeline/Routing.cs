@@ -13,7 +13,7 @@ internal static class Routing
         RouteScratch scratch = RouteScratch.OfThread;
         RoutingConfig config = x.Fleet.Config.Server.Routing;
         ReadOnlySpan<ulong> prefix = x.Prefix is { } known ? known.Hashes : default;
-        Router.LookUp(runtime.State.Routing, config.PrefixBlocks, prefix, scratch.Overlaps);
+        Router.LookUp(runtime.State.Routing, config, prefix, scratch.Overlaps);
         var now = Instant.From(runtime.Time);
         var query = new RouteQuery
         {
@@ -32,7 +32,7 @@ internal static class Routing
             return false;
         }
 
-        Router.Remember(runtime.State.Routing, config.PrefixBlocks, prefix, route);
+        Router.Remember(runtime.State.Routing, config, prefix, route);
         x.Route = route;
         x.RouteAnswered = false;
         x.SentNs = now.MonotonicNs;
