@@ -132,8 +132,8 @@ public static class Router
         return Among(query, table, config, scratch, limit, now);
     }
 
-    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that are out of the question get
-    /// <see cref="Never"/>. Returns the least.</summary>
+    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that
+    /// are out of the question get <see cref="Never"/>. Returns the least.</summary>
     private static float ScoreAll(
         in RouteQuery query,
         RouteTable table,
