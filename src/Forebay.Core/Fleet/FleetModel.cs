@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Usage;
 
 namespace Forebay.Core.Fleet;
@@ -31,7 +32,17 @@ public sealed record Deployment(
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
 
+    /// <summary>Path that active probes ask; null for none.</summary>
+    public string? ProbePath => PathOf(Config.Health.ProbePath, "/health");
+
+    /// <summary>Path of the engine's metrics; null for none.</summary>
+    public string? MetricsPath => PathOf(Config.Health.MetricsPath, "/metrics");
+
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
+
+    private string? PathOf(string? configured, string standard) =>
+        configured == DeploymentHealthConfig.Off ? null
+        : configured ?? (Backing == Backing.Cloud ? null : standard);
 }
 
 /// <summary>A model in the compiled snapshot, with its deployments.</summary>

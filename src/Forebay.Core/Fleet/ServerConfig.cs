@@ -1,4 +1,5 @@
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
 
 namespace Forebay.Core.Fleet;
 
@@ -102,6 +103,9 @@ public sealed record ServerConfig
 
     [ConfigKey("What requests may cost, and how long to wait.")]
     public GatewayConfig Gateway { get; init; } = new();
+
+    [ConfigKey("When deployments are left alone, and how they come back.")]
+    public HealthRulesConfig Health { get; init; } = new();
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

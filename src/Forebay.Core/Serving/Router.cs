@@ -88,7 +88,8 @@ public static class Router
         for (int round = 0; round <= eligible.Length; round++)
         {
             Deployment? best = LeastLoaded(eligible, state, dialect, tried, nowMonotonicNs, tieBreaker);
-            if (best is null || state.Of(best).TryEnter(best.Config.MaxConcurrency))
+            if (best is null
+                || state.Of(best).TryEnter(state.Of(best).Places(best.Config.MaxConcurrency, nowMonotonicNs)))
             {
                 return best;
             }
@@ -129,7 +130,7 @@ public static class Router
             }
 
             DeploymentState live = state.Of(candidate);
-            double load = live.InFlight / (double)candidate.Config.MaxConcurrency;
+            double load = live.InFlight / (double)live.Places(candidate.Config.MaxConcurrency, nowMonotonicNs);
             if (load >= 1)
             {
                 continue;
@@ -138,7 +139,7 @@ public static class Router
             // Loads are below 1: a translated answer beats one from a deployment that is out, and nothing else.
             double score = load
                 + (candidate.Speaks(dialect) ? 0 : 1)
-                + (live.DownUntilMonotonicNs > nowMonotonicNs ? 2 : 0);
+                + (live.IsOut(nowMonotonicNs) ? 2 : 0);
             if (score < bestScore)
             {
                 best = candidate;

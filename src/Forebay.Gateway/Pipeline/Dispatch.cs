@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
@@ -65,7 +66,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (result.End == AttemptEnd.Failed
                 || x.Attempts >= x.Settings.MaxAttempts
                 || _tried.Length == x.EligibleCount
-                || !runtime.State.Retries.TryWithdraw())
+                || !runtime.State.TryWithdrawRetry(x.Model!))
             {
                 return last;
             }
@@ -79,24 +80,25 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     {
         DeploymentState live = runtime.State.Of(deployment);
         x.Deployment = deployment;
+        x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
         x.Attempts++;
         x.Tokens = default;
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
-            Judge(live, result);
+            HealthJudge.Judge(x, deployment, live, result, runtime);
             return result;
         }
         finally
         {
             upstream.Release();
-            Leave(deployment);
+            Leave(deployment, x.EnteredNs);
         }
     }
 
-    private void Leave(Deployment deployment)
+    private void Leave(Deployment deployment, long enteredNs = long.MaxValue)
     {
-        runtime.State.Of(deployment).Leave();
+        runtime.State.Of(deployment).Leave(enteredNs);
         runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
     }
 
@@ -113,18 +115,6 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
-    }
-
-    private void Judge(DeploymentState live, AttemptResult result)
-    {
-        if (result.End == AttemptEnd.Served)
-        {
-            live.Succeeded();
-        }
-        else if (result.Blame)
-        {
-            live.FailedWith(result.Failure.Reason, Instant.MonotonicNsOf(runtime.Time), result.Pause);
-        }
     }
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
@@ -146,6 +136,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
     {
+        Failure outage = HealthJudge.AllOut(x, runtime);
+        if (!outage.IsNone)
+        {
+            return (null, outage);
+        }
+
         using var waiter = new Waiter(x);
         LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
         if (place is null)

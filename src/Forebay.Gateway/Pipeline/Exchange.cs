@@ -76,6 +76,13 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
 
     public int Attempts { get; set; }
 
+    /// <summary>When the attempt under way got its place, on the monotonic clock.</summary>
+    public long EnteredNs { get; set; }
+
+    /// <summary>Prompt tokens that the chosen deployment is thought to have to compute; null where nobody knows.
+    /// </summary>
+    public long? UncachedTokens { get; set; }
+
     public double QueueMs { get; set; }
 
     public double TimeToFirstTokenMs { get; set; } = -1;

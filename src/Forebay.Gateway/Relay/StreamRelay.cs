@@ -82,7 +82,7 @@ internal static class StreamRelay
                 return Broken(client, failure);
             }
 
-            NoteFirstToken(x, batch, runtime);
+            NoteFirstToken(x, batch, observer, runtime);
             if (batch.Terminal)
             {
                 settle();
@@ -123,11 +123,13 @@ internal static class StreamRelay
         : read < LeastReadBytes ? LeastReadBytes
         : readBytes;
 
-    private static void NoteFirstToken(Exchange x, EventBatch batch, GatewayRuntime runtime)
+    private static void NoteFirstToken(
+        Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
         if (batch.HasContent && x.TimeToFirstTokenMs < 0)
         {
             x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
+            HealthJudge.FirstToken(x, observer.Usage, runtime);
         }
     }
 
