@@ -22,7 +22,7 @@ public sealed partial class Breaker
     private static bool IsOver(Condition c, long nowNs) =>
         (c.PausedUntilNs != long.MinValue && nowNs >= c.PausedUntilNs)
         || (c.State == BreakerState.Recovering && nowNs >= c.UntilNs)
-        || (c.State == BreakerState.Open && nowNs >= c.UntilNs && !c.HalfOpenNoted);
+        || (c.State == BreakerState.Open && nowNs >= c.EndNs && c.HalfOpenNs == long.MinValue);
 
     private Condition? SettleLocked(long nowNs)
     {
@@ -40,9 +40,9 @@ public sealed partial class Breaker
                 : recovering with { State = BreakerState.Closed, UntilNs = long.MinValue });
         }
 
-        if (_condition is { State: BreakerState.Open, HalfOpenNoted: false } open && nowNs >= open.UntilNs)
+        if (_condition is { State: BreakerState.Open, HalfOpenNs: long.MinValue } open && nowNs >= open.EndNs)
         {
-            Put(open with { HalfOpenNoted = true });
+            Put(open with { HalfOpenNs = nowNs });
             Note(nowNs, BreakerState.Open, BreakerState.HalfOpen, open.Cause, open.Reason, 0);
         }
 
@@ -87,7 +87,7 @@ public sealed partial class Breaker
             cause,
             reason,
             ProbesFailed: false,
-            HalfOpenNoted: false));
+            HalfOpenNs: long.MinValue));
         Note(nowNs, from, BreakerState.Open, cause, reason, forNs);
     }
 
@@ -106,7 +106,7 @@ public sealed partial class Breaker
 
     private void FailedWhileOpen(Condition open, in FailedAttempt attempt, HealthRulesConfig rules)
     {
-        bool failedTrial = attempt.EnteredNs >= open.GateNs && attempt.NowNs >= open.UntilNs;
+        bool failedTrial = attempt.EnteredNs >= open.GateNs && open.At(attempt.NowNs) == BreakerState.HalfOpen;
         long until = open.UntilNs;
         if (attempt.Kind == FailureKind.Account)
         {
@@ -138,7 +138,7 @@ public sealed partial class Breaker
         Interlocked.Increment(ref _openings[(int)open.Cause]);
         Put(open with
         {
-            SinceNs = attempt.NowNs, UntilNs = until, Reason = attempt.Reason, HalfOpenNoted = false,
+            SinceNs = attempt.NowNs, UntilNs = until, Reason = attempt.Reason, HalfOpenNs = long.MinValue,
         });
         Note(attempt.NowNs, from, BreakerState.Open, open.Cause, attempt.Reason, until - attempt.NowNs);
     }

@@ -61,7 +61,7 @@ public sealed partial class Breaker
     /// <param name="Cause">Why it was taken out.</param>
     /// <param name="Reason">The failure's reason.</param>
     /// <param name="ProbesFailed">Probes failed while it was out: a good one is news.</param>
-    /// <param name="HalfOpenNoted">That time made it half open was noted.</param>
+    /// <param name="HalfOpenNs">When time made it half open, once that was seen.</param>
     private sealed record Condition(
         BreakerState State,
         long SinceNs,
@@ -72,15 +72,18 @@ public sealed partial class Breaker
         OutCause Cause,
         Reason Reason,
         bool ProbesFailed,
-        bool HalfOpenNoted)
+        long HalfOpenNs)
     {
+        /// <summary>A rate limit met by a trial keeps it open.</summary>
+        public long EndNs => Math.Max(UntilNs, PausedUntilNs);
+
         public bool Gates => State == BreakerState.Open || PausedUntilNs != long.MinValue;
 
-        public bool IsOut(long nowNs) => nowNs < PausedUntilNs || (State == BreakerState.Open && nowNs < UntilNs);
+        public bool IsOut(long nowNs) => nowNs < PausedUntilNs || (State == BreakerState.Open && nowNs < EndNs);
 
         public BreakerState At(long nowNs) => State switch
         {
-            BreakerState.Open => nowNs < UntilNs ? BreakerState.Open : BreakerState.HalfOpen,
+            BreakerState.Open => nowNs < EndNs ? BreakerState.Open : BreakerState.HalfOpen,
             _ when nowNs < PausedUntilNs => BreakerState.Paused,
             BreakerState.Recovering when nowNs < UntilNs => BreakerState.Recovering,
             _ => BreakerState.Closed,
@@ -300,12 +303,16 @@ public sealed partial class Breaker
             {
                 now = new Condition(
                     BreakerState.Closed, attempt.NowNs, long.MinValue, long.MinValue, 0, rules.TrialRequests,
-                    OutCause.RateLimit, attempt.Reason, false, false);
+                    OutCause.RateLimit, attempt.Reason, false, long.MinValue);
             }
 
             long gate = now.Gates ? now.GateNs : BeginGate(attempt.NowNs);
-            Put(now with { PausedUntilNs = until, GateNs = gate });
-            if (from is BreakerState.Closed or BreakerState.Recovering)
+            Put(now with { PausedUntilNs = until, GateNs = gate, HalfOpenNs = long.MinValue });
+            if (from == BreakerState.HalfOpen)
+            {
+                Note(attempt.NowNs, from, BreakerState.Open, OutCause.RateLimit, attempt.Reason, pauseNs);
+            }
+            else if (from is BreakerState.Closed or BreakerState.Recovering)
             {
                 Note(attempt.NowNs, from, BreakerState.Paused, OutCause.RateLimit, attempt.Reason, pauseNs);
             }
@@ -324,7 +331,7 @@ public sealed partial class Breaker
                 _probeFailures = 0;
                 _probeSuccesses++;
                 if (now is { State: BreakerState.Open, ProbesFailed: true } open
-                    && nowNs < open.UntilNs
+                    && nowNs < open.UntilNs && open.PausedUntilNs == long.MinValue
                     && open.Cause is not (OutCause.Account or OutCause.Asked)
                     && _probeSuccesses >= watch.HealthyAfter)
                 {
@@ -357,9 +364,9 @@ public sealed partial class Breaker
         : now.At(nowNs) switch
         {
             BreakerState.Paused => new(BreakerState.Paused, now.GateNs, now.PausedUntilNs, OutCause.RateLimit, 0),
-            BreakerState.HalfOpen => new(BreakerState.HalfOpen, now.UntilNs, long.MinValue, now.Cause, 0),
+            BreakerState.HalfOpen => new(BreakerState.HalfOpen, now.HalfOpenNs, long.MinValue, now.Cause, 0),
             BreakerState.Open => new(
-                BreakerState.Open, now.SinceNs, Math.Max(now.UntilNs, now.PausedUntilNs), now.Cause, 0),
+                BreakerState.Open, now.SinceNs, now.EndNs, now.Cause, 0),
             _ => new(now.State, now.SinceNs, now.UntilNs, now.Cause, now.Share(nowNs)),
         };
 

@@ -30,7 +30,11 @@ public sealed class ConcurrencyLimit
     private readonly double[] _sorted = new double[MaxSamples];
     private double _limit = double.PositiveInfinity;
     private int _whole = int.MaxValue;
-    private long _changedNs = long.MinValue;
+    /// <summary>When the limit was cut last: refusals of what entered before are the same congestion.</summary>
+    private long _cutNs = long.MinValue;
+
+    /// <summary>When the last window was decided: only what entered since shows what it did.</summary>
+    private long _decidedNs = long.MinValue;
     private long _windowNs = long.MinValue;
     private int _samples;
     private int _plain;
@@ -41,8 +45,8 @@ public sealed class ConcurrencyLimit
     /// <summary>Places under what is configured.</summary>
     public int Within(int configured) => Math.Min(configured, Volatile.Read(ref _whole));
 
-    /// <summary>How many times its usual time to first token the deployment takes now: a moving geometric mean; 1 when
-    /// nothing is known.</summary>
+    /// <summary>How many times its usual time to first token the deployment takes now, with little to do: a moving
+    /// geometric mean; 1 when nothing is known.</summary>
     public double Slowdown
     {
         get
@@ -100,17 +104,15 @@ public sealed class ConcurrencyLimit
             double limit = Math.Min(_limit, configured);
             bool loaded = inFlight > Math.Max(Floor(configured, rules), limit / 16);
             double ratio = _baseline.IsKnown ? seconds / Allowed(uncachedTokens, rules) : 1;
-            _baseline.Learn(seconds, uncachedTokens, loaded);
-            double slowdown = Math.Clamp(seconds / _baseline.SecondsFor(uncachedTokens), 0.01, 1e4);
-            _lnSlowdown += SlowdownWeight * (Math.Log(slowdown) - _lnSlowdown);
-            _slowdowns = Math.Min(_slowdowns + 1, 1 << 20);
+            _baseline.Learn(seconds, uncachedTokens, loaded, nowNs);
+            NoteSlowdown(seconds / _baseline.SecondsFor(uncachedTokens), inFlight, configured, rules);
             if (!adaptive)
             {
                 Set(double.PositiveInfinity, configured, rules);
                 return;
             }
 
-            if (enteredNs < _changedNs)
+            if (enteredNs < _decidedNs)
             {
                 return;
             }
@@ -136,7 +138,7 @@ public sealed class ConcurrencyLimit
 
         lock (_lock)
         {
-            if (enteredNs < _changedNs)
+            if (enteredNs < _decidedNs)
             {
                 return;
             }
@@ -156,7 +158,7 @@ public sealed class ConcurrencyLimit
     {
         lock (_lock)
         {
-            if (enteredNs < _changedNs)
+            if (enteredNs < _cutNs)
             {
                 return false;
             }
@@ -165,6 +167,7 @@ public sealed class ConcurrencyLimit
             double limit = Math.Min(_limit, configured);
             double next = Math.Max(limit / 2, RefusalFactor * Math.Min(limit, Math.Max(1, inFlight)));
             Set(next, configured, rules);
+            _cutNs = nowNs;
             Begin(nowNs);
             return true;
         }
@@ -188,10 +191,20 @@ public sealed class ConcurrencyLimit
             _baseline.Clear();
             _limit = double.PositiveInfinity;
             Volatile.Write(ref _whole, int.MaxValue);
-            _changedNs = long.MinValue;
+            _cutNs = _decidedNs = long.MinValue;
             _windowNs = long.MinValue;
             _samples = _plain = _peak = _slowdowns = 0;
             _lnSlowdown = 0;
+        }
+    }
+
+    /// <summary>Slow under load is for the limit to mend; slow with little to do is a fault.</summary>
+    private void NoteSlowdown(double ratio, int inFlight, int configured, HealthRulesConfig rules)
+    {
+        if (inFlight <= Math.Max(Floor(configured, rules), configured / 8.0))
+        {
+            _lnSlowdown += SlowdownWeight * (Math.Log(Math.Clamp(ratio, 0.01, 1e4)) - _lnSlowdown);
+            _slowdowns = Math.Min(_slowdowns + 1, 1 << 20);
         }
     }
 
@@ -219,17 +232,22 @@ public sealed class ConcurrencyLimit
         {
             // Where fewer are in flight than the limit, the limit is not what keeps them few.
             double basis = Math.Min(limit, Math.Max(_peak, Floor(configured, rules)));
-            Set(basis * (1 + gradient) / 2, configured, rules);
-            Begin(nowNs);
-            return;
+            Set(basis * gradient, configured, rules);
+            _cutNs = nowNs;
         }
-
-        if (_peak >= UsedShare * limit && !double.IsPositiveInfinity(_limit))
+        else if (_peak >= UsedShare * limit && !double.IsPositiveInfinity(_limit))
         {
             Set(limit + Math.Max(1, Math.Sqrt(limit) / 2), configured, rules);
         }
 
-        Begin(nowNs, keepsChange: true);
+        else
+        {
+            // Nothing changed: what is under way shows as much as what comes.
+            Begin(_decidedNs);
+            return;
+        }
+
+        Begin(nowNs);
     }
 
     private void Set(double limit, int configured, HealthRulesConfig rules)
@@ -239,9 +257,9 @@ public sealed class ConcurrencyLimit
         Volatile.Write(ref _whole, double.IsPositiveInfinity(_limit) ? int.MaxValue : (int)_limit);
     }
 
-    private void Begin(long nowNs, bool keepsChange = false)
+    private void Begin(long nowNs)
     {
-        _changedNs = keepsChange ? _changedNs : nowNs;
+        _decidedNs = nowNs;
         _windowNs = long.MinValue;
         _samples = 0;
         _plain = 0;

@@ -13,12 +13,16 @@ namespace Forebay.Core.Serving.Health;
 internal sealed class LatencyBaseline
 {
     private const double LeastStep = 0.03;
-    private const double LoadedRise = 0.02;
+
+    /// <summary>Under load it at most doubles in an hour.</summary>
+    private const double LoadedRisePerNs = 0.693 / (3600.0 * Time.Instant.NsPerSecond);
+
     private const int Bootstrap = 8;
 
     private double _lnFoot;
     private double _lnSlope;
     private int _samples;
+    private long _lastNs;
 
     /// <summary>Whether anything is known.</summary>
     public bool IsKnown => _samples > 0;
@@ -31,8 +35,11 @@ internal sealed class LatencyBaseline
     /// <param name="seconds">Time to first token.</param>
     /// <param name="uncachedTokens">Prompt tokens computed for it.</param>
     /// <param name="loaded">Whether the deployment was busy meanwhile.</param>
-    public void Learn(double seconds, long uncachedTokens, bool loaded)
+    /// <param name="nowNs">The present.</param>
+    public void Learn(double seconds, long uncachedTokens, bool loaded, long nowNs)
     {
+        double elapsedNs = Math.Max(0, (double)nowNs - _lastNs);
+        _lastNs = nowNs;
         double tokens = Math.Clamp(uncachedTokens, 0, 100_000_000);
         seconds = Math.Clamp(seconds, 1e-6, 36_000);
         if (_samples == 0)
@@ -49,7 +56,7 @@ internal sealed class LatencyBaseline
         double step = Math.Max(LeastStep, 0.7 / Math.Sqrt(_samples));
         if (seconds > whole)
         {
-            step *= loaded && _samples >= Bootstrap ? LoadedRise : 1;
+            step = loaded && _samples >= Bootstrap ? Math.Min(step, elapsedNs * LoadedRisePerNs) : step;
         }
         else
         {

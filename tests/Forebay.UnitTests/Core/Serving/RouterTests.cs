@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.TestKit.Fleets;
 using Xunit;
 
@@ -58,7 +59,8 @@ public sealed class RouterTests
     [Fact]
     public void One_that_is_out_after_failures_makes_way_for_the_other_dialect()
     {
-        _state.Of(_eligible[0]).FailedWith(Reason.UpstreamAccount, 0, TimeSpan.FromSeconds(60));
+        _state.Of(_eligible[0]).Breaker.TakeOut(
+            OutCause.Probes, Reason.UpstreamCut, 0, 0.5, new HealthRulesConfig());
 
         IEnumerable<string> entered = Enumerable.Range(0, 3).Select(i => Enter(Dialect.OpenAi, (uint)i));
 
