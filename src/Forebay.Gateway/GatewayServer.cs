@@ -5,6 +5,7 @@ using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Connections;
+using Forebay.Gateway.Health;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Surfaces;
@@ -47,6 +48,7 @@ public sealed class GatewayServer : IAsyncDisposable
     private readonly IServer _server;
     private readonly GatewayRuntime _runtime;
     private readonly ConnectionGate _gate;
+    private readonly HealthWatch _health;
     private readonly CancellationTokenSource _cut;
 
     private GatewayServer(
@@ -54,9 +56,11 @@ public sealed class GatewayServer : IAsyncDisposable
         IServer server,
         GatewayRuntime runtime,
         ConnectionGate gate,
+        HealthWatch health,
         CancellationTokenSource cut)
     {
         _gate = gate;
+        _health = health;
         _app = app;
         _server = server;
         _runtime = runtime;
@@ -133,7 +137,8 @@ public sealed class GatewayServer : IAsyncDisposable
             throw;
         }
 
-        var gateway = new GatewayServer(app, server, runtime, gate, cut);
+        var gateway = new GatewayServer(
+            app, server, runtime, gate, new HealthWatch(state, parts.Upstreams, parts.Time, logger), cut);
         Log.Listening(logger, gateway.Address.ToString());
         if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
         {
@@ -165,6 +170,7 @@ public sealed class GatewayServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _health.Dispose();
         _runtime.Sweep.Dispose();
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();
