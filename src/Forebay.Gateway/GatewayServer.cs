@@ -77,6 +77,9 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <summary>Connections open now.</summary>
     public int Connections => _gate.Open;
 
+    /// <summary>Deployments being asked how they are.</summary>
+    public int Asking => _health.Asking;
+
     /// <summary>Bytes of request and relay memory taken now.</summary>
     public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
 

@@ -49,6 +49,9 @@ internal sealed class HealthWatch : IDisposable
         _timer = time.CreateTimer(static s => ((HealthWatch)s!).Run(), this, Tick, Tick);
     }
 
+    /// <summary>Deployments being asked now.</summary>
+    public int Asking => Volatile.Read(ref _asking);
+
     public void Dispose()
     {
         _stopped = true;
