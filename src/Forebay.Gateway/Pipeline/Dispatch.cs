@@ -1,7 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Health;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;

@@ -1,5 +1,4 @@
 using System.Buffers;
-using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 
 namespace Forebay.Core.Serving.Health;
