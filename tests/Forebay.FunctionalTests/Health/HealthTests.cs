@@ -144,7 +144,8 @@ public sealed class HealthTests : IAsyncLifetime
         _time.Advance(TimeSpan.FromSeconds(3));
         _other.Fault = "hang";
         Task[] later = [.. Enumerable.Range(0, 20).Select(_ => ServeAsync(gateway, 1))];
-        await Eventually.TrueAsync(() => gateway.State.Waiting == 20 - 10 - Rules.TrialRequests, () => $"{_one.Calls} calls");
+        await Eventually.TrueAsync(
+            () => gateway.State.Waiting == 20 - 10 - Rules.TrialRequests, () => $"{_one.Calls} calls");
         Assert.Equal(Rules.TrialRequests, _one.Calls);
         _one.Fault = _other.Fault = "none";
         _one.Release(Rules.TrialRequests);
@@ -197,7 +198,8 @@ public sealed class HealthTests : IAsyncLifetime
         await Task.WhenAll(last);
         Assert.Equal(BreakerState.Recovering, At(gateway));
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Contains(_logs.Lines, l => l.Contains("The provider refuses the account of deployment d0", StringComparison.Ordinal));
+        Assert.Contains(
+            _logs.Lines, l => l.Contains("refuses the account of deployment d0", StringComparison.Ordinal));
     }
 
     [Fact]

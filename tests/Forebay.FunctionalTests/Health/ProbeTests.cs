@@ -14,11 +14,13 @@ using Xunit;
 namespace Forebay.FunctionalTests.Health;
 
 /// <summary>Active probes and engine metrics over real sockets.</summary>
-public sealed class ProbeTests(EmulatorFixture emulator) : IClassFixture<EmulatorFixture>
+public sealed class ProbeTests(EmulatorFixture emulator) : IClassFixture<EmulatorFixture>, IDisposable
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(250);
     private readonly ManualTime _time = new();
     private readonly RecordingLogs _logs = new();
+
+    public void Dispose() => _logs.Dispose();
 
     private Task<GatewayHarness> StartAsync(Uri upstream, Func<DeploymentConfig, DeploymentConfig>? change = null) =>
         GatewayHarness.StartAsync([upstream], _time, _logs.CreateFactory(), c => c with
@@ -90,7 +92,8 @@ public sealed class ProbeTests(EmulatorFixture emulator) : IClassFixture<Emulato
         await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync(
             (http, _) => ScriptedUpstream.JsonAsync(http, 404, "{}"));
         await using GatewayHarness gateway = await StartAsync(upstream.Address);
-        await PassAsync(gateway, () => _logs.Lines.Count(l => l.Contains("is not asked", StringComparison.Ordinal)) == 2);
+        await PassAsync(
+            gateway, () => _logs.Lines.Count(l => l.Contains("is not asked", StringComparison.Ordinal)) == 2);
         await PassAsync(gateway, TimeSpan.FromSeconds(60));
         await GatewayHealth.IsIdleAsync(gateway);
 
@@ -143,7 +146,8 @@ public sealed class ProbeTests(EmulatorFixture emulator) : IClassFixture<Emulato
         await using GatewayHarness gateway = await StartAsync(emulator.Fast);
         await PassAsync(gateway, () => StateOf(gateway).Report is not null && StateOf(gateway).ProbesGood > 0);
 
-        Assert.Equal((0, 0, 0), (StateOf(gateway).Report!.Running, StateOf(gateway).Report!.Waiting, StateOf(gateway).Report!.KvUsageShare));
+        EngineReport report = StateOf(gateway).Report!;
+        Assert.Equal((0, 0, 0), (report.Running, report.Waiting, report.KvUsageShare));
     }
 
     [Fact]

@@ -200,7 +200,8 @@ public sealed class BreakerTests
     {
         Fail(1, FailureKind.Overload, pause: named);
 
-        Assert.Equal((OutCause.Asked, Seconds(1 + held)), (_state.Breaker.View(Seconds(1)).Cause, _state.Breaker.View(Seconds(1)).UntilNs));
+        BreakerView view = _state.Breaker.View(Seconds(1));
+        Assert.Equal((OutCause.Asked, Seconds(1 + held)), (view.Cause, view.UntilNs));
     }
 
     [Fact]
