@@ -54,8 +54,9 @@ public sealed class DeploymentState(string id)
     public bool IsOut(long nowNs) => Breaker.IsOut(nowNs);
 
     /// <summary>
-    /// Places to give out now: what is configured, under the adaptive limit, times the share that a recovering deployment
-    /// gets; while it is out or half open, those taken and the trials still free. Pass it to <see cref="TryEnter"/>.
+    /// Places to give out now: what is configured, under the adaptive limit, times the share that a recovering
+    /// deployment gets; while it is out or half open, those taken and the trials still free. Pass it to <see
+    /// cref="TryEnter"/>.
     /// </summary>
     /// <param name="configuredMaxConcurrency">The deployment's <c>max_concurrency</c>.</param>
     /// <param name="nowNs">The present.</param>

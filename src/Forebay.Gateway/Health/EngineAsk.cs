@@ -16,7 +16,8 @@ internal readonly record struct AskResult(int Status, EngineSample Sample)
     public bool IsUnknown => Status is 404 or 405 or 501;
 }
 
-/// <summary>Asks an endpoint how it is, on the connections, trust, proxy and credential that its requests use.</summary>
+/// <summary>Asks an endpoint how it is, on the connections, trust, proxy and credential that its requests
+/// use.</summary>
 internal static class EngineAsk
 {
     /// <summary>A page of an engine with many replicas fits; an endless one is given up.</summary>

@@ -11,8 +11,8 @@ internal static partial class HealthLog
         ILogger logger, string deployment, double seconds, string cause, string reason);
 
     [LoggerMessage(1101, LogLevel.Error,
-        "The provider refuses the account of deployment {Deployment}; it is left alone for {Seconds:0.#} s. Check its " +
-        "credential and the account's balance.")]
+        "The provider refuses the account of deployment {Deployment}; it is left alone for {Seconds:0.#} s. Check " +
+        "its credential and the account's balance.")]
     public static partial void AccountRefused(ILogger logger, string deployment, double seconds);
 
     [LoggerMessage(1102, LogLevel.Information,
@@ -31,8 +31,8 @@ internal static partial class HealthLog
     public static partial void Paused(ILogger logger, string deployment, double seconds);
 
     [LoggerMessage(1106, LogLevel.Information,
-        "Deployment {Deployment} knows no {Path} (status {Status}) and is not asked for it any more; name the path, or " +
-        "off, under health in the fleet file.")]
+        "Deployment {Deployment} knows no {Path} (status {Status}) and is not asked for it any more; name the path, " +
+        "or off, under health in the fleet file.")]
     public static partial void NotAsked(ILogger logger, string deployment, string path, int status);
 
     [LoggerMessage(1107, LogLevel.Error, "Watching the deployments failed.")]

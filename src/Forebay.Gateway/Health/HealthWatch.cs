@@ -10,9 +10,9 @@ using Microsoft.Extensions.Logging;
 namespace Forebay.Gateway.Health;
 
 /// <summary>
-/// One timer for the health of all deployments of the fleet in force: asks those that are due how they are (a probe, the
-/// engine's metrics), compares them with each other once a second, and logs each change of state once. Costs one pass
-/// over the deployments per tick.
+/// One timer for the health of all deployments of the fleet in force: asks those that are due how they are (a probe,
+/// the engine's metrics), compares them with each other once a second, and logs each change of state once. Costs one
+/// pass over the deployments per tick.
 /// </summary>
 /// <remarks>
 /// When a deployment is first asked lies anywhere within its interval, by its id, so that two thousand are not asked at

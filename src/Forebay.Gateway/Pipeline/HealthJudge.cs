@@ -13,8 +13,9 @@ internal static class HealthJudge
     private const int MaxRetrySeconds = 300;
 
     /// <summary>
-    /// A refusal of the request itself counts neither way, but a provider's API that answers 403 speaks of the account's
-    /// permission: enough of them in a row count as failures do. What was our own doing, or the client's, does not count.
+    /// A refusal of the request itself counts neither way, but a provider's API that answers 403 speaks of the
+    /// account's permission: enough of them in a row count as failures do. What was our own doing, or the client's,
+    /// does not count.
     /// </summary>
     public static void Judge(
         Exchange x, Deployment deployment, DeploymentState live, AttemptResult result, GatewayRuntime runtime)

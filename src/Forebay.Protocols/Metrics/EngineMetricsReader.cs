@@ -4,9 +4,9 @@ using System.Text;
 namespace Forebay.Protocols.Metrics;
 
 /// <summary>
-/// Reads the few metrics that matter off an engine's Prometheus page (text format 0.0.4, OpenMetrics alike), line by line
-/// as it arrives: vLLM's names, those of its older versions, and SGLang's. Whatever else is there is passed over; hostile
-/// input can at worst make a value wrong, never anything grow. A line costs a look at its name.
+/// Reads the few metrics that matter off an engine's Prometheus page (text format 0.0.4, OpenMetrics alike), line by
+/// line as it arrives: vLLM's names, those of its older versions, and SGLang's. Whatever else is there is passed over;
+/// hostile input can at worst make a value wrong, never anything grow. A line costs a look at its name.
 /// </summary>
 /// <remarks>
 /// Replicas tell themselves apart by labels (<c>engine</c>, <c>dp_rank</c>) and are summed, shares averaged. SGLang's

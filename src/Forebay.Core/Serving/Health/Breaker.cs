@@ -8,17 +8,17 @@ namespace Forebay.Core.Serving.Health;
 /// null check while nothing is wrong; changes take a short lock.
 /// </summary>
 /// <remarks>
-/// Only real requests close it. What began before it opened says nothing of it afterwards: long streams that outlive the
-/// opening neither hold a trial's place nor count as one. Time moves it on where nobody is needed: open becomes half open
-/// and recovering becomes closed when someone looks.
+/// Only real requests close it. What began before it opened says nothing of it afterwards: long streams that outlive
+/// the opening neither hold a trial's place nor count as one. Time moves it on where nobody is needed: open becomes
+/// half open and recovering becomes closed when someone looks.
 /// </remarks>
 public sealed partial class Breaker
 {
     /// <summary>Share of its places that a deployment begins its recovery with.</summary>
     public const double FirstShare = 0.1;
 
-    /// <summary>Times <see cref="HealthRulesConfig.ConsecutiveFailures"/> in a row that prove a deployment dead, so that
-    /// no bound on ejections keeps it in.</summary>
+    /// <summary>Times <see cref="HealthRulesConfig.ConsecutiveFailures"/> in a row that prove a deployment dead, so
+    /// that no bound on ejections keeps it in.</summary>
     public const int DeadFactor = 4;
 
     private const int KeptChanges = 8;
@@ -277,8 +277,8 @@ public sealed partial class Breaker
         }
     }
 
-    /// <summary>Its provider's rate limit was met: it is paused for the time named, or, where none is and three came in a
-    /// row, for one that grows.</summary>
+    /// <summary>Its provider's rate limit was met: it is paused for the time named, or, where none is and three came
+    /// in a row, for one that grows.</summary>
     public void RateLimited(in FailedAttempt attempt, HealthRulesConfig rules)
     {
         lock (_lock)

@@ -5,9 +5,9 @@ namespace Forebay.Core.Serving.Health;
 /// <summary>
 /// How many requests a deployment is given at once, found from its answers: an adaptation of Netflix's
 /// concurrency-limits (Gradient2Limit and AIMDLimit). It starts unlimited, so that what is configured holds until there
-/// is evidence; a window of answers that are slow against the <see cref="LatencyBaseline"/> shrinks it by the gradient, a
-/// refusal for capacity (429, 503, 529) multiplicatively, and windows that used the limit and were quick let it grow by
-/// half its square root. Never above what is configured, never below the floor.
+/// is evidence; a window of answers that are slow against the <see cref="LatencyBaseline"/> shrinks it by the
+/// gradient, a refusal for capacity (429, 503, 529) multiplicatively, and windows that used the limit and were quick
+/// let it grow by half its square root. Never above what is configured, never below the floor.
 /// </summary>
 /// <remarks>
 /// Two things differ from the original. The latency is the median of a window, each sample over what its own prompt

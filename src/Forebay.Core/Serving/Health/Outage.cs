@@ -34,7 +34,8 @@ public readonly record struct Outage(long BackNs, Reason Reason, string Detail)
             account &= view.Cause is OutCause.Account or OutCause.RateLimit;
             if (named.Count < MaxNamed)
             {
-                named.Add($"{deployment.Id} {HealthNames.Of(view.State)} for {HealthNames.Of(view.Cause)} ({ReasonTable.LabelOf(live.LastFailure)})");
+                string cause = $"{HealthNames.Of(view.Cause)} ({ReasonTable.LabelOf(live.LastFailure)})";
+                named.Add($"{deployment.Id} {HealthNames.Of(view.State)} for {cause}");
             }
         }
 

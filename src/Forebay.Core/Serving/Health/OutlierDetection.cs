@@ -16,9 +16,9 @@ public readonly record struct Peer(
 /// </summary>
 /// <remarks>
 /// Failures: a two-proportion z-test of a deployment against the pool of the others, so that it works with two
-/// deployments as with two thousand, and a margin, so that what is significant is also large. Envoy's rule (mean less 1.9
-/// standard deviations) needs five hosts and grows blind when two are bad. Slowness: against the median of the others,
-/// each measured by its own usual speed, so that a slower kind of chip or a farther site is no outlier.
+/// deployments as with two thousand, and a margin, so that what is significant is also large. Envoy's rule (mean less
+/// 1.9 standard deviations) needs five hosts and grows blind when two are bad. Slowness: against the median of the
+/// others, each measured by its own usual speed, so that a slower kind of chip or a farther site is no outlier.
 /// </remarks>
 public static class OutlierDetection
 {
