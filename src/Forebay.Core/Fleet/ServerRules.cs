@@ -30,6 +30,7 @@ internal static class ServerRules
         }
 
         HealthRules.Check(server.Health, "server.health", problems);
+        ProxyRules.Check(gateway, problems);
         UrlRules.Check("server.telemetry.otlp_endpoint", server.Telemetry.OtlpEndpoint, UrlRules.Http, problems);
     }
 

@@ -167,6 +167,15 @@ public sealed record DeploymentConfig
     [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
     public string? UpstreamModel { get; init; }
 
+    [ConfigKey("Longest prompt plus answer here, in tokens; the model's when left out.", Minimum = 1)]
+    public int? ContextTokens { get; init; }
+
+    [ConfigKey("What prompts may hold here; the model's when left out.")]
+    public Modality[]? Modalities { get; init; }
+
+    [ConfigKey("Whether it can call tools; as the model when left out.")]
+    public bool? Tools { get; init; }
+
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 

@@ -39,7 +39,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (!Translating.CanSend(x, deployment, runtime))
             {
                 // It is out of the question from here on; whoever speaks the client's dialect is not.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 continue;
             }
 
@@ -47,7 +47,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             {
                 // A reload took the deployment out or moved it since, which is no failure of either. It may be still
                 // under way: the next round finds the snapshot that goes with it.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
@@ -64,7 +64,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             _tried = [.. _tried, deployment.Index];
             if (result.End == AttemptEnd.Failed
                 || x.Attempts >= x.Settings.MaxAttempts
-                || _tried.Length == x.EligibleCount
+                || _tried.Length == x.Eligible.Count
                 || !runtime.State.TryWithdrawRetry(x.Model!))
             {
                 return last;
@@ -79,26 +79,24 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     {
         DeploymentState live = runtime.State.Of(deployment);
         x.Deployment = deployment;
-        x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
         x.Attempts++;
         x.Tokens = default;
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            if (result.End == AttemptEnd.Served && result.Failure.IsNone)
+            {
+                Routing.Completed(x, runtime);
+            }
+
             HealthJudge.Judge(x, deployment, live, result, runtime);
             return result;
         }
         finally
         {
             upstream.Release();
-            Leave(deployment, x.EnteredNs);
+            Routing.Leave(x, runtime);
         }
-    }
-
-    private void Leave(Deployment deployment, long enteredNs = long.MaxValue)
-    {
-        runtime.State.Of(deployment).Leave(enteredNs);
-        runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
     }
 
     /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
@@ -119,7 +117,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
         WaitRoom room = runtime.State.RoomOf(x.Model!);
-        if (!room.Competes(x.Eligible.AsSpan(0, x.EligibleCount)) && TryEnter() is { } free)
+        if (!room.Competes(x.Eligible.Deployments.AsSpan()) && TryEnter() is { } free)
         {
             return (free, Failure.None);
         }
@@ -203,13 +201,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private Deployment? TryEnter() => Router.Enter(
-        x.Eligible.AsSpan(0, x.EligibleCount),
-        runtime.State,
-        x.Dialect,
-        _tried,
-        Instant.MonotonicNsOf(runtime.Time),
-        x.TieBreaker);
+    private Deployment? TryEnter() => Routing.TryEnter(x, runtime, _tried) ? x.Route.Deployment : null;
 
     /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
     private int RetrySeconds(int waiting) =>
@@ -219,8 +211,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     {
         private readonly SemaphoreSlim _signal = new(0);
 
-        public bool CanUse(string deploymentId) =>
-            Array.Exists(x.Eligible, d => d is not null && d.Id == deploymentId);
+        public bool CanUse(string deploymentId) => x.Eligible.Contains(deploymentId);
 
         public void Wake()
         {

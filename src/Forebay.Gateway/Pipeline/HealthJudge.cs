@@ -57,20 +57,16 @@ internal static class HealthJudge
     }
 
     /// <summary>The first token of a stream is here.</summary>
-    public static void FirstToken(Exchange x, WireUsage usage, GatewayRuntime runtime)
+    public static void FirstToken(Exchange x, WireUsage usage, long nowNs)
     {
-        if (x.Deployment is not { } deployment)
-        {
-            return;
-        }
-
+        Deployment deployment = x.Route.Deployment;
         long uncached = usage.Known
             ? usage.Input + usage.CacheWrite
-            : x.UncachedTokens ?? x.Facts.EstimatedInputTokens;
-        runtime.State.Of(deployment).FirstToken(
+            : x.Facts.EstimatedInputTokens - x.Route.ExpectedCachedTokens;
+        x.Route.State.FirstToken(
             uncached,
             x.EnteredNs,
-            Instant.MonotonicNsOf(runtime.Time),
+            nowNs,
             deployment.Config.MaxConcurrency,
             x.Fleet.Config.Server.Health,
             deployment.Config.Health.Adaptive);
@@ -80,7 +76,7 @@ internal static class HealthJudge
     public static Failure AllOut(Exchange x, GatewayRuntime runtime)
     {
         long now = Instant.MonotonicNsOf(runtime.Time);
-        if (Outage.Find(x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, now) is not { } outage
+        if (Outage.Find(x.Eligible.Deployments.AsSpan(), runtime.State, now) is not { } outage
             || outage.BackNs - now <= x.Settings.MaxWaitSeconds * Instant.NsPerSecond)
         {
             return Failure.None;

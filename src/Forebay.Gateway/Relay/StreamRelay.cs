@@ -126,10 +126,15 @@ internal static class StreamRelay
     private static void NoteFirstToken(
         Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
-        if (batch.HasContent && x.TimeToFirstTokenMs < 0)
+        if (batch.HasContent && x.FirstTokenNs == 0)
         {
-            x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
-            HealthJudge.FirstToken(x, observer.Usage, runtime);
+            long nowNs = Instant.MonotonicNsOf(runtime.Time);
+            Routing.FirstToken(x, nowNs);
+            HealthJudge.FirstToken(x, observer.Usage, nowNs);
+            if (x.TimeToFirstTokenMs < 0)
+            {
+                x.TimeToFirstTokenMs = (nowNs - x.Accepted.MonotonicNs) / (double)Instant.NsPerMs;
+            }
         }
     }
 
