@@ -4,6 +4,7 @@ using System.Net;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -41,6 +42,12 @@ public sealed record Deployment(
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
 
+    /// <summary>Path that active probes ask; null for none.</summary>
+    public string? ProbePath => PathOf(Config.Health.ProbePath, "/health");
+
+    /// <summary>Path of the engine's metrics; null for none.</summary>
+    public string? MetricsPath => PathOf(Config.Health.MetricsPath, "/metrics");
+
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
 
     /// <summary>Longest prompt plus answer here, in tokens.</summary>
@@ -55,6 +62,10 @@ public sealed record Deployment(
             | (Array.IndexOf(modalities, Modality.Document) >= 0 ? RequestNeeds.Documents : 0)
             | (Array.IndexOf(modalities, Modality.Audio) >= 0 ? RequestNeeds.Audio : 0);
     }
+
+    private string? PathOf(string? configured, string standard) =>
+        configured == DeploymentHealthConfig.Off ? null
+        : configured ?? (Backing == Backing.Cloud ? null : standard);
 }
 
 /// <summary>A model in the compiled snapshot, with its deployments.</summary>

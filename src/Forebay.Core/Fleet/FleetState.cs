@@ -3,6 +3,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -21,6 +22,8 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
+    private readonly Lock _ejections = new();
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
     private FleetModel _model = FleetModel.Empty;
     private KeyRing _keys = KeyRing.Empty;
@@ -116,7 +119,46 @@ public sealed class FleetState
     }
 
     /// <summary>Retries that the fleet may still make.</summary>
-    public RetryBudget Retries { get; } = new();
+    public RetryBudget Retries { get; } = new(RetryBudget.FleetReserveRetries);
+
+    /// <summary>Retries that requests for a model may still make: one failing model does not use up all.</summary>
+    public RetryBudget RetriesOf(ServedModel model) =>
+        _retries.GetOrAdd(model.Id, static _ => new RetryBudget(RetryBudget.ReserveRetries));
+
+    /// <summary>Counts a request towards the fleet's retries and its model's.</summary>
+    public void DepositRetry(ServedModel model, double retriesPerRequest)
+    {
+        Retries.Deposit(retriesPerRequest);
+        RetriesOf(model).Deposit(retriesPerRequest);
+    }
+
+    /// <summary>Takes one retry out, if both the model and the fleet have one.</summary>
+    public bool TryWithdrawRetry(ServedModel model)
+    {
+        if (!RetriesOf(model).TryWithdraw())
+        {
+            return false;
+        }
+
+        if (Retries.TryWithdraw())
+        {
+            return true;
+        }
+
+        RetriesOf(model).Deposit(1);
+        return false;
+    }
+
+    /// <summary>Takes a deployment out if the bound on what may be out of its model at once allows. One at a time, so
+    /// that racing requests never pass the bound; rare, and O(n) in the model's deployments.</summary>
+    public bool TryTakeOut(
+        ServedModel model, Deployment deployment, OutCause cause, in FailedAttempt attempt, HealthRulesConfig rules)
+    {
+        lock (_ejections)
+        {
+            return HealthSweep.TryTakeOut(this, model, deployment, cause, attempt, rules);
+        }
+    }
 
     /// <summary>The buckets of a tenant.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>

@@ -1,4 +1,5 @@
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -110,6 +111,9 @@ public sealed record ServerConfig
 
     [ConfigKey("What requests may cost, and how long to wait.")]
     public GatewayConfig Gateway { get; init; } = new();
+
+    [ConfigKey("When deployments are left alone, and how they come back.")]
+    public HealthRulesConfig Health { get; init; } = new();
 
     [ConfigKey("How requests find their deployment.")]
     public RoutingConfig Routing { get; init; } = new();

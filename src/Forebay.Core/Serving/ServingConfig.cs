@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Forebay.Core.Capacity;
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
 
 namespace Forebay.Core.Serving;
 
@@ -193,6 +194,9 @@ public sealed record DeploymentConfig
 
     [ConfigKey("How long to wait for the endpoint.")]
     public UpstreamTimeoutsConfig Timeouts { get; init; } = new();
+
+    [ConfigKey("How it is watched: probes, engine metrics, adaptive concurrency.")]
+    public DeploymentHealthConfig Health { get; init; } = new();
 }
 
 /// <summary>Where a tenant's requests may be served. Fails closed: what is not allowed is denied.</summary>

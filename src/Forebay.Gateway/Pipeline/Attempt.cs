@@ -38,7 +38,10 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             if (!UpstreamVerdict.IsSuccess(response.StatusCode))
             {
                 (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(response, deployment);
-                return AttemptResult.Elsewhere(failure, pause);
+                return AttemptResult.Elsewhere(failure, pause) with
+                {
+                    Kind = UpstreamVerdict.KindOf(response.StatusCode),
+                };
             }
 
             return x.Facts.Stream

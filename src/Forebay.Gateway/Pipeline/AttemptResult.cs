@@ -1,3 +1,5 @@
+using Forebay.Core.Serving.Health;
+
 namespace Forebay.Gateway.Pipeline;
 
 /// <summary>How one attempt at one deployment ended.</summary>
@@ -19,6 +21,9 @@ internal enum AttemptEnd : byte
 /// <param name="Pause">How long the upstream asks to be left alone, or null.</param>
 internal readonly record struct AttemptResult(AttemptEnd End, Failure Failure, bool Blame, TimeSpan? Pause)
 {
+    /// <summary>What a failure to blame says of the deployment.</summary>
+    public FailureKind Kind { get; init; }
+
     public static AttemptResult Served => new(AttemptEnd.Served, Failure.None, false, null);
 
     public static AttemptResult Elsewhere(Failure failure, TimeSpan? pause = null) =>

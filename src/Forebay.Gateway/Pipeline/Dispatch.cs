@@ -65,7 +65,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (result.End == AttemptEnd.Failed
                 || x.Attempts >= x.Settings.MaxAttempts
                 || _tried.Length == x.Eligible.Count
-                || !runtime.State.Retries.TryWithdraw())
+                || !runtime.State.TryWithdrawRetry(x.Model!))
             {
                 return last;
             }
@@ -89,7 +89,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                 Routing.Completed(x, runtime);
             }
 
-            Judge(live, result);
+            HealthJudge.Judge(x, deployment, live, result, runtime);
             return result;
         }
         finally
@@ -114,18 +114,6 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         return failure;
     }
 
-    private void Judge(DeploymentState live, AttemptResult result)
-    {
-        if (result.End == AttemptEnd.Served)
-        {
-            live.Succeeded();
-        }
-        else if (result.Blame)
-        {
-            live.FailedWith(result.Failure.Reason, Instant.MonotonicNsOf(runtime.Time), result.Pause);
-        }
-    }
-
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
         WaitRoom room = runtime.State.RoomOf(x.Model!);
@@ -145,6 +133,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
     {
+        Failure outage = HealthJudge.AllOut(x, runtime);
+        if (!outage.IsNone)
+        {
+            return (null, outage);
+        }
+
         using var waiter = new Waiter(x);
         LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
         if (place is null)

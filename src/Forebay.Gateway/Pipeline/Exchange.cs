@@ -91,6 +91,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
 
     public int Attempts { get; set; }
 
+    /// <summary>When the attempt under way got its place, on the monotonic clock.</summary>
+    public long EnteredNs { get; set; }
+
     public double QueueMs { get; set; }
 
     public double TimeToFirstTokenMs { get; set; } = -1;

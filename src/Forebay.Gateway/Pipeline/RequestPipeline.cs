@@ -90,7 +90,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 6 to 10. Queue, route, forward, relay, settle: once per attempt.
         x.Prefix = PromptPrefix.Of(x, runtime);
-        runtime.State.Retries.Deposit(x.Settings.RetryBudgetRatio);
+        runtime.State.DepositRetry(x.Model!, x.Settings.RetryBudgetRatio);
         if (x.Facts.Stream)
         {
             x.Stream = new ClientStream(x.Http, x.Wire, runtime.Time);

@@ -36,6 +36,7 @@ internal static class Routing
         x.Route = route;
         x.RouteAnswered = false;
         x.SentNs = now.MonotonicNs;
+        x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
         x.FirstTokenNs = 0;
         return true;
     }
@@ -83,7 +84,7 @@ internal static class Routing
     public static void Leave(Exchange x, GatewayRuntime runtime)
     {
         Route route = x.Route;
-        route.State.Leave();
+        route.State.Leave(x.EnteredNs);
         Answered(x);
         route.Load.Publish(route.State.InFlight);
         runtime.State.RoomOf(x.Model!).Freed(route.Deployment.Id);

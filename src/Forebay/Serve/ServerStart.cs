@@ -106,7 +106,7 @@ internal sealed partial class ServerStart(
     {
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
-        Own(new FleetMetrics(state, store.Journal));
+        Own(new FleetMetrics(state, store.Journal, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);

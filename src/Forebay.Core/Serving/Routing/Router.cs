@@ -86,7 +86,7 @@ public static class Router
             }
 
             DeploymentState state = table.States[chosen];
-            if (state.TryEnter(Places(table, chosen)))
+            if (state.TryEnter(Places(table, chosen, now.MonotonicNs)))
             {
                 route = Take(query, table, scratch, chosen, now);
                 return true;
@@ -187,12 +187,12 @@ public static class Router
     {
         DeploymentState state = table.States[candidate];
         Deployment deployment = table.Deployments[candidate];
-        if (state.InFlight >= Places(table, candidate) || query.Tried.Contains(deployment.Index))
+        if (state.InFlight >= Places(table, candidate, nowNs) || query.Tried.Contains(deployment.Index))
         {
             return -1;
         }
 
-        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.DownUntilMonotonicNs > nowNs ? 2 : 0);
+        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.IsOut(nowNs) ? 2 : 0);
     }
 
     /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
@@ -286,8 +286,9 @@ public static class Router
         : Math.Max(0, Math.Min(
             query.InputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
 
-    internal static int Places(RouteTable table, int candidate) =>
-        table.Deployments[candidate].Config.MaxConcurrency;
+    /// <summary>Places as health gives them out now.</summary>
+    internal static int Places(RouteTable table, int candidate, long nowNs) =>
+        table.States[candidate].Places(table.Deployments[candidate].Config.MaxConcurrency, nowNs);
 
     /// <summary>What one more such request costs there, in millionths of a US dollar. Capacity that is paid for anyway
     /// costs nothing more.</summary>
