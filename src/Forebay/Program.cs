@@ -33,6 +33,7 @@ public static class Program
         SchemaCommand.Create(),
         StatusCommand.Create(),
         KeyCommand.Create(),
+        ModelCommand.Create(),
         UsageCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),

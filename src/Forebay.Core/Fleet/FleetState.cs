@@ -22,10 +22,15 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
-    private FleetModel _model = FleetModel.Empty;
+    private readonly Lock _swapping = new();
+    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
     private int _waiting;
+
+    /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
+    /// one comparison tells whether a decision still stands.</summary>
+    public InForce InForce => Volatile.Read(ref _inForce);
 
     /// <summary>The snapshot in force. Read it once per request.</summary>
     public FleetModel Model
@@ -42,6 +47,15 @@ public sealed class FleetState
             Volatile.Write(
                 ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
         }
+        get => InForce.Model;
+        set => Swap(old => new InForce(value, old.Exports));
+    }
+
+    /// <summary>What the admin API denies of models.</summary>
+    public ExportMasks Exports
+    {
+        get => InForce.Exports;
+        set => Swap(old => new InForce(old.Model, value));
     }
 
     /// <summary>The key ring in force.</summary>
@@ -121,4 +135,12 @@ public sealed class FleetState
     /// <summary>The buckets of a tenant.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>
         _limits.GetOrAdd(tenant.Id, static (_, t) => new TenantLimits(), tenant);
+
+    private void Swap(Func<InForce, InForce> next)
+    {
+        lock (_swapping)
+        {
+            Volatile.Write(ref _inForce, next(_inForce));
+        }
+    }
 }

@@ -26,4 +26,7 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(AuditVerifyView))]
 [JsonSerializable(typeof(ReasonListView))]
 [JsonSerializable(typeof(ProblemView))]
+[JsonSerializable(typeof(ExportBody))]
+[JsonSerializable(typeof(ExportView))]
+[JsonSerializable(typeof(ResidencyView))]
 public sealed partial class AdminJson : JsonSerializerContext;
