@@ -34,6 +34,7 @@ public static class Program
         StatusCommand.Create(),
         KeyCommand.Create(),
         ModelCommand.Create(),
+        ExplainCommand.Create(),
         UsageCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),

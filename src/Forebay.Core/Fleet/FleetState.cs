@@ -3,6 +3,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -21,8 +22,8 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
-    private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
     private readonly Lock _swapping = new();
+    private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
     private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
@@ -35,7 +36,7 @@ public sealed class FleetState
     /// <summary>The snapshot in force. Read it once per request.</summary>
     public FleetModel Model
     {
-        get => Volatile.Read(ref _model);
+        get => InForce.Model;
         set
         {
             foreach (SiteConfig site in value.Config.Sites)
@@ -43,12 +44,8 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Volatile.Write(ref _model, value);
-            Volatile.Write(
-                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+            Swap(old => new InForce(value, old.Exports));
         }
-        get => InForce.Model;
-        set => Swap(old => new InForce(value, old.Exports));
     }
 
     /// <summary>What the admin API denies of models.</summary>
@@ -129,6 +126,9 @@ public sealed class FleetState
         }
     }
 
+    /// <summary>Stories of requests, for reading back.</summary>
+    public ExplainStore Explanations { get; } = new();
+
     /// <summary>Retries that the fleet may still make.</summary>
     public RetryBudget Retries { get; } = new();
 
@@ -141,6 +141,8 @@ public sealed class FleetState
         lock (_swapping)
         {
             Volatile.Write(ref _inForce, next(_inForce));
+            Volatile.Write(
+                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
         }
     }
 }

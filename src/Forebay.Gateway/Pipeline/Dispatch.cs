@@ -54,6 +54,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             AttemptResult result = await TryAsync(deployment, upstream);
+            Explaining.Attempted(x, runtime, deployment, result);
             if (result.End == AttemptEnd.PoliceAgain)
             {
                 continue;
@@ -123,6 +124,11 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
+        if (x.Story is not null)
+        {
+            Explaining.Policed(x, runtime, failure);
+        }
+
         _tried = [.. inForce.Model.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
     }
@@ -153,7 +159,10 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             return (TryEnter(), last);
         }
 
-        return await WaitAsync(room);
+        double before = x.QueueMs;
+        (Deployment? Entered, Failure) waited = await WaitAsync(room);
+        Explaining.Waited(x, runtime, x.QueueMs - before, waited.Entered is not null);
+        return waited;
     }
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)

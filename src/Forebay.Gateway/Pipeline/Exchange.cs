@@ -2,6 +2,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
@@ -59,6 +60,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Where its data may go.</summary>
     public PermissionRules Rules { get; set; }
 
+    /// <summary>Whether <see cref="Rules"/> were read: not for a request that was refused before.</summary>
+    public bool RulesKnown { get; set; }
+
     /// <summary>What its attempts were last held against, right before one was sent.</summary>
     public InForce? Guarded { get; set; }
 
@@ -84,6 +88,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
     public ForeignRequest? Foreign { get; set; }
+
+    /// <summary>Its story, where that is kept.</summary>
+    public Explanation? Story { get; set; }
 
     // Step 5.
     public LimitReservation Reservation { get; set; }

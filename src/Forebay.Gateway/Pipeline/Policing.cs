@@ -50,6 +50,7 @@ internal static class Policing
         }
 
         x.Rules = rules;
+        x.RulesKnown = true;
         Permit permit = PermitOf(x, x.InForce);
         x.Eligible = permit.Set;
         return permit.Reason == Reason.None ? Failure.None : Refusal(x, model, permit.Reason);

@@ -56,6 +56,16 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<AuditVerifyView> VerifyAuditAsync(CancellationToken cancel) =>
         GetAsync("v1/audit/verify", Json.AuditVerifyView, cancel);
 
+    public Task<ExplanationView> ExplainAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/explain/{Uri.EscapeDataString(id)}", Json.ExplanationView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<ExplainListView> ExplanationsAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/explain?{query}", Json.ExplainListView, cancel);
+
+    public Task<WatchView> WatchAsync(string tenant, double? seconds, CancellationToken cancel) => PostAsync(
+        $"v1/explain/tenants/{Uri.EscapeDataString(tenant)}", new WatchBody(seconds), Json.WatchBody, Json.WatchView, cancel);
+
     public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
 
