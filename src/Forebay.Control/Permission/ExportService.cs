@@ -51,8 +51,8 @@ public sealed partial class ExportService(
     /// <exception cref="RefusedException">There is none.</exception>
     public ServedModel Find(string name) => fleet.Model.FindModel(name) ?? throw new RefusedException(
         RefusalKind.NotFound,
-        $"There is no model '{(name.Length <= 128 ? name : name[..128] + "...")}' in the fleet. `forebay status` lists " +
-        "what is served.");
+        $"There is no model '{(name.Length <= 128 ? name : name[..128] + "...")}' in the fleet. `forebay status` " +
+        "lists what is served.");
 
     /// <summary>Everything wrong with a change; empty when nothing is.</summary>
     public static IReadOnlyList<FieldProblem> Check(ExportChange asked)
@@ -173,7 +173,8 @@ public sealed partial class ExportService(
     {
         foreach (string value in deny.Intersect(allow))
         {
-            problems.Add(new FieldProblem(field, $"denies {value}, which is to be allowed too.", "Say one of the two."));
+            problems.Add(new FieldProblem(
+                field, $"denies {value}, which is to be allowed too.", "Say one of the two."));
         }
     }
 

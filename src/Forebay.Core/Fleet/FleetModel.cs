@@ -44,8 +44,8 @@ public sealed record Deployment(
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
 
-    /// <summary>What its account is asked for as <c>inference_geo</c>, as a quoted JSON string; empty where the file does
-    /// not say.</summary>
+    /// <summary>What its account is asked for as <c>inference_geo</c>, as a quoted JSON string; empty where the file
+    /// does not say.</summary>
     public ReadOnlyMemory<byte> InferenceGeoJson { get; } = Config.InferenceGeo is null or NoGeography
         ? default
         : System.Text.Encoding.UTF8.GetBytes($"\"{Config.InferenceGeo}\"");

@@ -53,8 +53,8 @@ public sealed record GatewayConfig
     [ConfigKey("Most attempts for one request, the first one included.", Minimum = 1, Maximum = 10)]
     public int MaxAttempts { get; init; } = 3;
 
-    [ConfigKey("Share of requests whose routing is kept for reading back, by chance; those that fail or are retried are " +
-        "kept in any case.", Minimum = 0, Maximum = 1)]
+    [ConfigKey("Share of requests whose routing is kept for reading back, by chance; those that fail or are retried " +
+        "are kept in any case.", Minimum = 0, Maximum = 1)]
     public double ExplainSampleShare { get; init; } = 0.01;
 
     [ConfigKey("Memory for kept routing decisions in bytes; the oldest go first.", Minimum = 65_536,

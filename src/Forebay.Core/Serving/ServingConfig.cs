@@ -179,9 +179,9 @@ public sealed record DeploymentConfig
     [ConfigKey("Whether it can call tools; as the model when left out.")]
     public bool? Tools { get; init; }
 
-    [ConfigKey("What a provider's account is asked for as inference_geo with every request, in place of the client's, " +
-        "such as us; none sends nothing. Left out: a provider's account gets the client's, an engine nothing.",
-        Pattern = Ids.Pattern)]
+    [ConfigKey("What a provider's account is asked for as inference_geo with every request, in place of the " +
+        "client's, such as us; none sends nothing. Left out: a provider's account gets the client's, an engine " +
+        "nothing.", Pattern = Ids.Pattern)]
     public string? InferenceGeo { get; init; }
 
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]

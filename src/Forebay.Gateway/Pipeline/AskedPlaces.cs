@@ -33,7 +33,8 @@ internal static class AskedPlaces
         StringValues header = x.Http.Request.Headers[PipelineHeaders.DataClass];
         if (header.Count > 0 && (header.Count > 1 || (named = x.Fleet.FindDataClass(header[0] ?? "")) is null))
         {
-            return Unknown(PipelineHeaders.DataClass, header, "data class", x.Fleet.Config.DataClasses.Select(c => c.Id));
+            return Unknown(
+                PipelineHeaders.DataClass, header, "data class", x.Fleet.Config.DataClasses.Select(c => c.Id));
         }
 
         Failure failure = ReadGeography(x, out Geography? geography);

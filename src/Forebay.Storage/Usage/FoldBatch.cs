@@ -84,7 +84,8 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         PlaceRole last = !r.PlaceKnown ? PlaceRole.Unknown
             : r.Place.Context is null ? PlaceRole.Unsent
             : PlaceRole.Last;
-        Add(new PlaceKey(minute, r.Tenant, r.Model, last, 0, last == PlaceRole.Unknown ? r.Site : "", "", "", ""), r.Place);
+        string site = last == PlaceRole.Unknown ? r.Site : "";
+        Add(new PlaceKey(minute, r.Tenant, r.Model, last, 0, site, "", "", ""), r.Place);
         foreach (ServedPlace place in r.EarlierPlaces)
         {
             Add(new PlaceKey(minute, r.Tenant, r.Model, PlaceRole.Earlier, 0, "", "", "", ""), place);

@@ -33,7 +33,8 @@ internal static class AuditResidencyCommand
         Option<string?> tenant = new("--tenant") { Description = "Only this tenant." };
         Option<bool> csv = new("--csv") { Description = "Print CSV." };
         var command = new Command(
-            "residency", "Check from the ledger that every request went where its rules allowed; fails where one did not.")
+            "residency",
+            "Check from the ledger that every request went where its rules allowed; fails where one did not.")
         {
             from, to, tenant, csv,
         };
@@ -50,7 +51,7 @@ internal static class AuditResidencyCommand
             }
             else if (session.Parse.GetValue(csv))
             {
-                // Of the very period that was judged, whatever has come in since.
+                // The minutes that were judged; what has come in since is in it too.
                 string same = UsageCommand.QueryOf(
                     ("from", UsageCommand.Text(report.From)),
                     ("to", UsageCommand.Text(report.To)),

@@ -31,7 +31,10 @@ public static class ExplainCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string?> tenant = new("--tenant") { Description = "List only this tenant's." };
-        Option<string?> watch = new("--watch") { Description = "Keep the routing of all requests of this tenant for a while." };
+        Option<string?> watch = new("--watch")
+        {
+            Description = "Keep the routing of all requests of this tenant for a while.",
+        };
         Option<TimeSpan?> span = TimeArguments.Duration("--for", "How long to watch; 10m when left out, 0s to end it.");
         var command = new Command("explain", "Show why a request went where it went, step by step.")
         {
@@ -101,7 +104,8 @@ public static class ExplainCommand
             ("tenant", story.Tenant),
             ("key", story.Key),
             ("model", story.Model),
-            ("kept because", story.Late ? $"{story.Cause}; what was decided before that is found out afterwards" : story.Cause));
+            ("kept because", story.Cause
+                + (story.Late ? "; what was decided before that is found out afterwards" : "")));
         foreach (ExplainStepView step in story.Steps)
         {
             output.Line("");

@@ -21,7 +21,7 @@ public static class ModelCommand
     {
         Argument<string> model = new("MODEL") { Description = "Id or alias of the model." };
         Option<string[]> deny = Many("--deny", "A jurisdiction to deny; * denies every place.");
-        Option<string[]> allow = Many("--allow", "A jurisdiction to deny no longer; * lifts the denial of every place.");
+        Option<string[]> allow = Many("--allow", "One to deny no longer; * lifts the denial of every place.");
         Option<string[]> denyCountry = Many("--deny-country", "A country to deny, as US.");
         Option<string[]> allowCountry = Many("--allow-country", "A country to deny no longer.");
         Option<string[]> denyKind = Many("--deny-kind", "A kind of site to deny: region, datacenter, orbital.");

@@ -62,8 +62,7 @@ internal sealed partial class ServerStart(
         var keys = new KeyService(state, store.Access, change, time);
         var tokens = new AdminTokenService(store.Access, change, time);
         await keys.LoadAsync(cancel);
-        var exports = Own(new ExportService(state, store.Exports, change, time));
-        await exports.LoadAsync(cancel);
+        ExportService exports = await LoadExportsAsync(state, store, change, cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
 
@@ -105,6 +104,14 @@ internal sealed partial class ServerStart(
         state.Draining = false;
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
+    }
+
+    private async Task<ExportService> LoadExportsAsync(
+        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    {
+        var exports = Own(new ExportService(state, store.Exports, change, time));
+        await exports.LoadAsync(cancel);
+        return exports;
     }
 
     private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)

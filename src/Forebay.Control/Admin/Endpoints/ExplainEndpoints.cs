@@ -20,8 +20,8 @@ internal sealed class ExplainEndpoints(AdminServices services)
         Explanation story = (TryParse(call.Id, out UInt128 id) ? services.Fleet.Explanations.Find(id) : null)
             ?? throw new RefusedException(
                 RefusalKind.NotFound,
-                "Nothing is kept of that request: it was not sampled, is too old, or the id is wrong. Requests that fail " +
-                "or are retried are kept; watch a tenant to keep all of its.");
+                "Nothing is kept of that request: it was not sampled, is too old, or the id is wrong. Requests that " +
+                "fail or are retried are kept; watch a tenant to keep all of its.");
         return call.ReplyAsync(StatusCodes.Status200OK, ViewOf(story), AdminJson.Default.ExplanationView);
     }
 

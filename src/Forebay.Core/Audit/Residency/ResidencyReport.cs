@@ -8,7 +8,8 @@ public sealed record ResidencyTotal(
 public sealed record ResidencyViolation(PlaceEvidence At, IReadOnlyList<string> Broken);
 
 /// <summary>Requests of which nothing can be shown, and why.</summary>
-public sealed record ResidencyGap(string Tenant, string Model, string Why, long Requests, DateTimeOffset First, DateTimeOffset Last);
+public sealed record ResidencyGap(
+    string Tenant, string Model, string Why, long Requests, DateTimeOffset First, DateTimeOffset Last);
 
 /// <summary>
 /// What the ledger proves of a period: each request stands in exactly one of <see cref="Proven"/>,

@@ -29,8 +29,8 @@ public sealed class ExplainStore
         }
     }
 
-    /// <summary>Whether the story of a request is kept from its start, by chance or because its tenant is watched. Costs
-    /// a comparison and, while anybody is watched, a lookup.</summary>
+    /// <summary>Whether the story of a request is kept from its start, by chance or because its tenant is watched.
+    /// Costs a comparison and, while anybody is watched, a lookup.</summary>
     /// <param name="requestId">Its random part decides.</param>
     /// <param name="tenant">Whose it is.</param>
     /// <param name="share">Share kept by chance, 0 to 1.</param>

@@ -58,7 +58,10 @@ public static class RouteExplanation
         }
 
         RouteCandidate[] others =
-            [.. candidates.Where(c => c != won && c.ExcludedBy is null && (c.OutOfOrder is null || won.OutOfOrder is not null))];
+        [
+            .. candidates.Where(c => c != won && c.ExcludedBy is null
+                && (c.OutOfOrder is null || won.OutOfOrder is not null)),
+        ];
         if (others.Length == 0)
         {
             return candidates.Any(c => c != won && c.ExcludedBy is null)

@@ -64,7 +64,11 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
         GetAsync($"v1/explain?{query}", Json.ExplainListView, cancel);
 
     public Task<WatchView> WatchAsync(string tenant, double? seconds, CancellationToken cancel) => PostAsync(
-        $"v1/explain/tenants/{Uri.EscapeDataString(tenant)}", new WatchBody(seconds), Json.WatchBody, Json.WatchView, cancel);
+        $"v1/explain/tenants/{Uri.EscapeDataString(tenant)}",
+        new WatchBody(seconds),
+        Json.WatchBody,
+        Json.WatchView,
+        cancel);
 
     public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
