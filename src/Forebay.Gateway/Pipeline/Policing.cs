@@ -61,9 +61,9 @@ internal static class Policing
         x.Rules, RoutingOf(x), inForce.Exports.Of(x.Model.Id));
 
     /// <summary>
-    /// Polices a request again by what is in force, after a reload or an export mask took out what it was waiting for or
-    /// sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was made
-    /// by.
+    /// Polices a request again by what is in force, after a reload or an export mask took out what it was waiting for
+    /// or sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was
+    /// made by.
     /// </summary>
     public static Failure CheckAgain(Exchange x, InForce inForce)
     {

@@ -18,7 +18,8 @@ namespace Forebay.UnitTests.Storage.Usage;
 public sealed class PlaceTests : IDisposable
 {
     /// <summary>A segment that the program before wrote: requests 1 and 2 accepted, 1 settled at site s0.</summary>
-    private const string Version1 = "RkJVU0FHRQoBAAAAAAAAAAAAAAAAAAAAAQAAAEi/1W8wAAAAw/97/gEBAAAAAAAAAAAAAAAAAAAAgKiolJVnBABhY21lBQ"
+    private const string Version1 = ""
+        + "RkJVU0FHRQoBAAAAAAAAAAAAAAAAAAAAAQAAAEi/1W8wAAAAw/97/gEBAAAAAAAAAAAAAAAAAAAAgKiolJVnBABhY21lBQ"
         + "BrZXlfMQcAbW9kZWwtYRTIATAAAAAn9mMvAQIAAAAAAAAAAAAAAAAAAACAqKiUlWcEAGFjbWUFAGtleV8xBwBtb2RlbC1hFMgBXgAAAPe78VUCAQAA"
         + "AAAAAAAAAAAAAAAAAICoqJSVZwQAYWNtZQUAa2V5XzEHAG1vZGVsLWECAGQwAgBwMAIAczAFAG5vcnRoAQEBAACQAxQCBA4GCgAAAAAAAClAAAAAAA"
         + "AAWUAC";
