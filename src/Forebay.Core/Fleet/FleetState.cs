@@ -4,6 +4,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -24,16 +25,21 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
+    private readonly Lock _swapping = new();
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
-    private FleetModel _model = FleetModel.Empty;
+    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
     private int _waiting;
 
+    /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
+    /// one comparison tells whether a decision still stands.</summary>
+    public InForce InForce => Volatile.Read(ref _inForce);
+
     /// <summary>The snapshot in force. Read it once per request.</summary>
     public FleetModel Model
     {
-        get => Volatile.Read(ref _model);
+        get => InForce.Model;
         set
         {
             foreach (SiteConfig site in value.Config.Sites)
@@ -41,10 +47,15 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Volatile.Write(ref _model, value);
-            Volatile.Write(
-                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+            Swap(old => new InForce(value, old.Exports));
         }
+    }
+
+    /// <summary>What the admin API denies of models.</summary>
+    public ExportMasks Exports
+    {
+        get => InForce.Exports;
+        set => Swap(old => new InForce(old.Model, value));
     }
 
     /// <summary>The key ring in force.</summary>
@@ -118,6 +129,9 @@ public sealed class FleetState
         }
     }
 
+    /// <summary>Stories of requests, for reading back.</summary>
+    public ExplainStore Explanations { get; } = new();
+
     /// <summary>Retries that the fleet may still make.</summary>
     public RetryBudget Retries { get; } = new(RetryBudget.FleetReserveRetries);
 
@@ -163,4 +177,14 @@ public sealed class FleetState
     /// <summary>The buckets of a tenant.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>
         _limits.GetOrAdd(tenant.Id, static (_, t) => new TenantLimits(), tenant);
+
+    private void Swap(Func<InForce, InForce> next)
+    {
+        lock (_swapping)
+        {
+            Volatile.Write(ref _inForce, next(_inForce));
+            Volatile.Write(
+                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+        }
+    }
 }

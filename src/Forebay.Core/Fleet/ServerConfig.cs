@@ -54,6 +54,14 @@ public sealed record GatewayConfig
     [ConfigKey("Most attempts for one request, the first one included.", Minimum = 1, Maximum = 10)]
     public int MaxAttempts { get; init; } = 3;
 
+    [ConfigKey("Share of requests whose routing is kept for reading back, by chance; those that fail or are retried " +
+        "are kept in any case.", Minimum = 0, Maximum = 1)]
+    public double ExplainSampleShare { get; init; } = 0.01;
+
+    [ConfigKey("Memory for kept routing decisions in bytes; the oldest go first.", Minimum = 65_536,
+        Maximum = 1_073_741_824)]
+    public long ExplainMemoryBytes { get; init; } = 16_777_216;
+
     [ConfigKey("Time for a client that stopped reading to take up again before it is cut.", Minimum = 0.1,
         Maximum = 3600)]
     public double ClientStallSeconds { get; init; } = 60;

@@ -29,6 +29,14 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         try
         {
             using HttpRequestMessage request = BuildRequest();
+            switch (PermissionGuard.Check(x, deployment, runtime))
+            {
+                case GuardVerdict.PoliceAgain:
+                    return AttemptResult.PoliceAgain;
+                case GuardVerdict.Refuse:
+                    return AttemptResult.Fail(PermissionGuard.Refused(deployment), blame: false);
+            }
+
             using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
             if (UpstreamVerdict.IsVerbatim(response.StatusCode))
             {
@@ -69,7 +77,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
 
         bool rename = deployment.UpstreamModel != x.Facts.Model;
         SpliceList splices = RequestSplicer.For(
-            in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage);
+            in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage,
+            AskedPlaces.SpliceFor(x, deployment, x.Dialect));
         Uri uri = x.Dialect == Dialect.Anthropic
             ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
             : upstream.ChatCompletionsUri;

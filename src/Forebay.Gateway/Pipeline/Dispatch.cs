@@ -22,8 +22,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         var last = Failure.None;
         while (true)
         {
-            // What may be used is decided by the fleet in force, right before it is used: a reload that takes a
-            // permission away holds at once.
+            // What may be used is decided by what is in force, right before it is used: a reload or an export mask that
+            // takes a permission away holds at once.
             Failure changed = FollowReload();
             if (!changed.IsNone)
             {
@@ -54,6 +54,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             AttemptResult result = await TryAsync(deployment, upstream);
+            Explaining.Attempted(x, runtime, deployment, result);
+            if (result.End == AttemptEnd.PoliceAgain)
+            {
+                continue;
+            }
+
             if (result.End == AttemptEnd.Served)
             {
                 return result.Failure;
@@ -78,6 +84,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
         DeploymentState live = runtime.State.Of(deployment);
+        Deployment? before = x.Deployment;
         x.Deployment = deployment;
         x.Attempts++;
         x.Tokens = default;
@@ -90,6 +97,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             HealthJudge.Judge(x, deployment, live, result, runtime);
+            if (result.End == AttemptEnd.PoliceAgain)
+            {
+                x.Attempts--;
+                x.Deployment = before;
+            }
+
             return result;
         }
         finally
@@ -99,18 +112,24 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
+    /// <summary>Goes on by what is in force, where the fleet or an export mask changed; what was tried stays tried.
+    /// </summary>
     private Failure FollowReload()
     {
-        FleetModel inForce = runtime.State.Model;
-        if (inForce == x.Fleet)
+        InForce inForce = runtime.State.InForce;
+        if (inForce == x.InForce)
         {
             return Failure.None;
         }
 
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
-        _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
+        if (x.Story is not null)
+        {
+            Explaining.Policed(x, runtime, failure);
+        }
+
+        _tried = [.. inForce.Model.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
     }
 
@@ -128,7 +147,10 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             return (TryEnter(), last);
         }
 
-        return await WaitAsync(room);
+        double before = x.QueueMs;
+        (Deployment? Entered, Failure) waited = await WaitAsync(room);
+        Explaining.Waited(x, runtime, x.QueueMs - before, waited.Entered is not null);
+        return waited;
     }
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)

@@ -76,6 +76,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
         failure = Policing.Check(x);
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
+        Explaining.Policed(x, runtime, failure);
         if (!failure.IsNone)
         {
             return failure;
@@ -83,6 +84,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 5. Reserve: limits first, then the accept record, before anything is forwarded.
         failure = Reserve(x);
+        Explaining.Limited(x, runtime, failure);
         if (!failure.IsNone)
         {
             return failure;
@@ -160,6 +162,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             await ErrorReply.SendAsync(x, failure, inStream);
         }
 
+        Explaining.Finish(x, runtime, failure);
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
         if (!failure.IsNone)
         {

@@ -27,7 +27,15 @@ internal static class Routing
             Stream = x.Facts.Stream,
         };
         RouteTable table = runtime.State.TableOf(x.Eligible);
-        if (!Router.TryEnter(query, table, config, scratch, now, out Route route))
+        RouteCandidate[]? seen = x.Story is null ? null : RouteExplanation.Read(query, table, scratch, now);
+        bool entered = Router.TryEnter(query, table, config, scratch, now, out Route route);
+        if (seen is not null)
+        {
+            string? chosen = entered ? route.Deployment.Id : null;
+            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, chosen));
+        }
+
+        if (!entered)
         {
             return false;
         }

@@ -44,6 +44,12 @@ internal static partial class Log
         "the clear. Set server.api.tls.")]
     public static partial void NoTls(ILogger logger, string address);
 
+    [LoggerMessage(1007, LogLevel.Error,
+        "Request {RequestId} was held back: it was about to go to deployment {Deployment} at site {Site}, which is " +
+        "not permitted for tenant {Tenant} and model {Model}. This is a defect; report it.")]
+    public static partial void ViolationPrevented(
+        ILogger logger, string requestId, string deployment, string site, string tenant, string model);
+
     [LoggerMessage(EventId = 1000, Message =
         "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +
         "{Deployment}, attempts {Attempts}). {Detail}")]

@@ -282,7 +282,7 @@ public static class Router
     }
 
     /// <summary>Prompt tokens that are thought to be cached; at least one is always computed.</summary>
-    private static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
+    internal static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
         : Math.Max(0, Math.Min(
             query.InputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
 
@@ -292,7 +292,7 @@ public static class Router
 
     /// <summary>What one more such request costs there, in millionths of a US dollar. Capacity that is paid for anyway
     /// costs nothing more.</summary>
-    private static long Price(in RouteQuery query, Deployment deployment, Instant now) =>
+    internal static long Price(in RouteQuery query, Deployment deployment, Instant now) =>
         deployment.Config.Cost.Length == 0
             ? 0
             : deployment.Cost.At(now.WallUnixMs)
