@@ -28,6 +28,9 @@ public sealed record Deployment(
 {
     public string Id => Config.Id;
 
+    /// <summary>Whose account it is called with.</summary>
+    public Account Account { get; } = Account.Of(Config, Provider, Endpoint, Backing);
+
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
 

@@ -2,6 +2,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
+using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -10,7 +11,7 @@ namespace Forebay.Gateway.Pipeline;
 
 /// <summary>
 /// Steps 6 and 7, and the loop around 8 and 9: wait for a place, take the best one, try it, and try elsewhere while
-/// nothing has reached the client and the retry budget allows.
+/// nothing has reached the client, or what has can be gone on with, and the retry budget allows.
 /// </summary>
 internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 {
@@ -56,31 +57,43 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             AttemptResult result = await TryAsync(deployment, upstream);
             if (result.End == AttemptEnd.Served)
             {
+                Continuing.Served(x, runtime);
                 return result.Failure;
             }
 
-            last = result.Failure;
+            last = x.Answer is { Times: > 0 } && !result.Blame ? last : result.Failure;
             _triedIds.Add(deployment.Id);
             _tried = [.. _tried, deployment.Index];
-            if (result.End == AttemptEnd.Failed
+            GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
+                : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
+            if (next == GoOn.Ended)
+            {
+                return Failure.None;
+            }
+
+            if (next == GoOn.No
                 || x.Attempts >= x.Settings.MaxAttempts
-                || _tried.Length == x.EligibleCount
+                || !HasUntried()
                 || !runtime.State.Retries.TryWithdraw())
             {
+                Continuing.Count(x, "failed", runtime);
                 return last;
             }
 
+            Continuing.Count(x, "tried", runtime);
             runtime.Metrics.Retried(x, last.Reason);
             Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         }
     }
+
+    private bool HasUntried() => Array.Exists(x.Eligible, d => d is not null && !_tried.Contains(d.Index));
 
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
         DeploymentState live = runtime.State.Of(deployment);
         x.Deployment = deployment;
         x.Attempts++;
-        x.Tokens = default;
+        x.Tokens = x.Answer is { Times: > 0 } ? x.Tokens : default;
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
@@ -111,6 +124,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
+        Continuing.Narrow(x);
         _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
     }

@@ -5,6 +5,7 @@ using Forebay.Core.Serving;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Translation;
 using Forebay.Protocols;
@@ -85,6 +86,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public bool TokensEstimated { get; set; }
 
     public ClientStream? Stream { get; set; }
+
+    /// <summary>The streamed answer, where it can be gone on with if it breaks off.</summary>
+    public OpenAnswer? Answer { get; set; }
 
     /// <summary>The client went away: whatever fails now is neither ours nor the upstream's doing.</summary>
     public bool ClientGone =>

@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Translation;
@@ -48,6 +49,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         {
             x.Body?.Dispose();
             x.Foreign?.Dispose();
+            x.Answer?.Dispose();
             if (x.Stream is { } stream)
             {
                 runtime.Sweep.Remove(stream);
@@ -74,6 +76,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
         failure = Policing.Check(x);
+        failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (!failure.IsNone)
         {

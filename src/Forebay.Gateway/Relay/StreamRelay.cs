@@ -43,7 +43,7 @@ internal static class StreamRelay
     {
         ClientStream client = x.Stream!;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
-        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator);
+        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator, x.Answer?.Seam);
         int readBytes = LeastReadBytes;
         int atOnce = 0;
         while (true)
@@ -89,6 +89,7 @@ internal static class StreamRelay
             }
 
             await SendAsync(client, batch, x.Http.RequestAborted);
+            x.Answer?.Sent(batch.Events);
             if (batch.Terminal)
             {
                 await FinishReadingAsync(source, buffer, clock);

@@ -1,5 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Gateway.Pipeline;
+using Forebay.Protocols;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Gateway.Telemetry;
@@ -43,6 +44,15 @@ internal static partial class Log
         "Clients are served without TLS on {Address}, which is not a loopback address: keys and prompts travel in " +
         "the clear. Set server.api.tls.")]
     public static partial void NoTls(ILogger logger, string address);
+
+    [LoggerMessage(1007, LogLevel.Information,
+        "Request {RequestId}: an answer that broke off was gone on with to its end at deployment {Deployment}, after " +
+        "{Times} changes.")]
+    public static partial void Continued(ILogger logger, string requestId, string deployment, int times);
+
+    [LoggerMessage(1008, LogLevel.Information,
+        "Request {RequestId}: the answer that broke off at deployment {Deployment} cannot be gone on with: {Bar}.")]
+    public static partial void NotContinued(ILogger logger, string requestId, string deployment, ContinuationBar bar);
 
     [LoggerMessage(EventId = 1000, Message =
         "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +
