@@ -33,7 +33,7 @@ internal static class Continuing
     /// <summary>By which a request refuses to be continued: <c>never</c>.</summary>
     public const string Header = "x-forebay-continuation";
 
-    /// <summary>How often the answer was gone on with; behind the stream, where the client takes that.</summary>
+    /// <summary>How often the answer was gone on with; behind the stream, where the protocol has trailers.</summary>
     public const string Trailer = "x-forebay-continued";
 
     private const string Never = "never";
@@ -65,13 +65,11 @@ internal static class Continuing
         return IsAllowed(x) && HasOther(x, deployment) ? new OpenAnswer(x, runtime, deployment) : null;
     }
 
-    /// <summary>Says that a trailer may follow, where the client's protocol has a place for it and it wants to know.
+    /// <summary>Says that a trailer may follow, where the client's protocol has a place for it: HTTP/2 and 3 here.
     /// </summary>
     public static void DeclareTrailer(Exchange x, HttpResponse response)
     {
-        bool wants = HttpProtocol.IsHttp2(x.Http.Request.Protocol)
-            || x.Http.Request.Headers.TE.ToString().Contains("trailers", StringComparison.OrdinalIgnoreCase);
-        if (x.Answer is not null && wants && response.SupportsTrailers())
+        if (x.Answer is not null && response.SupportsTrailers())
         {
             response.DeclareTrailer(Trailer);
         }

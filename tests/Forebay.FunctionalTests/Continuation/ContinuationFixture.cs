@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
@@ -28,8 +29,16 @@ public sealed class ContinuationFixture : IAsyncDisposable
     public Uri Whole => _emulator.Endpoints["whole"];
 
     /// <summary>Starts one deployment per fault, and one without any; requests begin at the first.</summary>
+    public static Task<ContinuationFixture> StartAsync(
+        ContinuationManner manner, string[] faults, Func<FleetConfig, FleetConfig>? change = null) =>
+        StartAsync(manner, faults, null, change);
+
+    /// <summary>The same behind TLS, where clients may speak HTTP/2.</summary>
     public static async Task<ContinuationFixture> StartAsync(
-        ContinuationManner manner, string[] faults, Func<FleetConfig, FleetConfig>? change = null)
+        ContinuationManner manner,
+        string[] faults,
+        X509Certificate2? certificate,
+        Func<FleetConfig, FleetConfig>? change = null)
     {
         EmulatorSpec spec = EmulatorFixture.Spec(10_000, [.. faults.Select((_, i) => $"e{i}"), "whole"]);
         spec = spec with
@@ -44,11 +53,15 @@ public sealed class ContinuationFixture : IAsyncDisposable
         };
         EmulatorHost emulator = await EmulatorHost.StartAsync(spec, TimeProvider.System, CancellationToken.None);
         Uri[] engines = [.. spec.Deployments.Select(d => emulator.Endpoints[d.Id])];
-        GatewayHarness gateway = await GatewayHarness.StartAsync(engines, c =>
+        FleetConfig Fleet(FleetConfig c)
         {
             c = c with { Models = [c.Models[0] with { Continuation = manner }] };
             return change?.Invoke(c) ?? c;
-        });
+        }
+
+        GatewayHarness gateway = certificate is null
+            ? await GatewayHarness.StartAsync(engines, Fleet)
+            : await GatewayHarness.StartTlsAsync(engines, certificate, Fleet);
         Occupy(gateway, engines.Length);
         return new ContinuationFixture(emulator, gateway);
     }
@@ -78,16 +91,11 @@ public sealed class ContinuationFixture : IAsyncDisposable
         return read;
     }
 
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int? tokens = null, bool trailers = false)
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int? tokens = null)
     {
         if (tokens is not null)
         {
             request.Headers.Add("x-emulator-output-tokens", tokens.Value.ToString());
-        }
-
-        if (trailers)
-        {
-            request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
         }
 
         return Gateway.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
