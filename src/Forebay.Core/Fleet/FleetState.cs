@@ -61,6 +61,9 @@ public sealed class FleetState
         }
     }
 
+    /// <summary>Which account issued what conversations carry with them.</summary>
+    public PinMap Pins { get; } = new();
+
     /// <summary>Retries that the fleet may still make.</summary>
     public RetryBudget Retries { get; } = new();
 

@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Continuation;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -42,6 +43,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 return AttemptResult.Elsewhere(failure, pause);
             }
 
+            x.Issued = Pinned.Remember(x, deployment, runtime);
             return x.Facts.Stream
                 ? await RelayStreamAsync(response, clock)
                 : await RelayBodyAsync(response, clock);

@@ -3,6 +3,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
 using Forebay.Gateway.Continuation;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -123,6 +124,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
 
         Failure failure = Policing.CheckAgain(x, inForce);
+        failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         Continuing.Narrow(x);
         _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];

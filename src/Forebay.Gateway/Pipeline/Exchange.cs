@@ -87,6 +87,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
 
     public ClientStream? Stream { get; set; }
 
+    /// <summary>Remembers what the answer issues; null where nothing is to be.</summary>
+    public IssuedState.Sink? Issued { get; set; }
+
     /// <summary>The streamed answer, where it can be gone on with if it breaks off.</summary>
     public OpenAnswer? Answer { get; set; }
 

@@ -88,6 +88,12 @@ internal static class StreamRelay
                 settle();
             }
 
+            if (x.Issued is { } issued)
+            {
+                // Before the client can come back with it.
+                IssuedState.ReadEvents(batch.Events, issued);
+            }
+
             await SendAsync(client, batch, x.Http.RequestAborted);
             x.Answer?.Sent(batch.Events);
             if (batch.Terminal)

@@ -69,6 +69,10 @@ internal sealed class GatewayMetrics : IDisposable
     public void Watch(Func<int> connections) => _meter.CreateObservableGauge(
         "forebay.gateway.connections", connections, "{connection}", "Connections open.");
 
+    /// <summary>Also shows what is remembered of who issued what.</summary>
+    public void WatchPins(Func<int> pins) => _meter.CreateObservableGauge(
+        "forebay.gateway.pins", pins, "{pin}", "Signatures and containers whose issuing account is remembered.");
+
     public void ConnectionRefused(string bound) =>
         _refused.Add(1, new KeyValuePair<string, object?>("bound", bound));
 
