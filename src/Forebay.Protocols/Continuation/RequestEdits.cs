@@ -146,12 +146,21 @@ internal sealed class RequestEdits
         {
             ReadOnlySpan<byte> member = name.Keyword(body, scratch);
             JsonKind kind = cursor.Peek();
-            if (!cursor.ReadValue(out ByteRange value) || kind == JsonKind.Null)
+            bool read = cursor.ReadValue(out ByteRange value);
+            if (member.SequenceEqual("continue_final_message"u8))
             {
-                continue;
+                _continueValue = value;
+                _continueIsTrue = kind == JsonKind.True;
             }
-
-            if (member.SequenceEqual("max_tokens"u8) || member.SequenceEqual("max_completion_tokens"u8))
+            else if (member.SequenceEqual("add_generation_prompt"u8))
+            {
+                _promptValue = value;
+            }
+            else if (!read || kind == JsonKind.Null)
+            {
+                // What is null is left out.
+            }
+            else if (member.SequenceEqual("max_tokens"u8) || member.SequenceEqual("max_completion_tokens"u8))
             {
                 _limits.Add(value);
             }
@@ -177,16 +186,7 @@ internal sealed class RequestEdits
         ReadOnlySpan<byte> member, JsonKind kind, ByteRange value, ReadOnlySpan<byte> body)
     {
         bool isOn = kind != JsonKind.False && !value.Of(body).SequenceEqual("0"u8);
-        if (member.SequenceEqual("continue_final_message"u8))
-        {
-            _continueValue = value;
-            _continueIsTrue = kind == JsonKind.True;
-        }
-        else if (member.SequenceEqual("add_generation_prompt"u8))
-        {
-            _promptValue = value;
-        }
-        else if (member.SequenceEqual("n"u8) && !value.Of(body).SequenceEqual("1"u8))
+        if (member.SequenceEqual("n"u8) && !value.Of(body).SequenceEqual("1"u8))
         {
             Forbid(ContinuationBar.Choices, "n");
         }

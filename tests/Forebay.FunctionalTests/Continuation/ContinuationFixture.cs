@@ -91,6 +91,19 @@ public sealed class ContinuationFixture : IAsyncDisposable
         return read;
     }
 
+    /// <summary>Makes each deployment busier than the one before it, so that they are tried in their order.</summary>
+    internal static void Occupy(GatewayHarness gateway, int deployments)
+    {
+        for (int i = 0; i < deployments; i++)
+        {
+            Deployment deployment = gateway.State.Model.Deployments[i];
+            for (int taken = 0; taken < i * 8; taken++)
+            {
+                _ = gateway.State.Of(deployment).TryEnter(deployment.Config.MaxConcurrency);
+            }
+        }
+    }
+
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int? tokens = null)
     {
         if (tokens is not null)
@@ -124,19 +137,6 @@ public sealed class ContinuationFixture : IAsyncDisposable
     {
         await Gateway.DisposeAsync();
         await _emulator.DisposeAsync();
-    }
-
-    /// <summary>Makes each deployment busier than the one before it, so that they are tried in their order.</summary>
-    private static void Occupy(GatewayHarness gateway, int deployments)
-    {
-        for (int i = 0; i < deployments; i++)
-        {
-            Deployment deployment = gateway.State.Model.Deployments[i];
-            for (int taken = 0; taken < i * 8; taken++)
-            {
-                _ = gateway.State.Of(deployment).TryEnter(deployment.Config.MaxConcurrency);
-            }
-        }
     }
 }
 

@@ -13,7 +13,7 @@ namespace Forebay.UnitTests.Protocols.Continuation;
 /// </summary>
 public sealed class ContinuedAnswerPropertyTests
 {
-    private const int Runs = 3000;
+    private const int Runs = 1500;
 
     [Theory]
     [InlineData(WireDialect.Anthropic, false)]
