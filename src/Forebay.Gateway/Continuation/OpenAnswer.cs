@@ -1,5 +1,4 @@
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Forebay.Protocols.Continuation;
 using Forebay.Protocols.Translation;
 
 namespace Forebay.Protocols;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Forebay.Protocols.Continuation;
-using Forebay.Protocols.Json;
 
 namespace Forebay.Protocols;
 

@@ -1,11 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Upstreams;
-using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace Forebay.FunctionalTests.Continuation;

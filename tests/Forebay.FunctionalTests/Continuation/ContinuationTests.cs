@@ -99,8 +99,8 @@ public sealed class ContinuationTests
     [Fact]
     public async Task How_often_is_told_in_a_trailer_where_the_protocol_has_them()
     {
-        (string pem, string key) = TestCertificate.Create(
-            "localhost", DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        (string pem, string key) = TestCertificate.Create("localhost", now.AddDays(-1), now.AddDays(1));
         using X509Certificate2 ephemeral = X509Certificate2.CreateFromPem(pem, key);
         using X509Certificate2 certificate = X509CertificateLoader.LoadPkcs12(ephemeral.Export(X509ContentType.Pfx), null);
         await using ContinuationFixture fixture = await ContinuationFixture.StartAsync(

@@ -4,7 +4,6 @@ using Anthropic;
 using Anthropic.Models.Messages;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
-using Forebay.FunctionalTests.Clients;
 using OpenAI.Chat;
 using Xunit;
 using static Forebay.FunctionalTests.Clients.ClientFixture;
