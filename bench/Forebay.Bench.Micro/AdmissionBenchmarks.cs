@@ -7,6 +7,8 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 
 namespace Forebay.Bench.Micro;
@@ -17,12 +19,13 @@ public class AdmissionBenchmarks
 {
     private const int Deployments = 8;
     private readonly FleetState _state = new();
-    private readonly Deployment[] _eligible = new Deployment[Deployments];
+    private EligibleSet _eligible = EligibleSet.Empty;
     private readonly Instant _now = Instant.From(TimeProvider.System);
     private readonly SecretMemo _memo = new();
     private Tenant _tenant = null!;
     private ServedModel _model = null!;
-    private int _count;
+    private readonly RoutingConfig _routing = new();
+    private readonly RouteScratch _scratch = new();
     private uint _number;
 
     [GlobalSetup]
@@ -47,8 +50,8 @@ public class AdmissionBenchmarks
     public KeyCheck AuthenticateAgain() => _state.Keys.Check(SecretOf500, _now, out _, _memo);
 
     [Benchmark]
-    public Reason Police() => Router.Police(
-        _tenant, _model, new RoutingRequest(false, false, false, false, 500, 64), _eligible, out _count);
+    public Reason Police() => _model.Eligibility.Police(
+        _tenant, new RoutingRequest(RequestNeeds.None, 500, 64), out _eligible);
 
     [Benchmark]
     public Reason ReserveAndSettle()
@@ -62,10 +65,11 @@ public class AdmissionBenchmarks
     [Benchmark]
     public Deployment? RouteAndLeave()
     {
-        Deployment? entered = Router.Enter(
-            _eligible.AsSpan(0, _count), _state, Dialect.OpenAi, [], _now.MonotonicNs, _number++);
-        _state.Of(entered!).Leave();
-        return entered;
+        var query = new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 500, Number = _number++ };
+        _ = Router.TryEnter(query, _state.TableOf(_eligible), _routing, _scratch, _now, out Route route);
+        route.State.Leave();
+        route.Load.Answered(route);
+        return route.Deployment;
     }
 
     private static string SecretOf500 { get; } = SecretOf(500);

@@ -189,6 +189,15 @@ public sealed record DeploymentConfig
         "of the same version; those that leave it out count as one.", Example = "2026-10-01")]
     public string? ModelVersion { get; init; }
 
+    [ConfigKey("Longest prompt plus answer here, in tokens; the model's when left out.", Minimum = 1)]
+    public int? ContextTokens { get; init; }
+
+    [ConfigKey("What prompts may hold here; the model's when left out.")]
+    public Modality[]? Modalities { get; init; }
+
+    [ConfigKey("Whether it can call tools; as the model when left out.")]
+    public bool? Tools { get; init; }
+
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 

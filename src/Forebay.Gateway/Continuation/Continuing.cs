@@ -121,18 +121,8 @@ internal static class Continuing
             return;
         }
 
-        int kept = 0;
-        for (int i = 0; i < x.EligibleCount; i++)
-        {
-            Deployment candidate = x.Eligible[i];
-            if (candidate.Speaks(x.Dialect) && candidate.Config.ModelVersion == answer.Version)
-            {
-                x.Eligible[kept++] = candidate;
-            }
-        }
-
-        Array.Clear(x.Eligible, kept, x.EligibleCount - kept);
-        x.EligibleCount = kept;
+        x.Eligible = x.Eligible.Speaking(x.Dialect).Of(
+            new VersionKey(answer.Version), static (d, version) => d.Config.ModelVersion == version.Name);
     }
 
     /// <summary>Another deployment is about to be tried, or none is left: counts it where that goes on with an answer.
@@ -169,11 +159,9 @@ internal static class Continuing
 
     private static bool HasOther(Exchange x, Deployment first)
     {
-        foreach (Deployment candidate in x.Eligible.AsSpan(0, x.EligibleCount))
+        foreach (Deployment candidate in x.Eligible.Speaking(x.Dialect).Deployments)
         {
-            if (candidate != first
-                && candidate.Speaks(x.Dialect)
-                && candidate.Config.ModelVersion == first.Config.ModelVersion)
+            if (candidate != first && candidate.Config.ModelVersion == first.Config.ModelVersion)
             {
                 return true;
             }
@@ -225,4 +213,6 @@ internal static class Continuing
             feature.Trailers[Trailer] = answer.Times.ToString();
         }
     }
+
+    private readonly record struct VersionKey(string? Name);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
@@ -20,7 +21,7 @@ internal static class Pinned
     /// </summary>
     public static Failure Check(Exchange x, GatewayRuntime runtime)
     {
-        if ((x.Facts.Features & Carried) == 0 || !HasAccounts(x.Eligible.AsSpan(0, x.EligibleCount)))
+        if ((x.Facts.Features & Carried) == 0 || !HasAccounts(x.Eligible.Deployments))
         {
             return Failure.None;
         }
@@ -43,7 +44,7 @@ internal static class Pinned
         if (x.Dialect != Dialect.Anthropic
             || !deployment.Speaks(Dialect.Anthropic)
             || x.Settings.PinEntries == 0
-            || !HasAccounts(x.Model!.Deployments.AsSpan()))
+            || !HasAccounts(x.Model!.Deployments))
         {
             return null;
         }
@@ -75,8 +76,8 @@ internal static class Pinned
                     $"{x.Model!.Id}: another than that one would refuse them. {fix}, or ask the operator.");
         }
 
-        Keep(x, d => d.Account == issuer);
-        return x.EligibleCount > 0
+        x.Eligible = x.Eligible.Of(issuer, static (d, account) => d.Account == account);
+        return x.Eligible.Count > 0
             ? Failure.None
             : new Failure(
                 Reason.Pinned,
@@ -88,8 +89,9 @@ internal static class Pinned
     /// </summary>
     private static Failure LeaveOutCheckers(Exchange x)
     {
-        Keep(x, d => d.Account == Account.Engines || !d.Speaks(x.Dialect));
-        return x.EligibleCount > 0
+        x.Eligible = x.Eligible.Of(
+            new TakesUnsigned(x.Dialect), static (d, by) => d.Account == Account.Engines || !d.Speaks(by.Dialect));
+        return x.Eligible.Count > 0
             ? Failure.None
             : new Failure(
                 Reason.Pinned,
@@ -98,7 +100,7 @@ internal static class Pinned
                 "conversation without these blocks.");
     }
 
-    private static bool HasAccounts(ReadOnlySpan<Deployment> deployments)
+    private static bool HasAccounts(ImmutableArray<Deployment> deployments)
     {
         foreach (Deployment deployment in deployments)
         {
@@ -113,29 +115,9 @@ internal static class Pinned
 
     private static bool IsOneAccount(Exchange x)
     {
-        for (int i = 1; i < x.EligibleCount; i++)
-        {
-            if (x.Eligible[i].Account != x.Eligible[0].Account)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        Account first = x.Eligible.Deployments[0].Account;
+        return x.Eligible.Deployments.All(d => d.Account == first);
     }
 
-    private static void Keep(Exchange x, Func<Deployment, bool> keeps)
-    {
-        int kept = 0;
-        for (int i = 0; i < x.EligibleCount; i++)
-        {
-            if (keeps(x.Eligible[i]))
-            {
-                x.Eligible[kept++] = x.Eligible[i];
-            }
-        }
-
-        Array.Clear(x.Eligible, kept, x.EligibleCount - kept);
-        x.EligibleCount = kept;
-    }
+    private readonly record struct TakesUnsigned(Dialect Dialect);
 }

@@ -41,7 +41,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (!Translating.CanSend(x, deployment, runtime))
             {
                 // It is out of the question from here on; whoever speaks the client's dialect is not.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 continue;
             }
 
@@ -49,7 +49,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             {
                 // A reload took the deployment out or moved it since, which is no failure of either. It may be still
                 // under way: the next round finds the snapshot that goes with it.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
@@ -87,7 +87,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private bool HasUntried() => Array.Exists(x.Eligible, d => d is not null && !_tried.Contains(d.Index));
+    private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));
 
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
@@ -98,20 +98,19 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            if (result.End == AttemptEnd.Served && result.Failure.IsNone && x.Answer is not { Times: > 0 })
+            {
+                Routing.Completed(x, runtime);
+            }
+
             Judge(live, result);
             return result;
         }
         finally
         {
             upstream.Release();
-            Leave(deployment);
+            Routing.Leave(x, runtime);
         }
-    }
-
-    private void Leave(Deployment deployment)
-    {
-        runtime.State.Of(deployment).Leave();
-        runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
     }
 
     /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
@@ -146,7 +145,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
         WaitRoom room = runtime.State.RoomOf(x.Model!);
-        if (!room.Competes(x.Eligible.AsSpan(0, x.EligibleCount)) && TryEnter() is { } free)
+        if (!room.Competes(x.Eligible.Deployments.AsSpan()) && TryEnter() is { } free)
         {
             return (free, Failure.None);
         }
@@ -224,13 +223,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private Deployment? TryEnter() => Router.Enter(
-        x.Eligible.AsSpan(0, x.EligibleCount),
-        runtime.State,
-        x.Dialect,
-        _tried,
-        Instant.MonotonicNsOf(runtime.Time),
-        x.TieBreaker);
+    private Deployment? TryEnter() => Routing.TryEnter(x, runtime, _tried) ? x.Route.Deployment : null;
 
     /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
     private int RetrySeconds(int waiting) =>
@@ -240,8 +233,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     {
         private readonly SemaphoreSlim _signal = new(0);
 
-        public bool CanUse(string deploymentId) =>
-            Array.Exists(x.Eligible, d => d is not null && d.Id == deploymentId);
+        public bool CanUse(string deploymentId) => x.Eligible.Contains(deploymentId);
 
         public void Wake()
         {

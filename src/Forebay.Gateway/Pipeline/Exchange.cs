@@ -2,6 +2,8 @@ using Forebay.Core.Access;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
@@ -52,12 +54,22 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     // Step 4.
     public ServedModel? Model { get; set; }
 
-    public Deployment[] Eligible { get; set; } = [];
+    /// <summary>The deployments that may serve it.</summary>
+    public EligibleSet Eligible { get; set; } = EligibleSet.Empty;
 
-    public int EligibleCount { get; set; }
+    /// <summary>Hashes of the prompt's blocks, where they could decide something.</summary>
+    public PromptPrefix? Prefix { get; set; }
 
-    /// <summary>Decides between deployments that are equally loaded.</summary>
-    public uint TieBreaker { get; set; }
+    /// <summary>Where the attempt in hand goes; a place is held there.</summary>
+    public Route Route { get; set; }
+
+    /// <summary>The router was told that the attempt's prompt has been computed, or never will be.</summary>
+    public bool RouteAnswered { get; set; }
+
+    /// <summary>Monotonic time at which the attempt in hand began, and of its first token; 0 before it.</summary>
+    public long SentNs { get; set; }
+
+    public long FirstTokenNs { get; set; }
 
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
     public ForeignRequest? Foreign { get; set; }

@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Protocols;
 
 namespace Forebay.Gateway.Pipeline;
@@ -42,10 +43,8 @@ internal static class Policing
                 "max_tokens");
         }
 
-        RoutingRequest routing = RoutingOf(x);
-        x.Eligible = new Deployment[Math.Max(1, model.Deployments.Length)];
-        Reason reason = Router.Police(x.Tenant!, model, routing, x.Eligible, out int count);
-        x.EligibleCount = count;
+        Reason reason = model.Eligibility.Police(x.Tenant!, RoutingOf(x), out EligibleSet eligible);
+        x.Eligible = eligible;
         return reason == Reason.None ? Failure.None : Refusal(x, model, reason);
     }
 
@@ -68,10 +67,10 @@ internal static class Policing
         x.Tenant!.Models is not { } allowed || allowed.Contains(model.Id);
 
     public static RoutingRequest RoutingOf(Exchange x) => new(
-        x.Facts.Features.HasFlag(RequestFeatures.Tools),
-        x.Facts.Features.HasFlag(RequestFeatures.Images),
-        x.Facts.Features.HasFlag(RequestFeatures.Documents),
-        x.Facts.Features.HasFlag(RequestFeatures.Audio),
+        (x.Facts.Features.HasFlag(RequestFeatures.Tools) ? RequestNeeds.Tools : 0)
+            | (x.Facts.Features.HasFlag(RequestFeatures.Images) ? RequestNeeds.Images : 0)
+            | (x.Facts.Features.HasFlag(RequestFeatures.Documents) ? RequestNeeds.Documents : 0)
+            | (x.Facts.Features.HasFlag(RequestFeatures.Audio) ? RequestNeeds.Audio : 0),
         x.Facts.EstimatedInputTokens,
         x.Facts.MaxTokens);
 

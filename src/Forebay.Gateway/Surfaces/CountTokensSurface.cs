@@ -93,12 +93,12 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x)
     {
         Translating.KeepNative(x);
-        Deployment? deployment = Router.Enter(
-            x.Eligible.AsSpan(0, x.EligibleCount), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
-        if (deployment is null)
+        if (!Routing.TryEnter(x, runtime, []))
         {
             return false;
         }
+
+        Deployment deployment = x.Route.Deployment;
 
         Upstream? upstream = runtime.Upstreams.Lease(deployment);
         using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
@@ -138,8 +138,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         finally
         {
             upstream?.Release();
-            runtime.State.Of(deployment).Leave();
-            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+            Routing.Leave(x, runtime);
         }
     }
 }

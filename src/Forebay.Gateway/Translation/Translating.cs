@@ -11,21 +11,17 @@ internal static class Translating
     /// <summary>Whether an eligible deployment can be sent the request; why not, where none can.</summary>
     public static Failure Check(Exchange x, GatewayRuntime runtime)
     {
-        ReadOnlySpan<Deployment> eligible = x.Eligible.AsSpan(0, x.EligibleCount);
-        foreach (Deployment deployment in eligible)
+        if (x.Eligible.Speaking(x.Dialect).Count > 0)
         {
-            if (deployment.Speaks(x.Dialect))
+            if (x.Foreign is { Failure.IsNone: false })
             {
-                if (x.Foreign is { Failure.IsNone: false })
-                {
-                    KeepNative(x);
-                }
-
-                return Failure.None;
+                KeepNative(x);
             }
+
+            return Failure.None;
         }
 
-        return Of(x, eligible[0], runtime).Failure;
+        return Of(x, x.Eligible.Deployments[0], runtime).Failure;
     }
 
     /// <summary>Whether a deployment can be sent the request. If not, all of other dialects are out of the question.
@@ -42,20 +38,7 @@ internal static class Translating
     }
 
     /// <summary>Leaves only deployments that speak the client's dialect.</summary>
-    public static void KeepNative(Exchange x)
-    {
-        int kept = 0;
-        for (int i = 0; i < x.EligibleCount; i++)
-        {
-            if (x.Eligible[i].Speaks(x.Dialect))
-            {
-                x.Eligible[kept++] = x.Eligible[i];
-            }
-        }
-
-        Array.Clear(x.Eligible, kept, x.EligibleCount - kept);
-        x.EligibleCount = kept;
-    }
+    public static void KeepNative(Exchange x) => x.Eligible = x.Eligible.Speaking(x.Dialect);
 
     private static ForeignRequest Of(Exchange x, Deployment deployment, GatewayRuntime runtime)
     {

@@ -55,14 +55,13 @@ public sealed class ContinuationFixture : IAsyncDisposable
         Uri[] engines = [.. spec.Deployments.Select(d => emulator.Endpoints[d.Id])];
         FleetConfig Fleet(FleetConfig c)
         {
-            c = c with { Models = [c.Models[0] with { Continuation = manner }] };
+            c = InOrder(c with { Models = [c.Models[0] with { Continuation = manner }] });
             return change?.Invoke(c) ?? c;
         }
 
         GatewayHarness gateway = certificate is null
             ? await GatewayHarness.StartAsync(engines, Fleet)
             : await GatewayHarness.StartTlsAsync(engines, certificate, Fleet);
-        Occupy(gateway, engines.Length);
         return new ContinuationFixture(emulator, gateway);
     }
 
@@ -91,18 +90,15 @@ public sealed class ContinuationFixture : IAsyncDisposable
         return read;
     }
 
-    /// <summary>Makes each deployment busier than the one before it, so that they are tried in their order.</summary>
-    internal static void Occupy(GatewayHarness gateway, int deployments)
+    /// <summary>Makes each deployment's output a dollar dearer than the one before it, so that they are tried in their
+    /// order.</summary>
+    internal static FleetConfig InOrder(FleetConfig config) => config with
     {
-        for (int i = 0; i < deployments; i++)
-        {
-            Deployment deployment = gateway.State.Model.Deployments[i];
-            for (int taken = 0; taken < i * 8; taken++)
-            {
-                _ = gateway.State.Of(deployment).TryEnter(deployment.Config.MaxConcurrency);
-            }
-        }
-    }
+        Deployments =
+        [
+            .. config.Deployments.Select((d, i) => d with { Cost = [new PriceConfig { Input = 1, Output = 5 + i }] }),
+        ],
+    };
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, int? tokens = null)
     {

@@ -39,8 +39,8 @@ public sealed class ContinuationPropertyTests
     {
         await using GatewayHarness gateway = await GatewayHarness.StartAsync(
             upstreams,
-            c => c with { Models = [c.Models[0] with { Continuation = ContinuationManner.AssistantPrefill }] });
-        ContinuationFixture.Occupy(gateway, upstreams.Length);
+            c => ContinuationFixture.InOrder(
+                c with { Models = [c.Models[0] with { Continuation = ContinuationManner.AssistantPrefill }] }));
         for (int seed = from; seed < from + SeedsPerGateway; seed++)
         {
             using HttpRequestMessage request = Request(dialect, seed);

@@ -169,11 +169,17 @@ public sealed class PinnedTests : IAsyncLifetime
     private async Task AskAsync(string body, ScriptedUpstream by)
     {
         DeploymentState other = _gateway.State.Of(_gateway.State.Model.Deployments[by == _second ? 0 : 1]);
-        Assert.True(other.TryEnter(256));
+        while (other.TryEnter(256))
+        {
+        }
+
         using HttpResponseMessage response = await SendAsync(body);
         Assert.Contains("Hm", await response.Content.ReadAsStringAsync());
         Assert.Single(by.Requests);
-        other.Leave();
+        while (other.InFlight > 0)
+        {
+            other.Leave();
+        }
     }
 
     private Task<HttpResponseMessage> SendAsync(string body, string secret = GatewayHarness.Secret) =>
