@@ -53,8 +53,8 @@ public sealed record GatewayConfig
     [ConfigKey("Most attempts for one request, the first one included.", Minimum = 1, Maximum = 10)]
     public int MaxAttempts { get; init; } = 3;
 
-    [ConfigKey("Longest answer, in bytes of its text as sent, that can be gone on with at another deployment; the text " +
-        "is held for that while it streams.", Minimum = 0, Maximum = 67_108_864)]
+    [ConfigKey("Longest answer, in bytes of its text as sent, that can be gone on with at another deployment; the " +
+        "text is held for that while it streams.", Minimum = 0, Maximum = 67_108_864)]
     public int ContinuationBytes { get; init; } = 1_048_576;
 
     [ConfigKey("Most signatures and containers whose issuing account is remembered; the ones not used for longest go " +

@@ -185,8 +185,8 @@ public sealed record DeploymentConfig
     [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
     public string? UpstreamModel { get; init; }
 
-    [ConfigKey("Which version of the model it serves, in any words. An answer is gone on with only between deployments " +
-        "of the same version; those that leave it out count as one.", Example = "2026-10-01")]
+    [ConfigKey("Which version of the model it serves, in any words. An answer is gone on with only between " +
+        "deployments of the same version; those that leave it out count as one.", Example = "2026-10-01")]
     public string? ModelVersion { get; init; }
 
     [ConfigKey("Longest prompt plus answer here, in tokens; the model's when left out.", Minimum = 1)]

@@ -88,14 +88,7 @@ internal static class StreamRelay
                 settle();
             }
 
-            if (x.Issued is { } issued)
-            {
-                // Before the client can come back with it.
-                IssuedState.ReadEvents(batch.Events, issued);
-            }
-
-            await SendAsync(client, batch, x.Http.RequestAborted);
-            x.Answer?.Sent(batch.Events);
+            await DeliverAsync(x, client, batch);
             if (batch.Terminal)
             {
                 await FinishReadingAsync(source, buffer, clock);
@@ -157,6 +150,19 @@ internal static class StreamRelay
         {
             // The answer is whole; only the connection is lost.
         }
+    }
+
+    /// <summary>Sends a batch, and notes what the client is told of by it.</summary>
+    private static async ValueTask DeliverAsync(Exchange x, ClientStream client, EventBatch batch)
+    {
+        if (x.Issued is { } issued)
+        {
+            // Before the client can come back with it.
+            IssuedState.ReadEvents(batch.Events, issued);
+        }
+
+        await SendAsync(client, batch, x.Http.RequestAborted);
+        x.Answer?.Sent(batch.Events);
     }
 
     private static async ValueTask SendAsync(ClientStream client, EventBatch batch, CancellationToken cancel)

@@ -3,8 +3,8 @@ using Forebay.Protocols.Json;
 
 namespace Forebay.Protocols.Continuation;
 
-/// <summary>The seam of an OpenAI stream: one chunk that says who speaks, and the id, time, model and fingerprint of the
-/// first chunk in all of them.</summary>
+/// <summary>The seam of an OpenAI stream: one chunk that says who speaks, and the id, time, model and fingerprint of
+/// the first chunk in all of them.</summary>
 internal sealed class OpenAiSeam(
     AnswerSoFar soFar, StreamObserver last, ContinuedUsage usage, ReadOnlyMemory<byte> whiteSpace)
     : StreamSeam(soFar, last, usage, whiteSpace)

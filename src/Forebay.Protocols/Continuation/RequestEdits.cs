@@ -7,7 +7,8 @@ namespace Forebay.Protocols.Continuation;
 /// <summary>Where a request must change for its answer to be gone on with, and what in it forbids that.</summary>
 internal sealed class RequestEdits
 {
-    private static readonly byte[] Flags = "\"continue_final_message\":true,\"add_generation_prompt\":false,"u8.ToArray();
+    private static readonly byte[] Flags =
+        "\"continue_final_message\":true,\"add_generation_prompt\":false,"u8.ToArray();
 
     private readonly List<ByteRange> _limits = [];
     private readonly List<byte[]> _stops = [];
@@ -196,8 +197,8 @@ internal sealed class RequestEdits
         }
     }
 
-    /// <summary>Fields of OpenAI's and of engines that speak its dialect: state that only the engine has which began, or
-    /// counts and places that a second answer would tell anew.</summary>
+    /// <summary>Fields of OpenAI's and of engines that speak its dialect: state that only the engine has which began,
+    /// or counts and places that a second answer would tell anew.</summary>
     private static ContinuationBar BarOfField(ReadOnlySpan<byte> member) => member switch
     {
         _ when member.SequenceEqual("logprobs"u8) || member.SequenceEqual("top_logprobs"u8)

@@ -43,8 +43,8 @@ public struct RequestFacts
     /// quotes included; empty where there is none.</summary>
     public ByteRange Signature { get; set; }
 
-    /// <summary>The last name of server-side state, a container's or an uploaded file's: a JSON string, quotes included;
-    /// empty where there is none.</summary>
+    /// <summary>The last name of server-side state, a container's or an uploaded file's: a JSON string, quotes
+    /// included; empty where there is none.</summary>
     public ByteRange StateId { get; set; }
 
     /// <summary>Offset just after the body's opening brace.</summary>

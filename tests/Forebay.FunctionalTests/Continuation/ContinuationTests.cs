@@ -307,10 +307,12 @@ public sealed class ContinuationTests
         await using ScriptedUpstream second = await ScriptedUpstream.StartAsync(
             (http, _) => ScriptedUpstream.StreamAsync(http, Answers.AnthropicStream));
         FleetConfig config = null!;
-        await using GatewayHarness gateway = await GatewayHarness.StartAsync([first.Address, second.Address], c => config = ContinuationFixture.InOrder(c with
-        {
-            Models = [c.Models[0] with { Continuation = ContinuationManner.AssistantPrefill }],
-        }));
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync(
+            [first.Address, second.Address],
+            c => config = ContinuationFixture.InOrder(c with
+            {
+                Models = [c.Models[0] with { Continuation = ContinuationManner.AssistantPrefill }],
+            }));
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(
             GatewayHarness.Messages(GatewayHarness.MessagesBody(true)), HttpCompletionOption.ResponseHeadersRead);

@@ -28,7 +28,8 @@ public sealed class ContinuedClientTests
         {
             item.Validate();
             kinds.Add(item.Json.GetProperty("type").GetString()!);
-            text += item.Json.TryGetProperty("delta", out JsonElement delta) && delta.TryGetProperty("text", out JsonElement piece)
+            text += item.Json.TryGetProperty("delta", out JsonElement delta)
+                && delta.TryGetProperty("text", out JsonElement piece)
                 ? piece.GetString()
                 : "";
         }

@@ -28,7 +28,8 @@ public sealed class PinnedTests : IAsyncLifetime
 
     private static string WholeThoughtful => Answers.AnthropicMessage.Replace(
         "\"content\":[", $$"""
-        "container":{"id":"container_7","expires_at":"2026-11-23T00:00:00Z"},"content":[{"type":"thinking","thinking":"Hm","signature":"{{Signature}}"},
+        "container":{"id":"container_7","expires_at":"2026-11-23T00:00:00Z"},
+        "content":[{"type":"thinking","thinking":"Hm","signature":"{{Signature}}"},
         """, StringComparison.Ordinal);
 
     public async ValueTask InitializeAsync()

@@ -54,7 +54,8 @@ public sealed class ContinuedAnswerTests(EmulatorFixture fixture)
     }
 
     [Theory]
-    [InlineData(",\"continue_final_message\":true,\"add_generation_prompt\":true", ",{\"role\":\"assistant\",\"content\":\"So\"}")]
+    [InlineData(
+        ",\"continue_final_message\":true,\"add_generation_prompt\":true", ",{\"role\":\"assistant\",\"content\":\"So\"}")]
     [InlineData(",\"continue_final_message\":true", "")]
     public async Task Chat_completions_follow_the_engines_rules(string flags, string last)
     {

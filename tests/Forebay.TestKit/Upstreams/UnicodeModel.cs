@@ -12,8 +12,8 @@ public static class UnicodeModel
 {
     private static readonly string[] Pieces =
     [
-        "a", "bc", " ", "  ", "\n", "\n\n", "\t", "é", "ß", "水", "漢字", "🌊", "👩‍🚀", "\"", "\\", "/", "{\"x\":1}", "\u0001", "\u007f",
-        "\u00a0", "\u2003", "\u3000", "]}", "data: ", "\r\n", "\u2028", "word", " and ", "e\u0301", "<b>&",
+        "a", "bc", " ", "  ", "\n", "\n\n", "\t", "é", "ß", "水", "漢字", "🌊", "👩‍🚀", "\"", "\\", "/",
+        "{\"x\":1}", "\u0001", "\u007f", "\u00a0", "\u2003", "\u3000", "]}", "data: ", "\r\n", "\u2028", "word", " and ", "e\u0301", "<b>&",
     ];
 
     /// <summary>The whole answer.</summary>
@@ -47,10 +47,12 @@ public static class UnicodeModel
             events.Add([.. Encoding.UTF8.GetBytes(before), .. piece, .. Encoding.UTF8.GetBytes(after)]);
         if (anthropic)
         {
-            Add(Answers.AnthropicStream[0].Replace("\"input_tokens\":10", $"\"input_tokens\":{promptTokens}", StringComparison.Ordinal));
+            Add(Answers.AnthropicStream[0].Replace(
+                "\"input_tokens\":10", $"\"input_tokens\":{promptTokens}", StringComparison.Ordinal));
             Add(Answers.AnthropicStream[1]);
             pieces.ForEach(p => AddText(
-                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"",
+                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
+                    + "\"delta\":{\"type\":\"text_delta\",\"text\":\"",
                 p,
                 "\"}}\n\n"));
             Add(Answers.AnthropicStream[5]);

@@ -8,8 +8,8 @@ namespace Forebay.Core.Serving;
 /// they are, not by where they stand in a snapshot. Safe for concurrent callers; O(1) per call, under the lock of one
 /// of sixteen shards.
 /// </summary>
-/// <remarks>Nothing is allocated but to grow. It is lost with the process: a conversation from before then goes on where
-/// only one account serves the model, and is told so where several do.</remarks>
+/// <remarks>Nothing is allocated but to grow. It is lost with the process: a conversation from before then goes on
+/// where only one account serves the model, and is told so where several do.</remarks>
 public sealed class PinMap
 {
     /// <summary>What an entry takes, the index over it included, at most.</summary>

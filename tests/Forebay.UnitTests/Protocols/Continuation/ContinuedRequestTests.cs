@@ -32,7 +32,8 @@ public sealed class ContinuedRequestTests
         string written = Write(dialect, body, "Hello", asks);
 
         Assert.EndsWith($"\"messages\":{expected}}}", written);
-        Assert.Equal(asks, written.StartsWith("{\"continue_final_message\":true,\"add_generation_prompt\":false,", StringComparison.Ordinal));
+        const string flags = "{\"continue_final_message\":true,\"add_generation_prompt\":false,";
+        Assert.Equal(asks, written.StartsWith(flags, StringComparison.Ordinal));
     }
 
     [Theory]
@@ -139,7 +140,8 @@ public sealed class ContinuedRequestTests
     private static ContinuedRequest Plan(WireDialect dialect, string body, bool asks, params string[] events)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(body);
-        Assert.True(RequestReader.TryRead(dialect, bytes, false, out RequestFacts facts, out RequestProblem problem), problem.Message);
+        bool read = RequestReader.TryRead(dialect, bytes, false, out RequestFacts facts, out RequestProblem problem);
+        Assert.True(read, problem.Message);
         var text = new ArrayBufferWriter<byte>();
         var soFar = new AnswerSoFar(WireDialect.OpenAi, text);
         foreach (string one in events)

@@ -53,7 +53,8 @@ public sealed class StreamSeamTests
     public void The_head_is_left_out_and_the_text_goes_into_the_open_block()
     {
         (string joined, _) = Join(
-            Start + TextBlock.Replace("\"index\":0", "\"index\":3") + Delta("Hel", 3), Start + TextBlock + Delta("lo") + Stop + End);
+            Start + TextBlock.Replace("\"index\":0", "\"index\":3") + Delta("Hel", 3),
+            Start + TextBlock + Delta("lo") + Stop + End);
 
         Assert.StartsWith(Delta("lo", 3) + StopOf(3), joined);
         Assert.DoesNotContain("message_start", joined);

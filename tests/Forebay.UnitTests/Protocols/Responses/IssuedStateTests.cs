@@ -38,7 +38,8 @@ public sealed class IssuedStateTests
         Read(
             """
             {"id":"msg_1","container":{"id":"c1"},"content":[{"type":"thinking","thinking":"Hm","signature":"s1"},
-              {"type":"redacted_thinking","data":"d1"},{"type":"tool_use","id":"t","name":"n","input":{"signature":"x","data":"y"}}]}
+              {"type":"redacted_thinking","data":"d1"},
+              {"type":"tool_use","id":"t","name":"n","input":{"signature":"x","data":"y"}}]}
             """,
             events: false));
 
