@@ -50,7 +50,7 @@ public class RoutingBenchmarks
     public int Decide()
     {
         ulong[] prompt = _prompts[(_number * 7919) % (uint)_prompts.Length];
-        Router.LookUp(_state.Routing, Blocks, prompt, _scratch.Overlaps);
+        Router.LookUp(_state.Routing, _config, prompt, _scratch.Overlaps);
         return Router.Choose(Query(), _table, _config, _scratch, _now);
     }
 
@@ -59,9 +59,9 @@ public class RoutingBenchmarks
     public Deployment Route()
     {
         ulong[] prompt = _prompts[(_number * 7919) % (uint)_prompts.Length];
-        Router.LookUp(_state.Routing, Blocks, prompt, _scratch.Overlaps);
+        Router.LookUp(_state.Routing, _config, prompt, _scratch.Overlaps);
         _ = Router.TryEnter(Query(), _table, _config, _scratch, _now, out Route route);
-        Router.Remember(_state.Routing, Blocks, prompt, route);
+        Router.Remember(_state.Routing, _config, prompt, route);
         route.State.Leave();
         route.Load.Answered(route);
         return route.Deployment;

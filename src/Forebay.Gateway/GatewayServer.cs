@@ -88,6 +88,7 @@ public sealed class GatewayServer : IAsyncDisposable
         var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
         metrics.Watch(() => gate.Open);
         metrics.WatchPins(() => state.Pins.Count);
+        parts.Upstreams.RoundTrip = (site, took) => state.Measured(site, took);
         var runtime = new GatewayRuntime(
             state,
             parts.Journal,

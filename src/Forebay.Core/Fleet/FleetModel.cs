@@ -150,6 +150,10 @@ public sealed class FleetModel
     /// <summary>Number of a region by its id; negative when there is none.</summary>
     public int RegionOf(string? id) => Array.FindIndex(Config.Regions, r => r.Id == id);
 
+    /// <summary>A region's id by its number; <c>none</c> for no region.</summary>
+    public string NameOfRegion(int region) =>
+        (uint)region < (uint)Config.Regions.Length ? Config.Regions[region].Id : "none";
+
     /// <summary>Finds a model by id or alias.</summary>
     public ServedModel? FindModel(string name) => _models.GetValueOrDefault(name);
 

@@ -89,6 +89,15 @@ public sealed class FleetState
     /// <summary>The way to a site.</summary>
     public SiteState SiteOf(SiteConfig site) => _sites.GetOrAdd(site.Id, static id => new SiteState(id));
 
+    /// <summary>A round trip from this server to a site was measured.</summary>
+    public void Measured(string site, TimeSpan roundTrip)
+    {
+        if (_sites.TryGetValue(site, out SiteState? state))
+        {
+            state.Measured(Model.ServerRegion, roundTrip.TotalNanoseconds);
+        }
+    }
+
     /// <summary>The candidates of an eligible set, laid out for the router.</summary>
     public RouteTable TableOf(EligibleSet eligible) => Volatile.Read(ref _tables)
         .GetOrAdd(eligible, static (set, self) => new RouteTable(set.Deployments, self), this);

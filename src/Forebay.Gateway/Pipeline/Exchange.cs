@@ -60,6 +60,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     /// <summary>Hashes of the prompt's blocks, where they could decide something.</summary>
     public PromptPrefix? Prefix { get; set; }
 
+    /// <summary>Number of the region that the client is in; negative when it is not known.</summary>
+    public int Region { get; set; } = -1;
+
     /// <summary>Where the attempt in hand goes; a place is held there.</summary>
     public Route Route { get; set; }
 

@@ -13,7 +13,7 @@ internal static class Routing
         RouteScratch scratch = RouteScratch.OfThread;
         RoutingConfig config = x.Fleet.Config.Server.Routing;
         ReadOnlySpan<ulong> prefix = x.Prefix is { } known ? known.Hashes : default;
-        Router.LookUp(runtime.State.Routing, config.PrefixBlocks, prefix, scratch.Overlaps);
+        Router.LookUp(runtime.State.Routing, config, prefix, scratch.Overlaps);
         var now = Instant.From(runtime.Time);
         var query = new RouteQuery
         {
@@ -21,7 +21,7 @@ internal static class Routing
             InputTokens = Math.Max(1, x.Facts.EstimatedInputTokens),
             OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
             BodyBytes = x.Body!.Length,
-            Region = ClientRegion.Of(x),
+            Region = x.Region = ClientRegion.Of(x),
             Tried = tried,
             Number = (uint)x.Id,
             Stream = x.Facts.Stream,
@@ -32,7 +32,7 @@ internal static class Routing
             return false;
         }
 
-        Router.Remember(runtime.State.Routing, config.PrefixBlocks, prefix, route);
+        Router.Remember(runtime.State.Routing, config, prefix, route);
         x.Route = route;
         x.RouteAnswered = false;
         x.SentNs = now.MonotonicNs;

@@ -64,10 +64,10 @@ public sealed class SiteState(string id)
 
     /// <summary>Learns from a measured round trip, such as a connection being opened.</summary>
     /// <param name="region">The region it was measured from.</param>
-    /// <param name="roundTripNs">The whole round trip.</param>
-    /// <param name="link">The site's link at that time, which is taken off.</param>
-    public void Measured(int region, double roundTripNs, LinkState link)
+    /// <param name="roundTripNs">The whole round trip; the site's own link is taken off.</param>
+    public void Measured(int region, double roundTripNs)
     {
+        LinkState link = Volatile.Read(ref _link).State;
         lock (_lock)
         {
             if ((uint)region >= (uint)_paths.Length || !double.IsFinite(roundTripNs) || roundTripNs < 0)

@@ -7,12 +7,12 @@ namespace Forebay.Core.Serving.Routing;
 internal static class Baselines
 {
     /// <summary>Loads further apart than both of these send a request to the least loaded (SGLang's router,
-    /// <c>balance_abs_threshold</c> and <c>balance_rel_threshold</c>).</summary>
-    private const int BalanceAbsolute = 32;
-    private const double BalanceRelative = 1.1;
+    /// <c>balance_abs_threshold</c> and <c>balance_rel_threshold</c>, the defaults of its launcher).</summary>
+    private const int BalanceAbsolute = 64;
+    private const double BalanceRelative = 1.5;
 
     /// <summary>A smaller share of the prompt cached than this counts as none (<c>cache_threshold</c>).</summary>
-    private const double CacheThreshold = 0.5;
+    private const double CacheThreshold = 0.3;
 
     public static int Choose(
         in RouteQuery query,
@@ -98,7 +98,7 @@ internal static class Baselines
     {
         int least = LeastInFlight(table, open);
         int most = 0;
-        int matched = open[0];
+        int matched = open[(int)(query.Number % (uint)open.Length)];
         foreach (int candidate in open)
         {
             most = Math.Max(most, table.States[candidate].InFlight);
@@ -112,7 +112,7 @@ internal static class Baselines
         }
 
         long cached = (long)overlaps[table.Numbers[matched]] * RoutingMemory.TokensPerBlock;
-        return cached > CacheThreshold * query.InputTokens ? matched : EmptiestCache(table, open);
+        return cached > CacheThreshold * query.InputTokens ? matched : SmallestTree(table, open);
     }
 
     private static int LeastInFlight(RouteTable table, ReadOnlySpan<int> open)
@@ -126,17 +126,17 @@ internal static class Baselines
         return least;
     }
 
-    private static int EmptiestCache(RouteTable table, ReadOnlySpan<int> open)
+    private static int SmallestTree(RouteTable table, ReadOnlySpan<int> open)
     {
-        int emptiest = open[0];
-        CacheClock[] clocks = table.Memory.Clocks;
+        int smallest = open[0];
+        PrefixTrees trees = table.Memory.Trees;
         foreach (int candidate in open)
         {
-            emptiest = clocks[table.Numbers[candidate]].Held < clocks[table.Numbers[emptiest]].Held
+            smallest = trees.SizeOf(table.Numbers[candidate]) < trees.SizeOf(table.Numbers[smallest])
                 ? candidate
-                : emptiest;
+                : smallest;
         }
 
-        return emptiest;
+        return smallest;
     }
 }

@@ -26,9 +26,6 @@ public struct CacheClock
         set => _blocks = Math.Max(1, value);
     }
 
-    /// <summary>Blocks that the cache can hold by now.</summary>
-    public readonly long Held => Math.Min(_units / UnitsPerBlock, _blocks);
-
     /// <summary>Whether a block last used at a reading is still there.</summary>
     public readonly bool Holds(uint stamp) => Now - stamp < (uint)_blocks;
 

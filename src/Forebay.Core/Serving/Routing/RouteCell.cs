@@ -18,6 +18,9 @@ public struct RouteCell
 
     public int InFlight;
 
+    /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
+    public int Waiting;
+
     /// <summary>Share of what is thought to be cached that turned out to be.</summary>
     public float CacheTruth;
 
@@ -34,6 +37,16 @@ public struct RouteCell
     public readonly float PredictFirstTokenNs(long uncachedTokens, long nowNs) =>
         FirstTokenNs + QueuedTokenNs * (QueuedTokens + uncachedTokens) + InFlightNs * InFlight
             + Math.Max(0, BusyUntilNs - nowNs);
+
+    /// <summary>
+    /// By how much a prompt sent now delays the first tokens of those that come after it, taken together: each that
+    /// comes while it is computed by its uncached tokens, each that comes while it runs by what one more running
+    /// request costs. By Little's law the former are as many as wait there now, the latter as many as are in flight.
+    /// Who looks at their own time alone leaves this to others (Roughgarden and Tardos, "How Bad is Selfish Routing?",
+    /// J. ACM 49, 2002).
+    /// </summary>
+    public readonly float PredictDelayOfOthersNs(long uncachedTokens) =>
+        QueuedTokenNs * uncachedTokens * Waiting + InFlightNs * InFlight;
 
     /// <summary>Time per output token once one more request runs.</summary>
     public readonly float PredictOutputTokenNs => OutputTokenNs + BatchNs * (InFlight + 1);

@@ -15,6 +15,7 @@ public sealed class RouteLoad
     private readonly SpeedEstimate _outputToken;
     private readonly RoutingMemory _memory;
     private long _queuedTokens;
+    private int _waiting;
     private long _busyUntilNs = long.MinValue / 2;
     private long _seen;
     private double _truth = 1;
@@ -39,6 +40,9 @@ public sealed class RouteLoad
 
     /// <summary>Prompt tokens sent there whose first token has not come.</summary>
     public long QueuedTokens => Volatile.Read(ref _queuedTokens);
+
+    /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Time to first token: learned over queued tokens and requests in flight.</summary>
     public SpeedEstimate FirstToken => _firstToken;
@@ -65,6 +69,7 @@ public sealed class RouteLoad
         if (stream)
         {
             queued = Interlocked.Add(ref _queuedTokens, uncachedTokens);
+            Interlocked.Increment(ref _waiting);
         }
         else
         {
@@ -81,7 +86,9 @@ public sealed class RouteLoad
     /// <exception cref="InvalidOperationException">More was answered than was sent: an invariant is broken.</exception>
     public void Answered(in Route route)
     {
-        if (route.Stream && Interlocked.Add(ref _queuedTokens, -route.UncachedTokens) < 0)
+        if (route.Stream
+            && (Interlocked.Decrement(ref _waiting) < 0
+                || Interlocked.Add(ref _queuedTokens, -route.UncachedTokens) < 0))
         {
             throw new InvalidOperationException($"Deployment {route.Deployment.Id} answered more than it was sent.");
         }
@@ -160,6 +167,7 @@ public sealed class RouteLoad
         cell.QueuedTokens = QueuedTokens;
         cell.BusyUntilNs = Volatile.Read(ref _busyUntilNs);
         cell.InFlight = inFlight;
+        cell.Waiting = Volatile.Read(ref _waiting);
         cell.CacheTruth = (float)_truth;
         (cell.FirstTokenNs, cell.QueuedTokenNs, cell.InFlightNs) = ((float)a, (float)b, (float)c);
         (cell.OutputTokenNs, cell.BatchNs) = ((float)t, (float)batch);

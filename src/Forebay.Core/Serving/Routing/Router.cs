@@ -16,6 +16,9 @@ public static class Router
     /// cut off before the answer is done, after those. Far above any time to first token.</summary>
     private const float TierNs = 1e13f;
 
+    /// <summary>Predictions beyond this are the same: a tier is never passed by a time.</summary>
+    private const float MostNs = 0.9f * TierNs;
+
     private const float Never = float.PositiveInfinity;
 
     private const int Rounds = 16;
@@ -24,24 +27,34 @@ public static class Router
     /// Looks up what each deployment's cache holds of a prompt.
     /// </summary>
     /// <param name="memory">Prefix index and clocks.</param>
-    /// <param name="blocks">Size of the index, should it have to be made.</param>
+    /// <param name="config">The policy, and the size of the index should it have to be made.</param>
     /// <param name="prefix">Chained hashes of the prompt's blocks.</param>
     /// <param name="overlaps">Cleared, then filled.</param>
-    public static void LookUp(RoutingMemory memory, int blocks, ReadOnlySpan<ulong> prefix, OverlapMap overlaps)
+    public static void LookUp(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, OverlapMap overlaps)
     {
         overlaps.Clear();
-        if (!prefix.IsEmpty)
+        if (config.Policy == RoutingPolicy.CacheAware)
         {
-            memory.Index(blocks).Match(prefix, memory.Clocks, overlaps);
+            memory.Trees.Match(prefix, overlaps);
+        }
+        else if (!prefix.IsEmpty)
+        {
+            memory.Index(config.PrefixBlocks).Match(prefix, memory.Clocks, overlaps);
         }
     }
 
     /// <summary>Notes where a prompt went, once it is sent.</summary>
-    public static void Remember(RoutingMemory memory, int blocks, ReadOnlySpan<ulong> prefix, in Route route)
+    public static void Remember(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, in Route route)
     {
-        if (!prefix.IsEmpty && route.Load.Number < PrefixIndex.MaxDeployments)
+        if (config.Policy == RoutingPolicy.CacheAware)
         {
-            memory.Index(blocks).Insert(prefix, route.Load.Number, ref memory.Clocks[route.Load.Number]);
+            memory.Trees.Insert(prefix, route.Load.Number);
+        }
+        else if (!prefix.IsEmpty && route.Load.Number < PrefixIndex.MaxDeployments)
+        {
+            memory.Index(config.PrefixBlocks).Insert(prefix, route.Load.Number, ref memory.Clocks[route.Load.Number]);
         }
     }
 
@@ -119,7 +132,7 @@ public static class Router
         return Among(query, table, config, scratch, limit, now);
     }
 
-    /// <summary>Predicts every candidate's time to first token; those that are out of the question get
+    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that are out of the question get
     /// <see cref="Never"/>. Returns the least.</summary>
     private static float ScoreAll(
         in RouteQuery query,
@@ -154,14 +167,15 @@ public static class Router
 
                 ref readonly RouteCell cell = ref cells[numbers[i]];
                 long cached = Cached(query, cell, scratch.Overlaps[numbers[i]]);
-                float score = way + cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
-                if (score + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
+                long uncached = query.InputTokens - cached;
+                float own = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
+                if (own + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
                 {
                     tier |= 2;
                 }
 
-                scores[i] = score += tier * TierNs;
-                best = Math.Min(best, score);
+                scores[i] = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
+                best = Math.Min(best, scores[i]);
             }
         }
 

@@ -31,8 +31,8 @@ public sealed record RoutingConfig
         "per token decides, then the price.", Minimum = 0, Maximum = 10)]
     public double ToleranceShare { get; init; } = 0.05;
 
-    [ConfigKey("Predicted times to first token that differ by no more than this count as equal, in milliseconds; so do " +
-        "times of the rest of the answer.",
+    [ConfigKey("Predicted times to first token that differ by no more than this count as equal, in milliseconds; so " +
+        "do times of the rest of the answer.",
         Minimum = 0, Maximum = 60_000)]
     public double ToleranceMs { get; init; } = 2;
 

@@ -32,6 +32,9 @@ public sealed class RoutingMemory
         }
     }
 
+    /// <summary>What the cache-aware policy keeps in place of the index; empty under any other.</summary>
+    public PrefixTrees Trees { get; } = new();
+
     /// <summary>Makes the state of a deployment that is new.</summary>
     public RouteLoad Add(SpeedPrior prior)
     {

@@ -81,7 +81,7 @@ internal sealed class RouterFleet
         Instant? at = null,
         int region = -1)
     {
-        Router.LookUp(State.Routing, 100_000, prompt, _scratch.Overlaps);
+        Router.LookUp(State.Routing, Config, prompt, _scratch.Overlaps);
         int[] triedList = tried < 0 ? [] : [tried];
         var query = new RouteQuery
         {
@@ -98,7 +98,7 @@ internal sealed class RouterFleet
             return "none";
         }
 
-        Router.Remember(State.Routing, 100_000, prompt, _last);
+        Router.Remember(State.Routing, Config, prompt, _last);
         return _last.Deployment.Id;
     }
 

@@ -147,6 +147,25 @@ public sealed class RouterTests
         Assert.Equal("far", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 0));
     }
 
+    /// <summary>Twenty short prompts wait at the one, a long one at the other: a long prompt would delay twenty there and
+    /// goes to the other though it waits longer itself; a short one goes where it is served sooner.</summary>
+    [Fact]
+    public void A_prompt_pays_for_those_that_it_delays()
+    {
+        var fleet = new RouterFleet(RouterFleet.Engine("crowded"), RouterFleet.Engine("busy"));
+        for (int i = 0; i < 20; i++)
+        {
+            fleet.LoadOf("crowded").Sent(100, 0, stream: true, Now.MonotonicNs);
+        }
+
+        fleet.LoadOf("busy").Sent(4000, 0, stream: true, Now.MonotonicNs);
+        Assert.Equal((20, 1), (fleet.LoadOf("crowded").Waiting, fleet.LoadOf("busy").Waiting));
+        Assert.Equal("busy", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 8000));
+        fleet.FirstToken();
+        fleet.Leave("busy");
+        Assert.Equal("crowded", fleet.Enter(Dialect.OpenAi, 2, inputTokens: 50));
+    }
+
     [Theory]
     [InlineData(RoutingPolicy.Predictive)]
     [InlineData(RoutingPolicy.RoundRobin)]
