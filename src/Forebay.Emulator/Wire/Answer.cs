@@ -15,8 +15,8 @@ internal enum AnswerEnd : byte
 /// <summary>
 /// The answer to a request, known before the engine starts: a tag made from the prompt and filler, or the arguments of
 /// the forced tool. Token <c>i</c> is bytes <c>4i</c> to <c>4i + 3</c>; it is ASCII throughout. One that was begun
-/// before goes on with the very bytes that would have followed; a token that was cut in two is made again, but only what
-/// was missing of it is seen.
+/// before goes on with the very bytes that would have followed; a token that was cut in two is made again, but only
+/// what was missing of it is seen.
 /// </summary>
 internal sealed class Answer
 {

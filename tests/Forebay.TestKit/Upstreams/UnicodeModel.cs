@@ -13,7 +13,8 @@ public static class UnicodeModel
     private static readonly string[] Pieces =
     [
         "a", "bc", " ", "  ", "\n", "\n\n", "\t", "é", "ß", "水", "漢字", "🌊", "👩‍🚀", "\"", "\\", "/",
-        "{\"x\":1}", "\u0001", "\u007f", "\u00a0", "\u2003", "\u3000", "]}", "data: ", "\r\n", "\u2028", "word", " and ", "e\u0301", "<b>&",
+        "{\"x\":1}", "\u0001", "\u007f", "\u00a0", "\u2003", "\u3000", "]}", "data: ", "\r\n", "\u2028",
+        "word", " and ", "e\u0301", "<b>&",
     ];
 
     /// <summary>The whole answer.</summary>
