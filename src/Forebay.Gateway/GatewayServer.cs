@@ -94,6 +94,7 @@ public sealed class GatewayServer : IAsyncDisposable
         var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
         var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
         metrics.Watch(() => gate.Open);
+        metrics.WatchPins(() => state.Pins.Count);
         parts.Upstreams.RoundTrip = (site, took) => state.Measured(site, took);
         var runtime = new GatewayRuntime(
             state,

@@ -36,6 +36,9 @@ public sealed record Deployment(
 
     public string Id => Config.Id;
 
+    /// <summary>Whose account it is called with.</summary>
+    public Account Account { get; } = Account.Of(Config, Provider, Endpoint, Backing);
+
     /// <summary>How its site is reached.</summary>
     public LinkSchedule Link { get; init; } = LinkSchedule.Ideal;
 

@@ -132,6 +132,9 @@ public sealed class FleetState
     /// <summary>Stories of requests, for reading back.</summary>
     public ExplainStore Explanations { get; } = new();
 
+    /// <summary>Which account issued what conversations carry with them.</summary>
+    public PinMap Pins { get; } = new();
+
     /// <summary>Retries that the fleet may still make.</summary>
     public RetryBudget Retries { get; } = new(RetryBudget.FleetReserveRetries);
 

@@ -62,6 +62,17 @@ public sealed record GatewayConfig
         Maximum = 1_073_741_824)]
     public long ExplainMemoryBytes { get; init; } = 16_777_216;
 
+    [ConfigKey("Longest answer, in bytes of its text as sent, that can be gone on with at another deployment; the " +
+        "text is held for that while it streams.", Minimum = 0, Maximum = 67_108_864)]
+    public int ContinuationBytes { get; init; } = 1_048_576;
+
+    [ConfigKey("Most signatures and containers whose issuing account is remembered; the ones not used for longest go " +
+        "first. Each takes about 100 bytes.", Minimum = 0, Maximum = 100_000_000)]
+    public int PinEntries { get; init; } = 200_000;
+
+    [ConfigKey("Hours after its last use that an issuing account is forgotten.", Minimum = 0.01, Maximum = 8760)]
+    public double PinHours { get; init; } = 168;
+
     [ConfigKey("Time for a client that stopped reading to take up again before it is cut.", Minimum = 0.1,
         Maximum = 3600)]
     public double ClientStallSeconds { get; init; } = 60;

@@ -62,4 +62,7 @@ public sealed record TenantConfig
 
     [ConfigKey("Models it may use; all when left out.", RefersTo = "models")]
     public string[]? Models { get; init; }
+
+    [ConfigKey("Whether answers that break off may be gone on with at another deployment, where the model can.")]
+    public bool Continuation { get; init; } = true;
 }

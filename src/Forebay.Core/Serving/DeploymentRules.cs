@@ -24,6 +24,25 @@ internal static class DeploymentRules
         }
 
         CheckPools(index.Config, problems);
+        CheckContinuation(index.Config, problems);
+    }
+
+    private static void CheckContinuation(FleetConfig config, List<ConfigProblem> problems)
+    {
+        for (int i = 0; i < config.Models.Length; i++)
+        {
+            string model = config.Models[i].Id;
+            DeploymentConfig[] serving = [.. config.Deployments.Where(d => d.Model == model)];
+            if (config.Models[i].Continuation == ContinuationManner.ContinueFinalMessage
+                && serving.Length > 0
+                && !serving.Any(d => d.Dialects.Contains(Dialect.OpenAi)))
+            {
+                problems.Add(new ConfigProblem(
+                    $"models[{i}].continuation",
+                    $"continuation is continue_final_message, but no deployment of {model} speaks openai",
+                    "Use assistant_prefill or none, or add openai to the dialects of a deployment."));
+            }
+        }
     }
 
     private static void CheckAccelerators(

@@ -39,6 +39,20 @@ public enum Modality : byte
     Audio,
 }
 
+/// <summary>How a model goes on with an answer that it began somewhere else.</summary>
+public enum ContinuationManner : byte
+{
+    /// <summary>It cannot: an answer that breaks off ends with an error.</summary>
+    None,
+
+    /// <summary>It goes on with the text of an assistant message that stands last.</summary>
+    AssistantPrefill,
+
+    /// <summary>As <see cref="AssistantPrefill"/>, where the request says so: <c>continue_final_message</c> with
+    /// <c>add_generation_prompt</c> off, as in vLLM and SGLang. In the OpenAI dialect only.</summary>
+    ContinueFinalMessage,
+}
+
 /// <summary>Prices in force from a day on, in US dollars per million tokens.</summary>
 public sealed record PriceConfig
 {
@@ -102,6 +116,11 @@ public sealed record ModelConfig
 
     [ConfigKey("Bytes of KV cache per token of context.", Minimum = 1)]
     public Figure? KvBytesPerToken { get; init; }
+
+    [ConfigKey("How an answer that breaks off is gone on with at another deployment: none, assistant_prefill (an " +
+        "assistant message that stands last is gone on with), or continue_final_message (the fields of that name of " +
+        "vLLM and SGLang, OpenAI dialect only).")]
+    public ContinuationManner Continuation { get; init; }
 
     [ConfigKey("What customers pay, by date.")]
     public PriceConfig[] Prices { get; init; } = [];
@@ -170,6 +189,10 @@ public sealed record DeploymentConfig
 
     [ConfigKey("The model's name at the endpoint; the model's id when left out.")]
     public string? UpstreamModel { get; init; }
+
+    [ConfigKey("Which version of the model it serves, in any words. An answer is gone on with only between " +
+        "deployments of the same version; those that leave it out count as one.", Example = "2026-10-01")]
+    public string? ModelVersion { get; init; }
 
     [ConfigKey("Longest prompt plus answer here, in tokens; the model's when left out.", Minimum = 1)]
     public int? ContextTokens { get; init; }

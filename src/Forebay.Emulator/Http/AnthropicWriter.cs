@@ -26,7 +26,7 @@ internal sealed class AnthropicWriter(AnswerContext context) : IAnswerWriter
         sink.Write("event: message_start\ndata: {\"type\":\"message_start\",\"message\":"u8);
         using (var writer = new Utf8JsonWriter(sink))
         {
-            WriteMessage(writer, []);
+            WriteMessage(writer, [], ended: false);
         }
 
         sink.Write("}\n\n"u8);
@@ -100,13 +100,12 @@ internal sealed class AnthropicWriter(AnswerContext context) : IAnswerWriter
         var text = new ArrayBufferWriter<byte>(Math.Max(1, context.Answer.Bytes));
         context.Answer.WriteRaw(text, 0, context.Answer.Bytes);
         using var writer = new Utf8JsonWriter(buffer);
-        WriteMessage(writer, text.WrittenSpan);
+        WriteMessage(writer, text.WrittenSpan, ended: true);
     }
 
-    /// <summary>The message: whole where there is content, else as it starts a stream.</summary>
-    private void WriteMessage(Utf8JsonWriter writer, ReadOnlySpan<byte> content)
+    /// <summary>The message: whole, or as it starts a stream.</summary>
+    private void WriteMessage(Utf8JsonWriter writer, ReadOnlySpan<byte> content, bool ended)
     {
-        bool ended = !content.IsEmpty;
         writer.WriteStartObject();
         writer.WriteString("id"u8, "msg_" + context.Id);
         writer.WriteString("type"u8, "message"u8);

@@ -58,7 +58,7 @@ internal sealed class ChatHandler(EmulatedDeployment deployment)
         }
 
         var generation = new Generation(
-            number, request.PromptTokens, answer.Tokens, request.PrefixHashes, request.Stream);
+            number, request.PromptTokens, Math.Max(1, answer.Tokens), request.PrefixHashes, request.Stream);
         deployment.LeastLoaded().Submit(generation);
         using CancellationTokenRegistration cancel = http.RequestAborted.UnsafeRegister(
             static state => ((Generation)state!).Cancel(), generation);

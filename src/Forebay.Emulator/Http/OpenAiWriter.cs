@@ -51,6 +51,11 @@ internal sealed class OpenAiWriter : IAnswerWriter
 
     public void Tokens(EventSink sink, int from, int to)
     {
+        if (_context.Answer.Tokens == 0)
+        {
+            return;
+        }
+
         sink.Write(_head);
         bool call = _context.Answer.Tool is not null;
         sink.Write(call

@@ -14,7 +14,9 @@ internal enum AnswerEnd : byte
 
 /// <summary>
 /// The answer to a request, known before the engine starts: a tag made from the prompt and filler, or the arguments of
-/// the forced tool. Token <c>i</c> is bytes <c>4i</c> to <c>4i + 3</c>; it is ASCII throughout.
+/// the forced tool. Token <c>i</c> is bytes <c>4i</c> to <c>4i + 3</c>; it is ASCII throughout. One that was begun
+/// before goes on with the very bytes that would have followed; a token that was cut in two is made again, but only
+/// what was missing of it is seen.
 /// </summary>
 internal sealed class Answer
 {
@@ -23,20 +25,31 @@ internal sealed class Answer
     /// <summary>Shorter answers would show nothing of a stream.</summary>
     private const int MinTokens = 16;
 
+    /// <summary>Where the text differs from prompt to prompt.</summary>
+    private const int TagBytes = 12;
+
     private readonly byte[] _head;
     private readonly ulong _seed;
 
-    private Answer(byte[] head, ulong seed)
+    /// <summary>Bytes of the text that were there before.</summary>
+    private readonly int _begun;
+
+    private Answer(byte[] head, ulong seed, int begun = 0)
     {
         _head = head;
         _seed = seed;
+        _begun = begun;
     }
 
     /// <summary>Tokens that the engine produces.</summary>
     public int Tokens { get; private init; }
 
-    /// <summary>Bytes of text that the client sees; a stop sequence is not among them.</summary>
+    /// <summary>Bytes of text up to its end, counted from the first token; a stop sequence is not among them.
+    /// </summary>
     public int Bytes { get; private init; }
+
+    /// <summary>The first token, counted from the text's beginning.</summary>
+    private int FirstToken => _begun / PromptText.BytesPerToken;
 
     public AnswerEnd End { get; private init; }
 
@@ -62,7 +75,7 @@ internal sealed class Answer
     /// <summary>Appends bytes of the answer as they stand inside a JSON string.</summary>
     public void WriteJson(IBufferWriter<byte> writer, int fromByte, int toByte)
     {
-        toByte = Math.Min(toByte, Bytes);
+        (fromByte, toByte) = InText(fromByte, toByte);
         while (fromByte < toByte)
         {
             ReadOnlySpan<byte> part = Part(fromByte, toByte);
@@ -81,13 +94,47 @@ internal sealed class Answer
     /// <summary>Appends bytes of the answer as they are.</summary>
     public void WriteRaw(IBufferWriter<byte> writer, int fromByte, int toByte)
     {
-        toByte = Math.Min(toByte, Bytes);
+        (fromByte, toByte) = InText(fromByte, toByte);
         while (fromByte < toByte)
         {
             ReadOnlySpan<byte> part = Part(fromByte, toByte);
             fromByte += part.Length;
             writer.Write(part);
         }
+    }
+
+    /// <summary>How many bytes of the answer to a prompt an assistant message ends with.</summary>
+    /// <param name="seed">The hash of the prompt.</param>
+    /// <param name="message">The assistant's text so far, which may begin with other words.</param>
+    public static int BegunBytes(ulong seed, ReadOnlySpan<byte> message)
+    {
+        byte[] tag = TagOf(seed);
+        int start = message.LastIndexOf(tag);
+        if (start >= 0)
+        {
+            var whole = new Answer(tag, seed) { Bytes = message.Length - start };
+            var text = new ArrayBufferWriter<byte>(whole.Bytes);
+            whole.WriteRaw(text, 0, whole.Bytes);
+            return text.WrittenSpan.SequenceEqual(message[start..]) ? whole.Bytes : 0;
+        }
+
+        int begun = Math.Min(TagBytes - 1, message.Length);
+        while (begun > 0 && !message.EndsWith(tag.AsSpan(0, begun)))
+        {
+            begun--;
+        }
+
+        return begun;
+    }
+
+    // Twelve bytes, three tokens: tells one answer from another.
+    private static byte[] TagOf(ulong seed) => Encoding.ASCII.GetBytes($"({(uint)(seed >> 32):x8}): ");
+
+    /// <summary>Where bytes counted from the first token stand in the text.</summary>
+    private (int From, int To) InText(int fromByte, int toByte)
+    {
+        int first = FirstToken * PromptText.BytesPerToken;
+        return (Math.Max(_begun, fromByte + first), Math.Min(toByte, Bytes) + first);
     }
 
     private static Answer CallOf(string tool, byte[] arguments, int limit)
@@ -104,14 +151,13 @@ internal sealed class Answer
 
     private static Answer TextOf(ChatRequest request, int limit)
     {
-        int wanted = request.OutputTokens
-            ?? (request.IgnoreEos ? limit : Math.Max(request.MinTokens ?? 1, Natural(request.Seed)));
+        int made = request.AnsweredBytes / PromptText.BytesPerToken;
+        int wanted = request.IgnoreEos && request.OutputTokens is null
+            ? limit
+            : Math.Max(0, (request.OutputTokens ?? Math.Max(request.MinTokens ?? 1, Natural(request.Seed))) - made);
         bool cut = request.IgnoreEos && request.OutputTokens is null ? request.MaxTokens is not null : wanted > limit;
         int tokens = Math.Min(wanted, limit);
-
-        // Twelve bytes, three tokens: tells one answer from another.
-        byte[] tag = Encoding.ASCII.GetBytes($"({(uint)(request.Seed >> 32):x8}): ");
-        var whole = new Answer(tag, request.Seed)
+        var whole = new Answer(TagOf(request.Seed), request.Seed, request.AnsweredBytes)
         {
             Tokens = tokens,
             Bytes = tokens * PromptText.BytesPerToken,
@@ -129,8 +175,9 @@ internal sealed class Answer
 
     private Answer StoppedAt(byte[][] sequences)
     {
-        var buffer = new ArrayBufferWriter<byte>(Bytes);
+        var buffer = new ArrayBufferWriter<byte>(Math.Max(1, Bytes));
         WriteRaw(buffer, 0, Bytes);
+        int cut = Bytes - buffer.WrittenCount;
         int first = int.MaxValue;
         byte[] found = [];
         foreach (byte[] sequence in sequences)
@@ -142,10 +189,10 @@ internal sealed class Answer
             }
         }
 
-        return first == int.MaxValue ? this : new Answer(_head, _seed)
+        return first == int.MaxValue ? this : new Answer(_head, _seed, _begun)
         {
-            Tokens = PromptText.TokensOf(first + found.Length),
-            Bytes = first,
+            Tokens = PromptText.TokensOf(cut + first + found.Length),
+            Bytes = cut + first,
             End = AnswerEnd.StopSequence,
             StopSequence = Encoding.UTF8.GetString(found),
         };

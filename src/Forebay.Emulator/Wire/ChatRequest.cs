@@ -25,10 +25,22 @@ internal sealed class ChatRequest
     /// <summary>The tool that the caller forces, with the JSON text of its schema.</summary>
     public (string Name, byte[] Schema)? ForcedTool { get; set; }
 
+    /// <summary>Whether chat completions go on with the assistant message that stands last; messages always do.
+    /// </summary>
+    public bool ContinueFinalMessage { get; set; }
+
+    /// <summary>Whether the prompt ends where an answer begins; null where the caller did not say.</summary>
+    public bool? AddGenerationPrompt { get; set; }
+
+    /// <summary>Bytes of the answer's text that the prompt ends with: an answer that was begun elsewhere is gone on
+    /// with after them.</summary>
+    public int AnsweredBytes { get; set; }
+
     public int PromptTokens { get; set; }
 
     public ulong[] PrefixHashes { get; set; } = [];
 
-    /// <summary>A hash of the prompt: what the answer is made from.</summary>
+    /// <summary>A hash of the prompt, without an assistant message that is gone on with: what the answer is made from.
+    /// </summary>
     public ulong Seed { get; set; }
 }

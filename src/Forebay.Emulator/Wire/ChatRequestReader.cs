@@ -63,7 +63,7 @@ internal static class ChatRequestReader
         Require(!needsMaxTokens || dialect != Dialect.Anthropic || request.MaxTokens is not null, "max_tokens",
             "is required.");
         ReadOptions(body, ranges, request);
-        ReadPrompt(body, ranges, request);
+        ReadPrompt(body, ranges, request, dialect);
         return request;
     }
 
@@ -76,6 +76,14 @@ internal static class ChatRequestReader
         else if (reader.ValueTextEquals("ignore_eos"u8))
         {
             request.IgnoreEos = ReadBool(ref reader, "ignore_eos");
+        }
+        else if (reader.ValueTextEquals("continue_final_message"u8))
+        {
+            request.ContinueFinalMessage = ReadBool(ref reader, "continue_final_message");
+        }
+        else if (reader.ValueTextEquals("add_generation_prompt"u8))
+        {
+            request.AddGenerationPrompt = ReadBool(ref reader, "add_generation_prompt");
         }
         else if (reader.ValueTextEquals("max_tokens"u8))
         {
@@ -173,7 +181,7 @@ internal static class ChatRequestReader
             parameter: "tool_choice");
     }
 
-    private static void ReadPrompt(ReadOnlySpan<byte> body, in Ranges ranges, ChatRequest request)
+    private static void ReadPrompt(ReadOnlySpan<byte> body, in Ranges ranges, ChatRequest request, Dialect dialect)
     {
         using var prompt = new PromptText();
         if (!ranges.Tools.IsEmpty && body[ranges.Tools.Start] != (byte)'n')
@@ -188,11 +196,37 @@ internal static class ChatRequestReader
             PromptReader.AppendContent(ref system, ranges.System.Of(body), prompt);
         }
 
-        int messages = PromptReader.AppendMessages(ranges.Messages.Of(body), prompt);
-        Require(messages > 0, "messages", "must hold at least one message.");
-        request.PromptTokens = prompt.Tokens;
-        request.PrefixHashes = prompt.BlockHashes();
-        request.Seed = prompt.HashAll();
+        PromptMessages messages = PromptReader.AppendMessages(ranges.Messages.Of(body), prompt);
+        Require(messages.Count > 0, "messages", "must hold at least one message.");
+        bool continues = dialect == Dialect.Anthropic
+            ? messages.LastIsAssistant
+            : ReadContinuation(request, messages.LastIsAssistant);
+        ReadOnlySpan<byte> begun = continues ? prompt.Text[messages.LastStart..] : [];
+        Require(
+            dialect != Dialect.Anthropic || begun.IsEmpty || begun[^1] is not ((byte)' ' or (byte)'\n' or (byte)'\t'),
+            "messages",
+            "final assistant content cannot end with trailing whitespace");
+        request.Seed = prompt.Hash(prompt.Length - begun.Length);
+        request.AnsweredBytes = Answer.BegunBytes(request.Seed, begun);
+
+        // A token that was cut in two is made again as a whole.
+        request.PromptTokens = Math.Max(1, PromptText.TokensOf(prompt.Length - request.AnsweredBytes))
+            + request.AnsweredBytes / PromptText.BytesPerToken;
+        request.PrefixHashes = prompt.BlockHashes(request.PromptTokens);
+    }
+
+    /// <summary>Whether a chat completion goes on with the last message, by vLLM's rules.</summary>
+    private static bool ReadContinuation(ChatRequest request, bool lastIsAssistant)
+    {
+        Require(
+            !request.ContinueFinalMessage || request.AddGenerationPrompt != true,
+            "continue_final_message",
+            "cannot be set together with add_generation_prompt.");
+        Require(
+            !request.ContinueFinalMessage || lastIsAssistant,
+            "continue_final_message",
+            "needs an assistant message that stands last.");
+        return request.ContinueFinalMessage;
     }
 
     private static JsonElement? Parse(ReadOnlySpan<byte> body, Range range)

@@ -2,6 +2,12 @@ using System.Text.Json;
 
 namespace Forebay.Emulator.Wire;
 
+/// <summary>What the messages of a prompt were.</summary>
+/// <param name="Count">How many.</param>
+/// <param name="LastStart">Where the text of the last one begins in the prompt.</param>
+/// <param name="LastIsAssistant">Whether the last one is the assistant's.</param>
+internal readonly record struct PromptMessages(int Count, int LastStart, bool LastIsAssistant);
+
 /// <summary>
 /// Appends the text of system prompts and messages in either dialect: strings as they are, blocks by the members that
 /// hold text, tool calls and tool input as their JSON, anything else as an opaque part.
@@ -9,8 +15,7 @@ namespace Forebay.Emulator.Wire;
 internal static class PromptReader
 {
     /// <summary>Appends every message.</summary>
-    /// <returns>How many there are.</returns>
-    public static int AppendMessages(ReadOnlySpan<byte> json, PromptText prompt)
+    public static PromptMessages AppendMessages(ReadOnlySpan<byte> json, PromptText prompt)
     {
         var reader = new Utf8JsonReader(json);
         reader.Read();
@@ -20,6 +25,8 @@ internal static class PromptReader
         }
 
         int count = 0;
+        int lastStart = 0;
+        bool lastIsAssistant = false;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType != JsonTokenType.StartObject)
@@ -27,11 +34,12 @@ internal static class PromptReader
                 throw new BadRequestException($"messages.{count}: must be an object.", parameter: "messages");
             }
 
-            AppendMessage(ref reader, json, prompt, count);
+            lastStart = prompt.Length;
+            AppendMessage(ref reader, json, prompt, count, out lastIsAssistant);
             count++;
         }
 
-        return count;
+        return new PromptMessages(count, lastStart, lastIsAssistant);
     }
 
     /// <summary>Appends a string, an array of blocks, or nothing for null.</summary>
@@ -57,9 +65,10 @@ internal static class PromptReader
     }
 
     private static void AppendMessage(
-        ref Utf8JsonReader reader, ReadOnlySpan<byte> json, PromptText prompt, int index)
+        ref Utf8JsonReader reader, ReadOnlySpan<byte> json, PromptText prompt, int index, out bool isAssistant)
     {
         bool hasRole = false;
+        isAssistant = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool isRole = reader.ValueTextEquals("role"u8);
@@ -77,6 +86,7 @@ internal static class PromptReader
             else
             {
                 hasRole |= isRole && IsRole(ref reader);
+                isAssistant |= isRole && hasRole && reader.ValueTextEquals("assistant"u8);
                 reader.Skip();
             }
         }

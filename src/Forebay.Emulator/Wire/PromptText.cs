@@ -22,8 +22,7 @@ internal sealed class PromptText : IDisposable
 
     public int Length { get; private set; }
 
-    /// <summary>Tokens of the prompt, at least 1.</summary>
-    public int Tokens => Math.Max(1, TokensOf(Length));
+    public ReadOnlySpan<byte> Text => _bytes.AsSpan(0, Length);
 
     public static int TokensOf(int bytes) => EngineTokenizer.TokensOf(bytes);
 
@@ -62,9 +61,10 @@ internal sealed class PromptText : IDisposable
     }
 
     /// <summary>Chained hashes of the full blocks.</summary>
-    public ulong[] BlockHashes()
+    /// <param name="tokens">Tokens of the prompt; no more blocks than they fill.</param>
+    public ulong[] BlockHashes(int tokens)
     {
-        var hashes = new ulong[Length / BlockBytes];
+        var hashes = new ulong[Math.Min(Length / BlockBytes, tokens / EngineParameters.BlockTokens)];
         ulong chain = 0;
         for (int i = 0; i < hashes.Length; i++)
         {
@@ -75,8 +75,8 @@ internal sealed class PromptText : IDisposable
         return hashes;
     }
 
-    /// <summary>A hash of the whole text.</summary>
-    public ulong HashAll() => Hash((ulong)Length, _bytes.AsSpan(0, Length));
+    /// <summary>A hash of the text's beginning.</summary>
+    public ulong Hash(int bytes) => Hash((ulong)bytes, _bytes.AsSpan(0, bytes));
 
     public void Dispose()
     {

@@ -3,6 +3,8 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Continuation;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -52,6 +54,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 };
             }
 
+            x.Issued = Pinned.Remember(x, deployment, runtime);
             return x.Facts.Stream
                 ? await RelayStreamAsync(response, clock)
                 : await RelayBodyAsync(response, clock);
@@ -76,15 +79,20 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         }
 
         bool rename = deployment.UpstreamModel != x.Facts.Model;
+        bool goesOn = x.Answer is { Times: > 0 };
+        ReadOnlyMemory<byte> body = goesOn ? x.Answer!.Body : x.Body!.WrittenMemory;
         SpliceList splices = RequestSplicer.For(
-            in x.Facts, x.Body!.Written, rename ? upstream.ModelJson : default, AddsUsage,
+            in goesOn ? ref x.Answer!.Facts : ref x.Facts,
+            body.Span,
+            rename ? upstream.ModelJson : default,
+            AddsUsage,
             AskedPlaces.SpliceFor(x, deployment, x.Dialect));
         Uri uri = x.Dialect == Dialect.Anthropic
             ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
             : upstream.ChatCompletionsUri;
         var request = new HttpRequestMessage(HttpMethod.Post, uri)
         {
-            Content = new SplicedContent(x.Body.WrittenMemory, splices),
+            Content = new SplicedContent(body, splices),
         };
         HeaderPolicy.CopyRequest(x.Http.Request.Headers, request, x.Dialect, deployment.Backing, upstream.Secret);
         runtime.Metrics.InjectTrace(request);
@@ -104,9 +112,12 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         StreamObserver observer = _foreign is null
             ? new StreamObserver(x.Wire, new StreamRewrite(ResponseModelJson(), AddsUsage))
             : new StreamObserver(_foreign.Wire, default);
+        x.Answer = Continuing.Open(x, deployment, runtime);
+        x.Answer?.Begin(observer);
         await x.Stream!.SetHeadAsync(
             to =>
             {
+                Continuing.DeclareTrailer(x, to);
                 HeaderPolicy.CopyResponse(response, to.Headers, _foreign is not null);
                 PipelineHeaders.Served(x, deployment, to.Headers);
             },
@@ -114,8 +125,10 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
         try
         {
-            return await StreamRelay.RunAsync(
+            AttemptResult result = await StreamRelay.RunAsync(
                 x, source, observer, clock, runtime, () => Settle(observer), _foreign?.Stream(observer));
+            // Another draw of white space is no fault of the deployment's.
+            return x.Answer?.Seam is { IsTorn: true } ? result with { Blame = false } : result;
         }
         finally
         {
@@ -174,8 +187,9 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         }
 
         bool counted = observer.Usage.Known && observer.Terminated;
-        x.Tokens = TokensOf(observer.Usage, counted ? 0 : observer.ContentEvents);
-        x.TokensEstimated = !counted;
+        TokenUsage part = TokensOf(observer.Usage, counted ? 0 : observer.ContentEvents);
+        x.Tokens = x.Answer?.Add(part, observer) ?? part;
+        x.TokensEstimated = !counted || x.Answer is { IsCounted: false };
     }
 
     private TokenUsage TokensOf(WireUsage usage, long atLeastOutput) => usage.Known

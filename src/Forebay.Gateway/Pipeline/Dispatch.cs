@@ -2,6 +2,8 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
+using Forebay.Gateway.Continuation;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -10,7 +12,7 @@ namespace Forebay.Gateway.Pipeline;
 
 /// <summary>
 /// Steps 6 and 7, and the loop around 8 and 9: wait for a place, take the best one, try it, and try elsewhere while
-/// nothing has reached the client and the retry budget allows.
+/// nothing has reached the client, or what has can be gone on with, and the retry budget allows.
 /// </summary>
 internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 {
@@ -62,24 +64,36 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
             if (result.End == AttemptEnd.Served)
             {
+                Continuing.Served(x, runtime);
                 return result.Failure;
             }
 
-            last = result.Failure;
+            last = x.Answer is { Times: > 0 } && !result.Blame ? last : result.Failure;
             _triedIds.Add(deployment.Id);
             _tried = [.. _tried, deployment.Index];
-            if (result.End == AttemptEnd.Failed
+            GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
+                : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
+            if (next == GoOn.Ended)
+            {
+                return Failure.None;
+            }
+
+            if (next == GoOn.No
                 || x.Attempts >= x.Settings.MaxAttempts
-                || _tried.Length == x.Eligible.Count
+                || !HasUntried()
                 || !runtime.State.TryWithdrawRetry(x.Model!))
             {
+                Continuing.Count(x, "failed", runtime);
                 return last;
             }
 
+            Continuing.Count(x, "tried", runtime);
             runtime.Metrics.Retried(x, last.Reason);
             Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         }
     }
+
+    private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));
 
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
@@ -87,11 +101,11 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         Deployment? before = x.Deployment;
         x.Deployment = deployment;
         x.Attempts++;
-        x.Tokens = default;
+        x.Tokens = x.Answer is { Times: > 0 } ? x.Tokens : default;
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
-            if (result.End == AttemptEnd.Served && result.Failure.IsNone)
+            if (result.End == AttemptEnd.Served && result.Failure.IsNone && x.Answer is not { Times: > 0 })
             {
                 Routing.Completed(x, runtime);
             }
@@ -123,12 +137,14 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
 
         Failure failure = Policing.CheckAgain(x, inForce);
+        failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (x.Story is not null)
         {
             Explaining.Policed(x, runtime, failure);
         }
 
+        Continuing.Narrow(x);
         _tried = [.. inForce.Model.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
         return failure;
     }

@@ -8,6 +8,7 @@ using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
+using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Translation;
 using Forebay.Protocols;
@@ -125,6 +126,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public bool TokensEstimated { get; set; }
 
     public ClientStream? Stream { get; set; }
+
+    /// <summary>Remembers what the answer issues; null where nothing is to be.</summary>
+    public IssuedState.Sink? Issued { get; set; }
+
+    /// <summary>The streamed answer, where it can be gone on with if it breaks off.</summary>
+    public OpenAnswer? Answer { get; set; }
 
     /// <summary>The client went away: whatever fails now is neither ours nor the upstream's doing.</summary>
     public bool ClientGone =>

@@ -1,6 +1,8 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Continuation;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Translation;
@@ -48,6 +50,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         {
             x.Body?.Dispose();
             x.Foreign?.Dispose();
+            x.Answer?.Dispose();
             x.Prefix?.Dispose();
             if (x.Stream is { } stream)
             {
@@ -75,6 +78,8 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
         failure = Policing.Check(x);
+        failure = failure.IsNone ? Continuing.Check(x) : failure;
+        failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         Explaining.Policed(x, runtime, failure);
         if (!failure.IsNone)

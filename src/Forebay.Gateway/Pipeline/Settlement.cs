@@ -45,7 +45,10 @@ internal static class Settlement
             Status = x.Status,
             Tokens = x.Tokens,
             Estimated = x.TokensEstimated,
-            ProviderCostMicros = x.Deployment?.Cost.At(acceptedMs).Of(x.Tokens) ?? 0,
+            ProviderCostMicros = x.Deployment is { } last
+                ? (x.Answer?.EarlierCostMicros ?? 0)
+                    + last.Cost.At(acceptedMs).Of(x.Answer is { IsSplit: true } parts ? parts.Part : x.Tokens)
+                : 0,
             CustomerPriceMicros = charged ? x.Model.Prices.At(acceptedMs).Of(x.Tokens) : 0,
             TimeToFirstTokenMs = x.TimeToFirstTokenMs,
             TotalMs = now.MsSince(x.Accepted),

@@ -70,6 +70,11 @@ internal static class BodyRelay
 
         x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
         SetHead(x, response, foreign is not null);
+        if (x.Issued is { } issued)
+        {
+            IssuedState.ReadAnswer(buffer.Written, issued);
+        }
+
         settle(facts.Usage, buffer.Length);
         await (translated is null
             ? SendAsync(x, buffer.WrittenMemory, facts.ModelValue, modelJson, runtime.Time)

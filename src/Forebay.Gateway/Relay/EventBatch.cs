@@ -11,8 +11,12 @@ namespace Forebay.Gateway.Relay;
 /// <param name="memory">Where memory is taken from.</param>
 /// <param name="budgetLimitBytes">How much may be taken in all.</param>
 /// <param name="translator">Says events in the client's dialect, where the upstream's is another.</param>
+/// <param name="seam">Makes them a part of the answer that the client has some of already.</param>
 internal sealed class EventBatch(
-    MemoryBudget memory, long budgetLimitBytes, StreamTranslator? translator = null) : IDisposable
+    MemoryBudget memory,
+    long budgetLimitBytes,
+    StreamTranslator? translator = null,
+    StreamSeam? seam = null) : IDisposable
 {
     /// <summary>Kept from read to read: an event or two of text.</summary>
     private const int KeepBytes = 1024;
@@ -141,11 +145,11 @@ internal sealed class EventBatch(
         }
         else if (action == StreamAction.Pass)
         {
-            Append(wholeEvent);
+            Add(wholeEvent);
         }
         else if (action == StreamAction.Rewritten)
         {
-            Append(_rewritten.WrittenSpan);
+            Add(_rewritten.WrittenSpan);
         }
 
         _rewritten.ResetWrittenCount();
@@ -156,7 +160,7 @@ internal sealed class EventBatch(
         _rewritten.ResetWrittenCount();
         if (to.Translate(wholeEvent, _rewritten))
         {
-            Append(_rewritten.WrittenSpan);
+            Add(_rewritten.WrittenSpan);
             return;
         }
 
@@ -174,6 +178,28 @@ internal sealed class EventBatch(
             : "of no known type";
 
     private static bool IsOverload(string? type) => type is "overloaded_error" or "rate_limit_error";
+
+    /// <summary>Adds events in the client's dialect.</summary>
+    private void Add(ReadOnlySpan<byte> events)
+    {
+        if (seam is null)
+        {
+            Append(events);
+            return;
+        }
+
+        var joined = new ArrayBufferWriter<byte>(events.Length + 256);
+        if (seam.Take(events, joined))
+        {
+            Append(joined.WrittenSpan);
+            return;
+        }
+
+        Terminal = false;
+        Failure = new Failure(
+            Reason.UpstreamProtocol, "The answer broke off and could not be gone on with exactly; try again.",
+            Detail: "the text that came does not go on with the text so far");
+    }
 
     private void Append(ReadOnlySpan<byte> bytes)
     {

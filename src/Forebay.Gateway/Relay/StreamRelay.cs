@@ -43,7 +43,7 @@ internal static class StreamRelay
     {
         ClientStream client = x.Stream!;
         using var buffer = new PooledBuffer(runtime.Memory, x.Settings.MemoryBudgetBytes);
-        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator);
+        using var batch = new EventBatch(runtime.Memory, x.Settings.MemoryBudgetBytes, translator, x.Answer?.Seam);
         int readBytes = LeastReadBytes;
         int atOnce = 0;
         while (true)
@@ -88,7 +88,7 @@ internal static class StreamRelay
                 settle();
             }
 
-            await SendAsync(client, batch, x.Http.RequestAborted);
+            await DeliverAsync(x, client, batch);
             if (batch.Terminal)
             {
                 await FinishReadingAsync(source, buffer, clock);
@@ -152,6 +152,19 @@ internal static class StreamRelay
         {
             // The answer is whole; only the connection is lost.
         }
+    }
+
+    /// <summary>Sends a batch, and notes what the client is told of by it.</summary>
+    private static async ValueTask DeliverAsync(Exchange x, ClientStream client, EventBatch batch)
+    {
+        if (x.Issued is { } issued)
+        {
+            // Before the client can come back with it.
+            IssuedState.ReadEvents(batch.Events, issued);
+        }
+
+        await SendAsync(client, batch, x.Http.RequestAborted);
+        x.Answer?.Sent(batch.Events);
     }
 
     private static async ValueTask SendAsync(ClientStream client, EventBatch batch, CancellationToken cancel)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -71,7 +72,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             return failure;
         }
 
-        if (await TryAsync(x))
+        // A count that only another account's deployment could give is estimated.
+        if (Pinned.Check(x, runtime).IsNone && await TryAsync(x))
         {
             return Failure.None;
         }

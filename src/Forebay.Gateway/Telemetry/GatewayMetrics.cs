@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 using Forebay.Core.Errors;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Time;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;
+using Forebay.Protocols;
 
 namespace Forebay.Gateway.Telemetry;
 
@@ -19,6 +21,8 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly BoundedLabels _tenants;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _continuations;
+    private readonly Counter<long> _continuationsRefused;
     private readonly Counter<long> _tokens;
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _timeToFirstToken;
@@ -35,6 +39,13 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.gateway.requests", "{request}", "Model calls finished, by reason of failure or none.");
         _retries = _meter.CreateCounter<long>(
             "forebay.gateway.retries", "{retry}", "Attempts made elsewhere after one failed.");
+        _continuations = _meter.CreateCounter<long>(
+            "forebay.gateway.continuations", "{continuation}",
+            "Answers that broke off and were gone on with: tried, succeeded, failed, or ended here, " +
+            "as only the end was missing.");
+        _continuationsRefused = _meter.CreateCounter<long>(
+            "forebay.gateway.continuations.refused", "{continuation}",
+            "Answers that broke off and could not be gone on with, by what forbade it.");
         _tokens = _meter.CreateCounter<long>(
             "forebay.gateway.tokens", "{token}", "Tokens metered, by kind.");
         _duration = _meter.CreateHistogram<double>(
@@ -62,6 +73,10 @@ internal sealed class GatewayMetrics : IDisposable
     /// <summary>Also shows the connections that are open.</summary>
     public void Watch(Func<int> connections) => _meter.CreateObservableGauge(
         "forebay.gateway.connections", connections, "{connection}", "Connections open.");
+
+    /// <summary>Also shows what is remembered of who issued what.</summary>
+    public void WatchPins(Func<int> pins) => _meter.CreateObservableGauge(
+        "forebay.gateway.pins", pins, "{pin}", "Signatures and containers whose issuing account is remembered.");
 
     public void ConnectionRefused(string bound) =>
         _refused.Add(1, new KeyValuePair<string, object?>("bound", bound));
@@ -105,6 +120,18 @@ internal sealed class GatewayMetrics : IDisposable
         1,
         new KeyValuePair<string, object?>("deployment", x.Deployment?.Id),
         new KeyValuePair<string, object?>("reason", ReasonTable.LabelOf(reason)));
+
+    /// <summary>Counts what became of an answer that broke off.</summary>
+    public void Continued(Exchange x, string outcome) => _continuations.Add(
+        1,
+        new KeyValuePair<string, object?>("model", x.Model?.Id),
+        new KeyValuePair<string, object?>("outcome", outcome));
+
+    /// <summary>Counts an answer that broke off and could not be gone on with.</summary>
+    public void NotContinued(Exchange x, ContinuationBar bar) => _continuationsRefused.Add(
+        1,
+        new KeyValuePair<string, object?>("model", x.Model?.Id),
+        new KeyValuePair<string, object?>("bar", JsonNamingPolicy.SnakeCaseLower.ConvertName(bar.ToString())));
 
     /// <summary>Counts a finished call.</summary>
     public void Finished(Exchange x, Failure failure, Instant now)

@@ -1,5 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Gateway.Pipeline;
+using Forebay.Protocols;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Gateway.Telemetry;
@@ -49,6 +50,15 @@ internal static partial class Log
         "not permitted for tenant {Tenant} and model {Model}. This is a defect; report it.")]
     public static partial void ViolationPrevented(
         ILogger logger, string requestId, string deployment, string site, string tenant, string model);
+
+    [LoggerMessage(1009, LogLevel.Information,
+        "Request {RequestId}: an answer that broke off was gone on with to its end at deployment {Deployment}, after " +
+        "{Times} changes.")]
+    public static partial void Continued(ILogger logger, string requestId, string deployment, int times);
+
+    [LoggerMessage(1008, LogLevel.Information,
+        "Request {RequestId}: the answer that broke off at deployment {Deployment} cannot be gone on with: {Bar}.")]
+    public static partial void NotContinued(ILogger logger, string requestId, string deployment, ContinuationBar bar);
 
     [LoggerMessage(EventId = 1000, Message =
         "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +

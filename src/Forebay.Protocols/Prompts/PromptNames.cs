@@ -23,8 +23,11 @@ internal enum PromptMember : byte
     /// <summary>Something uploaded to one account.</summary>
     UploadId,
 
-    /// <summary>Proof or ciphertext tied to the model that made it.</summary>
+    /// <summary>Proof or ciphertext of reasoning, tied to the account that made it.</summary>
     Signature,
+
+    /// <summary>Ciphertext of a server tool's result, tied to the provider that made it.</summary>
+    Encrypted,
 }
 
 internal static class PromptNames
@@ -61,8 +64,9 @@ internal static class PromptNames
             case 7 when name.SequenceEqual("file_id"u8):
                 return PromptMember.UploadId;
             case 9 when name.SequenceEqual("signature"u8):
-            case 17 when name.SequenceEqual("encrypted_content"u8):
                 return PromptMember.Signature;
+            case 17 when name.SequenceEqual("encrypted_content"u8):
+                return PromptMember.Encrypted;
             case 5 when name.SequenceEqual("input"u8):
             case 10 when name.SequenceEqual("parameters"u8):
             case 12 when name.SequenceEqual("input_schema"u8):

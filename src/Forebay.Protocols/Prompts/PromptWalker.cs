@@ -18,6 +18,12 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
     /// <summary>What the parts walked so far ask for.</summary>
     public RequestFeatures Features;
 
+    /// <summary>The last signature of reasoning, quotes included.</summary>
+    public ByteRange Signature;
+
+    /// <summary>The last name of something that one account holds, quotes included.</summary>
+    public ByteRange StateId;
+
     /// <summary>Elements of the array walked last; the index of the one at fault, where there is a fault.</summary>
     public int Elements;
 
@@ -216,10 +222,10 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
             case PromptMember.UploadId when kind == JsonKind.String:
                 Features |= RequestFeatures.ServerState;
                 _ = Cursor.ReadString(out block.Payload);
+                StateId = block.Payload.Token;
                 break;
-            case PromptMember.Signature when kind == JsonKind.String:
-                bool signed = Cursor.ReadString(out JsonString signature) && signature.Length > 0;
-                Features |= signed ? RequestFeatures.SignedHistory : RequestFeatures.None;
+            case PromptMember.Signature or PromptMember.Encrypted when kind == JsonKind.String:
+                Sign(member);
                 break;
             case PromptMember.CacheControl:
                 Features |= kind == JsonKind.Null ? RequestFeatures.None : RequestFeatures.CacheControl;
@@ -235,6 +241,23 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
                 _ = Cursor.Skip();
                 break;
         }
+    }
+
+    private void Sign(PromptMember member)
+    {
+        if (!Cursor.ReadString(out JsonString signature))
+        {
+            return;
+        }
+
+        if (signature.Length == 0)
+        {
+            Features |= member == PromptMember.Signature ? RequestFeatures.UnsignedHistory : RequestFeatures.None;
+            return;
+        }
+
+        Features |= RequestFeatures.SignedHistory;
+        Signature = member == PromptMember.Signature ? signature.Token : Signature;
     }
 
     /// <summary>A block has ended, so its kind is known wherever the client put it: hand over its payload.</summary>

@@ -39,6 +39,14 @@ public struct RequestFacts
     /// <summary>The whole <c>messages</c> value.</summary>
     public ByteRange Messages { get; set; }
 
+    /// <summary>The last signature of reasoning, or last block of sealed reasoning, in the history: a JSON string,
+    /// quotes included; empty where there is none.</summary>
+    public ByteRange Signature { get; set; }
+
+    /// <summary>The last name of server-side state, a container's or an uploaded file's: a JSON string, quotes
+    /// included; empty where there is none.</summary>
+    public ByteRange StateId { get; set; }
+
     /// <summary>Offset just after the body's opening brace.</summary>
     public int ObjectStart { get; set; }
 

@@ -33,4 +33,8 @@ public enum RequestFeatures
     /// <summary>The history holds signed or encrypted blocks, which only the model and provider that made them
     /// accept.</summary>
     SignedHistory = 256,
+
+    /// <summary>The history holds reasoning with an empty signature: an engine's, which nobody who checks signatures
+    /// accepts.</summary>
+    UnsignedHistory = 512,
 }

@@ -15,6 +15,41 @@ internal ref partial struct RequestPass
         return _walker.Cursor.Skip();
     }
 
+    /// <summary><c>container</c>: the id of one that is there, or an object that may name it.</summary>
+    private bool ReadContainer()
+    {
+        JsonKind kind = _walker.Cursor.Peek();
+        _features |= kind == JsonKind.Null ? RequestFeatures.None : RequestFeatures.ServerState;
+        if (kind == JsonKind.String)
+        {
+            bool read = _walker.Cursor.ReadString(out JsonString id);
+            Facts.StateId = id.Token;
+            return read;
+        }
+
+        if (kind != JsonKind.Object)
+        {
+            return _walker.Cursor.Skip();
+        }
+
+        Span<byte> scratch = stackalloc byte[RequestFields.LongestName];
+        bool first = true;
+        for (_ = _walker.Cursor.Enter(); _walker.Cursor.NextMember(ref first, out JsonString name);)
+        {
+            if (name.Keyword(_body, scratch).SequenceEqual("id"u8) && _walker.Cursor.Peek() == JsonKind.String)
+            {
+                _ = _walker.Cursor.ReadString(out JsonString id);
+                Facts.StateId = id.Token;
+            }
+            else
+            {
+                _ = _walker.Cursor.Skip();
+            }
+        }
+
+        return !_walker.Cursor.Failed;
+    }
+
     /// <summary><c>thinking</c>, <c>output_format</c>, <c>response_format</c>, <c>output_config</c>: objects whose
     /// <c>type</c>, or whose <c>format</c>, says whether they ask for anything.</summary>
     private bool ReadAsked(RequestField field)

@@ -26,6 +26,8 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
     {
         bool good = ReadFields() && CheckRequired(countTokens);
         Facts.Features = _features | _walker.Features;
+        Facts.Signature = _walker.Signature;
+        Facts.StateId = Facts.StateId.IsEmpty ? _walker.StateId : Facts.StateId;
         Facts.MaxTokens = _maxCompletionTokens ?? Facts.MaxTokens;
         Facts.UserId ??= _user;
         Facts.EstimatedInputTokens = (_toolTokens + _systemTokens + _messageTokens).Tokens;
@@ -101,7 +103,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             case RequestField.Thinking or RequestField.OutputFormat or RequestField.OutputConfig:
                 return ReadAsked(field);
             case RequestField.Container:
-                return ReadPresence(RequestFeatures.ServerState);
+                return ReadContainer();
             case RequestField.CacheControl:
                 return ReadPresence(RequestFeatures.CacheControl);
             case RequestField.ReasoningEffort:

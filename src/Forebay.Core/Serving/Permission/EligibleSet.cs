@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Forebay.Core.Fleet;
@@ -13,6 +14,7 @@ public sealed class EligibleSet
     private readonly FrozenSet<string> _ids;
     private readonly EligibleSet[] _speaking;
     private readonly ulong[] _mask;
+    private readonly ConcurrentDictionary<object, EligibleSet> _parts = [];
 
     public EligibleSet(ImmutableArray<Deployment> deployments)
     {
@@ -47,6 +49,20 @@ public sealed class EligibleSet
 
     /// <summary>Those of them that speak a dialect.</summary>
     public EligibleSet Speaking(Dialect dialect) => _speaking[(int)dialect];
+
+    /// <summary>Those of them that fit a key, found once for each: what is kept about a part of the set is kept as long
+    /// as the set.</summary>
+    /// <param name="key">One of few: an account, a version.</param>
+    /// <param name="fits">Whether a deployment fits it, the same answer each time.</param>
+    public EligibleSet Of<TKey>(TKey key, Func<Deployment, TKey, bool> fits)
+        where TKey : notnull => _parts.GetOrAdd(
+            key,
+            static (_, a) =>
+            {
+                ImmutableArray<Deployment> part = a.Set.Deployments.RemoveAll(d => !a.Fits(d, a.Key));
+                return part.Length == a.Set.Count ? a.Set : new EligibleSet(part);
+            },
+            (Set: this, Key: key, Fits: fits));
 
     private EligibleSet SpeakingOf(Dialect dialect)
     {

@@ -105,7 +105,7 @@ public sealed class RequestReaderTests
         RequestFeatures.Documents | RequestFeatures.ServerState)]
     [InlineData("""{"type":"container_upload","file_id":"f"}""", RequestFeatures.ServerState)]
     [InlineData("""{"type":"thinking","thinking":"","signature":"AA"}""", RequestFeatures.SignedHistory)]
-    [InlineData("""{"type":"thinking","thinking":"x","signature":""}""", RequestFeatures.None)]
+    [InlineData("""{"type":"thinking","thinking":"x","signature":""}""", RequestFeatures.UnsignedHistory)]
     [InlineData("""{"type":"redacted_thinking","data":"AA"}""", RequestFeatures.SignedHistory)]
     [InlineData("""{"type":"tool_use","id":"a","name":"b","input":{"type":"image","cache_control":{}}}""",
         RequestFeatures.None)]
@@ -209,4 +209,23 @@ public sealed class RequestReaderTests
     }
 
     private static string Body(string message) => $$"""{"model":"m","max_tokens":9,"messages":[{{message}}]}""";
+
+    [Theory]
+    [InlineData("""[{"type":"thinking","thinking":"a","signature":"s1"},{"type":"redacted_thinking","data":"s2"}]""", "", "\"s2\"", "")]
+    [InlineData("""[{"type":"thinking","thinking":"a","signature":"s1"},{"type":"thinking","thinking":"b","signature":""}]""", "", "\"s1\"", "")]
+    [InlineData("""[{"type":"web_search_tool_result","content":[{"encrypted_content":"e"}]}]""", "", "", "")]
+    [InlineData("""[{"type":"container_upload","file_id":"f1"}]""", "", "", "\"f1\"")]
+    [InlineData("""[{"type":"container_upload","file_id":"f1"}]""", ",\"container\":\"c1\"", "", "\"c1\"")]
+    [InlineData("[]", ",\"container\":{\"skills\":[],\"id\":\"c1\"}", "", "\"c1\"")]
+    [InlineData("[]", ",\"container\":null", "", "")]
+    public void What_an_account_issued_is_found(string content, string extra, string signature, string stateId)
+    {
+        byte[] body = Encoding.UTF8.GetBytes(
+            $$"""{"model":"m","max_tokens":1,"messages":[{"role":"user","content":{{content}}}]{{extra}}}""");
+
+        Assert.True(RequestReader.TryRead(WireDialect.Anthropic, body, false, out RequestFacts facts, out _));
+
+        Assert.Equal(signature, Encoding.UTF8.GetString(facts.Signature.Of(body)));
+        Assert.Equal(stateId, Encoding.UTF8.GetString(facts.StateId.Of(body)));
+    }
 }
