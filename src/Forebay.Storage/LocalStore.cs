@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Errors;
+using Forebay.Core.Limits;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
@@ -34,6 +35,8 @@ public sealed class LocalStore : IAsyncDisposable
         Ledger = ledger;
         Access = new SqliteAccessStore(database);
         Audit = new SqliteAuditLog(database);
+        LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
+        LimitHistory = new SqliteLimitHistory(database);
         Recovery = recovery;
     }
 
@@ -44,6 +47,11 @@ public sealed class LocalStore : IAsyncDisposable
     public IAccessStore Access { get; }
 
     public IAuditLog Audit { get; }
+
+    /// <summary>What limits are rebuilt from.</summary>
+    public ILimitUsage LimitUsage { get; }
+
+    public ILimitHistory LimitHistory { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

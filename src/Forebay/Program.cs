@@ -34,6 +34,7 @@ public static class Program
         StatusCommand.Create(),
         KeyCommand.Create(),
         UsageCommand.Create(),
+        LimitsCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),
         TokenCommand.Create(),

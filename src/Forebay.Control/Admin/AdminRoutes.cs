@@ -12,6 +12,7 @@ internal static class AdminRoutes
         var keys = new KeyEndpoints(services);
         var tokens = new TokenEndpoints(services);
         var records = new RecordEndpoints(services);
+        var limits = new LimitEndpoints(services);
         var operations = new OperationEndpoints(services);
         return
         [
@@ -27,6 +28,8 @@ internal static class AdminRoutes
             new("GET", "/v1/tokens", RouteAccess.Viewer, tokens.ListAsync),
             new("POST", "/v1/tokens", RouteAccess.Admin, tokens.CreateAsync),
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
+            new("GET", "/v1/tenants/{id}/limits", RouteAccess.Viewer, limits.ShowAsync),
+            new("GET", "/v1/tenants/{id}/limits/history", RouteAccess.Viewer, limits.HistoryAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),

@@ -5,6 +5,7 @@ using Forebay.Control.Backup;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Usage;
 using Microsoft.Extensions.Logging;
 
@@ -20,6 +21,8 @@ public sealed record AdminServices
     public required AdminTokenService Tokens { get; init; }
 
     public required IUsageLedger Ledger { get; init; }
+
+    public required ILimitHistory LimitHistory { get; init; }
 
     public required IUsageJournal Journal { get; init; }
 

@@ -1,3 +1,6 @@
+using Forebay.Core.Fleet;
+using Forebay.Core.Time;
+
 namespace Forebay.Core.Limits;
 
 /// <summary>Where one limit stands.</summary>
@@ -9,7 +12,8 @@ namespace Forebay.Core.Limits;
 /// <param name="Remaining">What is left, never below zero.</param>
 /// <param name="ResetsAt">When a window ends or a bucket is full again; null where nothing is used, or where no time
 /// can be told.</param>
-/// <param name="RequestsLeft">How many requests of the tenant's present mean size fit, if they came at once.</param>
+/// <param name="RequestsLeft">How many requests of the tenant's present mean size fit, if they came at once; null where
+/// such requests take nothing of it.</param>
 public sealed record LimitStatus(
     string Name,
     string? ModelClass,
@@ -18,13 +22,13 @@ public sealed record LimitStatus(
     decimal Used,
     decimal Remaining,
     DateTimeOffset? ResetsAt,
-    double RequestsLeft);
+    double? RequestsLeft);
 
 /// <summary>The limit that would refuse first.</summary>
 /// <param name="Name">As in <see cref="LimitStatus.Name"/>.</param>
 /// <param name="ModelClass">As in <see cref="LimitStatus.ModelClass"/>.</param>
 /// <param name="RequestsLeft">As in <see cref="LimitStatus.RequestsLeft"/>.</param>
-public sealed record BindingLimit(string Name, string? ModelClass, double RequestsLeft);
+public sealed record BindingLimit(string Name, string? ModelClass, double? RequestsLeft);
 
 /// <summary>Every limit of a tenant.</summary>
 /// <param name="Limits">Those over all models first, then class by class.</param>
@@ -34,6 +38,28 @@ public sealed record BindingLimit(string Name, string? ModelClass, double Reques
 /// up further, then the first. Null where nothing is limited.
 /// </param>
 public sealed record LimitReport(IReadOnlyList<LimitStatus> Limits, BindingLimit? Binds);
+
+/// <summary>What a tenant, or an operator who asks for it, is told.</summary>
+/// <param name="Tenant">Tenant id.</param>
+/// <param name="Tier">Its tier.</param>
+/// <param name="AsOf">When this was.</param>
+/// <param name="Limits">As in <see cref="LimitReport"/>.</param>
+/// <param name="Binds">As in <see cref="LimitReport"/>.</param>
+/// <param name="Changes">The latest changes of its limits, the last one first.</param>
+public sealed record TenantLimitsView(
+    string Tenant,
+    string Tier,
+    DateTimeOffset AsOf,
+    IReadOnlyList<LimitStatus> Limits,
+    BindingLimit? Binds,
+    IReadOnlyList<LimitChange> Changes)
+{
+    public static TenantLimitsView Of(Tenant tenant, TenantLimits limits, Instant now, IReadOnlyList<LimitChange> changes)
+    {
+        LimitReport report = limits.Report(tenant.Limits, now);
+        return new TenantLimitsView(tenant.Id, tenant.Tier.Id, now.Wall, report.Limits, report.Binds, changes);
+    }
+}
 
 /// <summary>What is left of a limit, for headers.</summary>
 /// <param name="Limit">Its size; 0 where there is none.</param>

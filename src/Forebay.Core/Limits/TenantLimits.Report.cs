@@ -49,15 +49,19 @@ public sealed partial class TenantLimits
             LimitStatus? first = null;
             foreach (LimitStatus status in list)
             {
-                bool sooner = first is null || status.RequestsLeft < first.RequestsLeft
-                    || (status.RequestsLeft == first.RequestsLeft
-                        && status.Used * first.Limit > first.Used * status.Limit);
-                first = sooner ? status : first;
+                first = first is null || RefusesSooner(status, first) ? status : first;
             }
 
             return new LimitReport(
                 list, first is null ? null : new BindingLimit(first.Name, first.ModelClass, first.RequestsLeft));
         }
+    }
+
+    private static bool RefusesSooner(LimitStatus a, LimitStatus b)
+    {
+        double left = a.RequestsLeft ?? double.MaxValue;
+        double other = b.RequestsLeft ?? double.MaxValue;
+        return left < other || (left == other && a.Used / a.Limit > b.Used / b.Limit);
     }
 
     private LimitLevels LevelsOf(LimitScope scope, Instant now)
@@ -149,7 +153,7 @@ public sealed partial class TenantLimits
     {
         decimal remaining = Math.Max(0, limit - used);
         double each = _mix.Of(unit);
-        double left = each > 0 ? Math.Round((double)remaining / each, 1) : double.MaxValue;
+        double? left = each > 0 ? Math.Round((double)remaining / each, 1) : null;
         return new LimitStatus(
             LimitKinds.KeyOf(kind), modelClass, LimitKinds.WordOf(unit), limit, used, remaining, resets, left);
     }

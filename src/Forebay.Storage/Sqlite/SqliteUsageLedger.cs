@@ -37,6 +37,7 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
     {
         MovePosition(connection, step);
         AddSums(connection, step);
+        LimitSql.Apply(connection, step);
         AddOpen(connection, step.Opened);
         RemoveOpen(connection, step.Closed);
         return step.Sums.Count;

@@ -17,6 +17,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
     private readonly Dictionary<AggregateKey, UsageSums> _sums = [];
     private readonly Dictionary<UInt128, AcceptRecord> _opened = [];
     private readonly List<UInt128> _closed = [];
+    private readonly Dictionary<string, IReadOnlyList<long>> _minutes = new(StringComparer.Ordinal);
 
     /// <summary>Records added.</summary>
     public int Count { get; private set; }
@@ -26,6 +27,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         Count++;
         open[record.RequestId] = record;
         _opened[record.RequestId] = record;
+        NoteMinute(record.Tenant, MinuteOf(record.AcceptedUnixMs));
     }
 
     /// <summary>False when the request is not open: it was settled before, or its acceptance is damaged. Nothing is
@@ -44,7 +46,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
             _closed.Add(record.RequestId);
         }
 
-        var key = new AggregateKey(Math.DivRem(record.AcceptedUnixMs, MsPerMinute).Quotient, SeriesOf(record));
+        var key = new AggregateKey(MinuteOf(record.AcceptedUnixMs), SeriesOf(record));
         ref UsageSums sums = ref CollectionsMarshal.GetValueRefOrAddDefault(_sums, key, out _);
         sums.Requests++;
         sums.Tokens += new TokenUsage(
@@ -64,7 +66,20 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         return true;
     }
 
-    public FoldStep StepTo(JournalPosition to) => new(from, to, _sums, _opened.Values, _closed);
+    public FoldStep StepTo(JournalPosition to) => new(
+        from, to, _sums, _opened.Values, _closed, _minutes);
+
+    private static long MinuteOf(long unixMs) => unixMs / MsPerMinute;
+
+    private void NoteMinute(string tenant, long minute)
+    {
+        ref IReadOnlyList<long>? minutes = ref CollectionsMarshal.GetValueRefOrAddDefault(_minutes, tenant, out _);
+        var list = (List<long>)(minutes ??= new List<long>(1));
+        if (list.Count == 0 || list[^1] != minute)
+        {
+            list.Add(minute);
+        }
+    }
 
     private static UsageSeries SeriesOf(UsageRecord r) => new(
         r.Tenant, r.Key, r.Model, r.Deployment, r.Pool, r.Site, r.Provider, UsageWords.BackingOf(r),

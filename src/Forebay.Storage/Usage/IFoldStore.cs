@@ -41,12 +41,15 @@ internal sealed record FoldState(JournalPosition Position, IReadOnlyList<AcceptR
 /// <param name="Sums">What to add to the aggregates.</param>
 /// <param name="Opened">Requests accepted in it and not settled in it.</param>
 /// <param name="Closed">Requests accepted before it and settled in it.</param>
+/// <param name="AcceptedMinutes">Per tenant the minutes in which requests were accepted, in the order recorded, each run
+/// of equal ones once.</param>
 internal sealed record FoldStep(
     JournalPosition From,
     JournalPosition To,
     IReadOnlyDictionary<AggregateKey, UsageSums> Sums,
     IReadOnlyCollection<AcceptRecord> Opened,
-    IReadOnlyCollection<UInt128> Closed);
+    IReadOnlyCollection<UInt128> Closed,
+    IReadOnlyDictionary<string, IReadOnlyList<long>> AcceptedMinutes);
 
 /// <summary>Where folded usage is kept: the seam between the fold and a database.</summary>
 internal interface IFoldStore
