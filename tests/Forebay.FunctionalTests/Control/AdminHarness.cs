@@ -42,6 +42,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public MemoryAuditLog Audit { get; } = new();
 
+    public MemoryLimitHistory LimitHistory { get; } = new();
+
     public MemoryUsage Usage { get; } = new();
 
     public ManualTime Time { get; } = new();
@@ -127,6 +129,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = Keys,
         Tokens = Tokens,
         Ledger = Usage,
+        LimitHistory = LimitHistory,
         Journal = Usage,
         Audit = Audit,
         Change = Change,
