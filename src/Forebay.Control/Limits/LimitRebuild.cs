@@ -12,16 +12,16 @@ namespace Forebay.Control.Limits;
 /// </summary>
 public static class LimitRebuild
 {
-    /// <summary>How far back the journal is read. A bucket remembers a minute, or longer where it was overdrawn; a request
-    /// that took longer than this counts in windows and spend alone.</summary>
+    /// <summary>How far back the journal is read. A bucket remembers a minute, or longer where it was overdrawn; a
+    /// request that took longer than this counts in windows and spend alone.</summary>
     public const int EventMinutes = 10;
 
     private const long MinuteMs = 60_000;
     private const long HourMs = 60 * MinuteMs;
     private const long DayMs = 24 * HourMs;
 
-    /// <summary>Runs. Cost: linear in the sums of a month by day, of a week by hour, of five hours by minute, and in the
-    /// journal of <see cref="EventMinutes"/>.</summary>
+    /// <summary>Runs. Cost: linear in the sums of a month by day, of a week by hour, of five hours by minute, and in
+    /// the journal of <see cref="EventMinutes"/>.</summary>
     public static async Task RunAsync(FleetState state, ILimitUsage usage, Instant now, CancellationToken cancel)
     {
         FleetModel fleet = state.Model;

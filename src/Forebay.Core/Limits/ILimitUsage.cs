@@ -26,8 +26,8 @@ public interface ILimitUsage
     /// <summary>Sums from a time on, inclusive; what lies ahead of the clock as well.</summary>
     Task<IReadOnlyList<UsageSlice>> ReadSumsAsync(UsageGrain grain, long fromUnixMs, CancellationToken cancel);
 
-    /// <summary>When each tenant opened its last five-hour window (<see cref="FiveHourOpening"/>), for those that opened
-    /// one since a time.</summary>
+    /// <summary>When each tenant opened its last five-hour window (<see cref="FiveHourOpening"/>), for those that
+    /// opened one since a time.</summary>
     Task<IReadOnlyDictionary<string, long>> ReadOpeningsAsync(long fromUnixMs, CancellationToken cancel);
 
     /// <summary>The journal's records, in the order written, from a segment on that was written to since a time: some
@@ -45,8 +45,8 @@ public readonly record struct FiveHourOpening(long Minute, long? Before)
 {
     private const long Minutes = 5 * 60;
 
-    /// <summary>Takes in a request. Requests that race are recorded in any order: one from before the opening, but after
-    /// the end of the window before, moves the opening back.</summary>
+    /// <summary>Takes in a request. Requests that race are recorded in any order: one from before the opening, but
+    /// after the end of the window before, moves the opening back.</summary>
     public static FiveHourOpening Next(FiveHourOpening? last, long minute) => last switch
     {
         null => new FiveHourOpening(minute, null),

@@ -32,11 +32,9 @@ public sealed record BindingLimit(string Name, string? ModelClass, double? Reque
 
 /// <summary>Every limit of a tenant.</summary>
 /// <param name="Limits">Those over all models first, then class by class.</param>
-/// <param name="Binds">
-/// The one that would refuse first if requests of the tenant's present mean size (the last thirty-two or so answers;
-/// a guess before the first) came at once: the least <see cref="LimitStatus.RequestsLeft"/>; between equals the one used
-/// up further, then the first. Null where nothing is limited.
-/// </param>
+/// <param name="Binds"> The one that would refuse first if requests of the tenant's present mean size (the last
+/// thirty-two or so answers; a guess before the first) came at once: the least <see cref="LimitStatus.RequestsLeft"/>;
+/// between equals the one used up further, then the first. Null where nothing is limited. </param>
 public sealed record LimitReport(IReadOnlyList<LimitStatus> Limits, BindingLimit? Binds);
 
 /// <summary>What a tenant, or an operator who asks for it, is told.</summary>
@@ -54,7 +52,8 @@ public sealed record TenantLimitsView(
     BindingLimit? Binds,
     IReadOnlyList<LimitChange> Changes)
 {
-    public static TenantLimitsView Of(Tenant tenant, TenantLimits limits, Instant now, IReadOnlyList<LimitChange> changes)
+    public static TenantLimitsView Of(
+        Tenant tenant, TenantLimits limits, Instant now, IReadOnlyList<LimitChange> changes)
     {
         LimitReport report = limits.Report(tenant.Limits, now);
         return new TenantLimitsView(tenant.Id, tenant.Tier.Id, now.Wall, report.Limits, report.Binds, changes);

@@ -27,11 +27,11 @@ public sealed record WindowConfig
 }
 
 /// <summary>
-/// How fast a tenant's token use may rise. With <c>f</c> the sum of its tokens, each weighed by <c>exp(-age / 1 min)</c>,
-/// and <c>b</c> their sum weighed by <c>exp(-age / T)</c> and divided by <c>T</c>, <c>T</c> being
-/// <see cref="OverMinutes"/>, a request of <c>n</c> tokens is refused where
-/// <c>f + n > max(floor / (1 - 1/e), factor * b)</c>. So whoever uses the floor or less in every minute is never
-/// refused, and above it use may grow as <c>exp(g t)</c> with <c>g = (factor - 1) / (T - factor)</c> per minute.
+/// How fast a tenant's token use may rise. With <c>f</c> the sum of its tokens, each weighed by <c>exp(-age / 1
+/// min)</c>, and <c>b</c> their sum weighed by <c>exp(-age / T)</c> and divided by <c>T</c>, <c>T</c> being
+/// <see cref="OverMinutes"/>, a request of <c>n</c> tokens is refused where <c>f + n > max(floor / (1 - 1/e), factor *
+/// b)</c>. So whoever uses the floor or less in every minute is never refused, and above it use may grow as <c>exp(g
+/// t)</c> with <c>g = (factor - 1) / (T - factor)</c> per minute.
 /// </summary>
 public sealed record AccelerationConfig
 {

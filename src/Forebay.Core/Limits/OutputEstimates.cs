@@ -1,8 +1,8 @@
 namespace Forebay.Core.Limits;
 
 /// <summary>
-/// What a tenant's answers are like, by model: the <see cref="MostModels"/> models it used last. Guarded by the tenant's
-/// lock.
+/// What a tenant's answers are like, by model: the <see cref="MostModels"/> models it used last. Guarded by the
+/// tenant's lock.
 /// </summary>
 internal sealed class OutputEstimates
 {

@@ -12,7 +12,8 @@ namespace Forebay.Core.Limits;
 /// <para>The bound. A reservation is made only where it fits, and what settled counts at once. So whatever happens at
 /// the same time, use passes a limit by at most the sum, over the requests that are in flight together, of what each
 /// uses beyond its own reservation; for requests and batch requests, which are known beforehand, by nothing. Input is
-/// reserved as estimated, output as min(longest answer allowed, learned 95th percentile, bucket), prices likewise.</para>
+/// reserved as estimated, output as min(longest answer allowed, learned 95th percentile, bucket), prices
+/// likewise.</para>
 /// <para>Time. Buckets and averages follow the monotonic clock; windows follow the wall clock, forward only.</para>
 /// <para>Cost: about a hundred nanoseconds for a reservation against everything, without allocation; the classes of a
 /// tenant are looked through one by one. Memory: see docs/reference/limits.md.</para>

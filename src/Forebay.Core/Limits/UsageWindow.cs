@@ -3,8 +3,8 @@ using Forebay.Core.Time;
 namespace Forebay.Core.Limits;
 
 /// <summary>
-/// When a window of usage began and ends, in wall time. It ends when the wall clock reaches its end; should the clock be
-/// set back meanwhile, a sixteenth more than its length on the monotonic clock ends it too, so that a clock that was
+/// When a window of usage began and ends, in wall time. It ends when the wall clock reaches its end; should the clock
+/// be set back meanwhile, a sixteenth more than its length on the monotonic clock ends it too, so that a clock that was
 /// wrong for a moment locks nobody out for long. A clock going back never ends it, so nothing is granted twice.
 /// </summary>
 internal struct UsageWindow

@@ -1,7 +1,7 @@
 namespace Forebay.Core.Limits;
 
-/// <summary>When weeks and months begin and end (UTC). Moments are milliseconds since 1970; those before it or after the
-/// year 9998 come from a clock that is wrong and count as the nearest that is not.</summary>
+/// <summary>When weeks and months begin and end (UTC). Moments are milliseconds since 1970; those before it or after
+/// the year 9998 come from a clock that is wrong and count as the nearest that is not.</summary>
 public static class WindowCalendar
 {
     public const long FiveHoursMs = 5 * HourMs;

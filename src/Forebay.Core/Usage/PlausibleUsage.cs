@@ -5,8 +5,8 @@ public static class PlausibleUsage
 {
     /// <summary>
     /// Cuts counts to what the model can do: no count below zero, no prompt beyond its context, no answer beyond the
-    /// longest it gives. What is too much of a prompt is taken off the plain input first, since cached tokens are a part
-    /// that the upstream looked up.
+    /// longest it gives. What is too much of a prompt is taken off the plain input first, since cached tokens are a
+    /// part that the upstream looked up.
     /// </summary>
     /// <param name="told">As the upstream reported it.</param>
     /// <param name="contextTokens">Longest prompt plus answer of the model.</param>

@@ -7,7 +7,8 @@ using Forebay.Protocols;
 
 namespace Forebay.Gateway.Replies;
 
-/// <summary>The words of a refusal: which limit, what is left of it, when it resets, and whether to come back.</summary>
+/// <summary>The words of a refusal: which limit, what is left of it, when it resets, and whether to come
+/// back.</summary>
 internal static class LimitRefusals
 {
     /// <summary>Longest wait that is advised: clients sleep as long as they are told, whatever it is.</summary>
@@ -23,23 +24,28 @@ internal static class LimitRefusals
         int seconds = (int)Math.Clamp(wait, 1, LongestRetrySeconds);
         bool isWindow = ReasonTable.For(refusal.Reason).Retry == RetryAdvice.DoNotRetry;
         bool? retry = isWindow ? wait <= NearSeconds : null;
-        string scope = refusal.ModelClass is { } modelClass ? $"tier {tier}, models of class {modelClass}" : $"tier {tier}";
+        string scope = $"tier {tier}"
+            + (refusal.ModelClass is { } modelClass ? $", models of class {modelClass}" : "");
         string left = $"{Amount(refusal, refusal.Remaining)} left, this request needs about "
             + $"{Amount(refusal, refusal.Needed)}";
         string again = $"Try again in {seconds} s";
         string message = refusal.Kind switch
         {
-            LimitKind.FiveHourWindow => $"This tenant's limit of {Whole(refusal)} in five hours ({scope}) is used up: "
-                + $"{left}. {Resets(refusal)}",
-            LimitKind.WeeklyWindow => $"This tenant's limit of {Whole(refusal)} in a week ({scope}) is used up: {left}. "
+            LimitKind.FiveHourWindow =>
+                $"This tenant's limit of {Whole(refusal)} in five hours ({scope}) is used up: {left}. "
                 + Resets(refusal),
-            LimitKind.MonthlySpendUsd => $"This tenant's spend cap of {Whole(refusal)} a month ({scope}) is reached: "
-                + $"{left}. {Resets(refusal)}",
-            LimitKind.Acceleration => $"This tenant's use of tokens rises too fast ({scope}): at most "
-                + $"{Whole(refusal)} per minute now, which follows its recent use; {left}. Ramp up more slowly. {again}.",
-            LimitKind.MaxBatchRequests => $"This tenant has {Whole(refusal)} of batch priority waiting or running "
-                + $"({scope}), the most it may have. {again}, as others end.",
-            _ => $"This tenant's limit of {Whole(refusal)} per minute ({scope}) is used up: {left}. {again}, or ask the "
+            LimitKind.WeeklyWindow =>
+                $"This tenant's limit of {Whole(refusal)} in a week ({scope}) is used up: {left}. {Resets(refusal)}",
+            LimitKind.MonthlySpendUsd =>
+                $"This tenant's spend cap of {Whole(refusal)} a month ({scope}) is reached: {left}. {Resets(refusal)}",
+            LimitKind.Acceleration =>
+                $"This tenant's use of tokens rises too fast ({scope}): at most {Whole(refusal)} per minute now, which "
+                + $"follows its recent use; {left}. Ramp up more slowly. {again}.",
+            LimitKind.MaxBatchRequests =>
+                $"This tenant has {Whole(refusal)} of batch priority waiting or running ({scope}), the most it may "
+                + $"have. {again}, as others end.",
+            _ =>
+                $"This tenant's limit of {Whole(refusal)} per minute ({scope}) is used up: {left}. {again}, or ask the "
                 + "operator for a higher tier.",
         };
         return new Failure(refusal.Reason, message, null, seconds, ShouldRetry: retry);

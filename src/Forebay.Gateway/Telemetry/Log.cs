@@ -49,7 +49,13 @@ internal static partial class Log
         "which the model cannot have; {Prompt} and {Output} are charged. Check the upstream, or the model's " +
         "context_tokens and max_output_tokens.")]
     public static partial void ImplausibleUsage(
-        ILogger logger, string requestId, string deployment, long toldPrompt, long toldOutput, long prompt, long output);
+        ILogger logger,
+        string requestId,
+        string deployment,
+        long toldPrompt,
+        long toldOutput,
+        long prompt,
+        long output);
 
     [LoggerMessage(EventId = 1000, Message =
         "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +

@@ -41,8 +41,8 @@ internal sealed record FoldState(JournalPosition Position, IReadOnlyList<AcceptR
 /// <param name="Sums">What to add to the aggregates.</param>
 /// <param name="Opened">Requests accepted in it and not settled in it.</param>
 /// <param name="Closed">Requests accepted before it and settled in it.</param>
-/// <param name="AcceptedMinutes">Per tenant the minutes in which requests were accepted, in the order recorded, each run
-/// of equal ones once.</param>
+/// <param name="AcceptedMinutes">Per tenant the minutes in which requests were accepted, in the order recorded, each
+/// run of equal ones once.</param>
 internal sealed record FoldStep(
     JournalPosition From,
     JournalPosition To,

@@ -30,7 +30,10 @@ public static class LimitsCommand
     private static Command CreateShow()
     {
         Option<string> tenant = TenantOption();
-        var command = new Command("show", "Show a tenant's limits, what is left of them and which one binds.") { tenant };
+        var command = new Command("show", "Show a tenant's limits, what is left of them and which one binds.")
+        {
+            tenant,
+        };
         return AdminAction.On(command, async (session, cancel) =>
         {
             TenantLimitsView view = await session.Client.LimitsAsync(session.Required(tenant), cancel)

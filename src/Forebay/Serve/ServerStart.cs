@@ -51,18 +51,14 @@ internal sealed partial class ServerStart(
         var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
         await AuditRestoreAsync(directory, change);
 
-        // 3. The fleet: the user's own upstreams, emulated engines, connection pools.
+        // 3. The fleet: the user's own upstreams, emulated engines, connection pools; and what tenants used of their
+        // limits before.
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        var source = new FleetSource(state, upstreams, engines, await ConnectOwnAsync(cancel))
-        {
-            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
-        };
+        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store);
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
-
-        // What tenants used before counts on.
         await RebuildLimitsAsync(state, store, cancel);
 
         // 4. Keys and tokens.
@@ -115,7 +111,7 @@ internal sealed partial class ServerStart(
     {
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
-        Own(new FleetMetrics(state, store.Journal));
+        Own(new FleetMetrics(state, store.Journal, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -153,6 +149,17 @@ internal sealed partial class ServerStart(
         }
     }
 
+    private FleetSource SourceOf(
+        FleetState state,
+        UpstreamSet upstreams,
+        EmulatedEngines? engines,
+        IReadOnlyList<UserUpstream> own,
+        LocalStore store) => new(state, upstreams, engines, own)
+        {
+            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
+        };
+
+    /// <summary>What tenants used before this process counts on.</summary>
     private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)
     {
         try

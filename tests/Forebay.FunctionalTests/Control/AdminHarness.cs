@@ -33,7 +33,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
-        _fleetMetrics = new FleetMetrics(Fleet, Usage);
+        _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
 
     public FleetState Fleet { get; } = new();

@@ -1,7 +1,6 @@
 using Forebay.Control.Limits;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
-using Forebay.Core.Serving;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.TestKit.Fleets;
