@@ -51,7 +51,7 @@ public sealed class AdminLimitsTests
         Assert.Contains("There is no tenant nobody", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
-    private static Task ApplyAsync(AdminHarness admin, TierConfig tier, string by)
+    private static Task<int> ApplyAsync(AdminHarness admin, TierConfig tier, string by)
     {
         admin.Fleet.Model = FleetModel.Build(
             SmallFleet.Config with { Tiers = [tier] }, new Dictionary<string, Uri>());
