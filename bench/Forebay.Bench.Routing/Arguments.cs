@@ -8,18 +8,20 @@ internal sealed class Arguments
 {
     public static string Usage => $"""
         Usage: bench/routing/run.sh [OPTIONS]
-          One cell:   --trace FILE [--load 0.85] [--policy predictive] [--seed 1] [--fleet FILE] [--json FILE]
+          One cell:   --trace FILE [--load 0.85] [--policy predictive] [--seed 1] [--minutes M] [--fleet FILE]
+                      [--json FILE]
           The table:  [--traces FOLDER] [--fleet FILE] [--seeds 5] [--jobs 1] [--markdown FILE] [--json FILE]
           --trace FILE      Mooncake JSON lines or Azure LLM inference CSV; which is found out
           --load SHARE      of the fleet's capacity for the trace: above 0, at most 10
           --policy NAME     {PolicyNames}
           --seed N          0 is the trace as it is; any other draws which requests and exactly when
+          --minutes M       only what the trace sends in its first M minutes
           --fleet FILE      fleet file; bench/routing/mixed.yaml, and for the table uniform.yaml too, when left out
           --json FILE       writes the figures; standard output when FILE is -
           --traces FOLDER   with mooncake/conversation_trace.jsonl and azure-llm-2023/AzureLLMInferenceTrace_conv.csv
         """;
 
-    private static readonly string[] CellOptions = ["--trace", "--load", "--policy", "--seed"];
+    private static readonly string[] CellOptions = ["--trace", "--load", "--policy", "--seed", "--minutes"];
     private static readonly string[] TableOptions = ["--traces", "--seeds", "--jobs", "--markdown"];
     private static readonly string[] CommonOptions = ["--fleet", "--json", "--root"];
 
@@ -70,6 +72,8 @@ internal sealed class Arguments
 
     public ulong Seed { get; private set; } = 1;
 
+    public double? Minutes { get; private set; }
+
     public int Seeds { get; private set; } = 5;
 
     public int Jobs { get; private set; } = 1;
@@ -100,6 +104,8 @@ internal sealed class Arguments
 
         Load = Number("--load", Load, v => v is > 0 and <= 10, "a share of capacity above 0, at most 10, such as 0.85");
         Seed = (ulong)Number("--seed", Seed, v => v >= 0 && v == Math.Floor(v), "a whole number, 0 or more");
+        double minutes = Number("--minutes", double.NaN, v => v is > 0 and <= 1e6, "a number of minutes above 0");
+        Minutes = double.IsNaN(minutes) ? null : minutes;
         Seeds = (int)Number("--seeds", Seeds, v => v is >= 1 and <= 100 && v == Math.Floor(v), "1 to 100");
         Jobs = (int)Number("--jobs", Jobs, v => v is >= 1 and <= 64 && v == Math.Floor(v), "1 to 64");
         if (_given.TryGetValue("--policy", out string? policy))

@@ -1,5 +1,11 @@
 using Forebay.Bench.Routing;
 
+if (args is ["--compare", string twin, string live])
+{
+    // What bench/routing/live.sh ends with.
+    return LiveComparison.Print(twin, live);
+}
+
 var asked = new Arguments(args);
 if (asked.WantsHelp)
 {
@@ -23,7 +29,7 @@ try
 {
     if (asked.IsCell)
     {
-        var setting = Setting.Load(asked.Fleet ?? Path.Combine(fleets, "mixed.yaml"), asked.Trace!);
+        var setting = Setting.Load(asked.Fleet ?? Path.Combine(fleets, "mixed.yaml"), asked.Trace!, asked.Minutes);
         Write(asked.Json ?? "-", CellFigures.Json([setting.Run(asked.Load, asked.Policy, asked.Seed)]));
         return 0;
     }

@@ -29,11 +29,11 @@ internal sealed class Setting
 
     /// <summary>Reads fleet and trace; what is wrong with either is thrown together.</summary>
     /// <exception cref="UnusableException">Says all that is wrong.</exception>
-    public static Setting Load(string fleetFile, string traceFile)
+    public static Setting Load(string fleetFile, string traceFile, double? minutes = null)
     {
         var problems = new List<string>();
         CellFleet? fleet = ReadFleet(fleetFile, problems);
-        CellTrace? trace = ReadTrace(traceFile, problems);
+        CellTrace? trace = ReadTrace(traceFile, minutes, problems);
         return fleet is not null && trace is not null
             ? new Setting(Path.GetFileNameWithoutExtension(fleetFile), fleet, trace)
             : throw new UnusableException(problems);
@@ -82,12 +82,13 @@ internal sealed class Setting
         }
     }
 
-    private static CellTrace? ReadTrace(string file, List<string> problems)
+    private static CellTrace? ReadTrace(string file, double? minutes, List<string> problems)
     {
         try
         {
             using var text = new StreamReader(file);
-            return CellTrace.Of(Path.GetFileName(file), TraceReader.Read(text, file));
+            return CellTrace.Of(
+                Path.GetFileName(file), TraceSlice.First(TraceReader.Read(text, file), null, minutes * 60));
         }
         catch (Exception e) when (e is TraceFormatException or IOException or UnauthorizedAccessException)
         {

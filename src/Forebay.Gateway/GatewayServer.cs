@@ -5,6 +5,7 @@ using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Connections;
+using Forebay.Gateway.Health;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Surfaces;
@@ -47,6 +48,7 @@ public sealed class GatewayServer : IAsyncDisposable
     private readonly IServer _server;
     private readonly GatewayRuntime _runtime;
     private readonly ConnectionGate _gate;
+    private readonly HealthWatch _health;
     private readonly CancellationTokenSource _cut;
 
     private GatewayServer(
@@ -54,9 +56,11 @@ public sealed class GatewayServer : IAsyncDisposable
         IServer server,
         GatewayRuntime runtime,
         ConnectionGate gate,
+        HealthWatch health,
         CancellationTokenSource cut)
     {
         _gate = gate;
+        _health = health;
         _app = app;
         _server = server;
         _runtime = runtime;
@@ -72,6 +76,9 @@ public sealed class GatewayServer : IAsyncDisposable
 
     /// <summary>Connections open now.</summary>
     public int Connections => _gate.Open;
+
+    /// <summary>Deployments being asked how they are.</summary>
+    public int Asking => _health.Asking;
 
     /// <summary>Bytes of request and relay memory taken now.</summary>
     public long MemoryUsedBytes => _runtime.Memory.UsedBytes;
@@ -135,7 +142,8 @@ public sealed class GatewayServer : IAsyncDisposable
             throw;
         }
 
-        var gateway = new GatewayServer(app, server, runtime, gate, cut);
+        var gateway = new GatewayServer(
+            app, server, runtime, gate, new HealthWatch(state, parts.Upstreams, parts.Time, logger), cut);
         Log.Listening(logger, gateway.Address.ToString());
         if (parts.ConfigureListener is null && !IPAddress.IsLoopback(parts.Endpoint.Address))
         {
@@ -167,6 +175,7 @@ public sealed class GatewayServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _health.Dispose();
         _runtime.Sweep.Dispose();
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();

@@ -2,7 +2,9 @@ using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
+using Forebay.Core.Audit.Residency;
 using Forebay.Core.Errors;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
@@ -23,7 +25,7 @@ public sealed class LocalStore : IAsyncDisposable
 
     private LocalStore(
         Meter meter, SqliteStore database, JournalFolder segments, UsageJournal journal, UsageFolder folder,
-        FoldLoop foldLoop, IUsageLedger ledger, RecoveryReport recovery)
+        FoldLoop foldLoop, UsageLedger ledger, RecoveryReport recovery)
     {
         _meter = meter;
         Database = database;
@@ -32,7 +34,9 @@ public sealed class LocalStore : IAsyncDisposable
         Folder = folder;
         _foldLoop = foldLoop;
         Ledger = ledger;
+        Places = ledger;
         Access = new SqliteAccessStore(database);
+        Exports = new SqliteExportStore(database);
         Audit = new SqliteAuditLog(database);
         Recovery = recovery;
     }
@@ -44,6 +48,11 @@ public sealed class LocalStore : IAsyncDisposable
     public IAccessStore Access { get; }
 
     public IAuditLog Audit { get; }
+
+    public IExportStore Exports { get; }
+
+    /// <summary>Where requests were sent, and what permitted it.</summary>
+    public IResidencyLedger Places { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

@@ -33,6 +33,8 @@ public static class Program
         SchemaCommand.Create(),
         StatusCommand.Create(),
         KeyCommand.Create(),
+        ModelCommand.Create(),
+        ExplainCommand.Create(),
         UsageCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),

@@ -10,6 +10,7 @@ internal sealed record KeyDetail(
     string Hint,
     IReadOnlyList<string>? Models,
     long? ExpiresUnixMs,
+    string? DataClass,
     string? Replaces,
     long? ReplacedExpiresUnixMs);
 

@@ -11,11 +11,13 @@ namespace Forebay.Control.Access;
 /// <param name="Name">What its owner calls it; 1 to 64 characters.</param>
 /// <param name="Models">Ids or aliases of the models it may use; null for all that its tenant may.</param>
 /// <param name="Expires">When it stops working; null for never.</param>
+/// <param name="DataClass">The data class of all its requests; null for none.</param>
 public sealed record KeyRequest(
     string Tenant,
     string Name,
     IReadOnlyList<string>? Models = null,
-    DateTimeOffset? Expires = null);
+    DateTimeOffset? Expires = null,
+    string? DataClass = null);
 
 /// <summary>A new key with its secret, the only time the secret is seen.</summary>
 /// <param name="Key">As stored.</param>
@@ -66,6 +68,14 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
             problems.Add(new FieldProblem("models", "is empty.", "Name at least one, or leave it out for all."));
         }
 
+        if (request.DataClass is { } id && model.FindDataClass(id) is null)
+        {
+            problems.Add(new FieldProblem(
+                "data_class",
+                $"{Shown(id)} is not a data class of the fleet.",
+                $"Use one of: {Some(model.Config.DataClasses.Select(c => c.Id))}."));
+        }
+
         for (int i = 0; i < request.Models?.Count; i++)
         {
             CheckModel($"models[{i}]", request.Models[i], model, tenant, problems);
@@ -83,7 +93,8 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
             ? [.. named.Select(name => model.FindModel(name)!.Id).Distinct()]
             : null;
         string secret = NewSecret.Create(NewSecret.KeyPrefix);
-        ApiKey key = Make(request.Tenant, request.Name, secret, request.Expires?.ToUnixTimeMilliseconds(), models);
+        ApiKey key = Make(request.Tenant, request.Name, secret, request.Expires?.ToUnixTimeMilliseconds(), models,
+            request.DataClass);
         await ChangeAsync(
             keys => (new AuditNote(actor, "key.create", key.Id, Describe(key)), [key]),
             cancel).ConfigureAwait(false);
@@ -119,7 +130,7 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
 
                 string secret = NewSecret.Create(NewSecret.KeyPrefix);
                 long? expires = old.ExpiresUnixMs is { } end ? NowMs() + (end - old.CreatedUnixMs) : null;
-                ApiKey fresh = Make(old.Tenant, old.Name, secret, expires, old.Models);
+                ApiKey fresh = Make(old.Tenant, old.Name, secret, expires, old.Models, old.DataClass);
                 long stops = NowMs() + (long)overlap.TotalMilliseconds;
                 ApiKey ending = old with
                 {
@@ -210,7 +221,8 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
         string name,
         string secret,
         long? expiresUnixMs,
-        IReadOnlyList<string>? models) => new(
+        IReadOnlyList<string>? models,
+        string? dataClass) => new(
         NewSecret.CreateId("key_"),
         tenant,
         name,
@@ -219,7 +231,9 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
         NowMs(),
         expiresUnixMs,
         null,
-        models);
+        models,
+        null,
+        dataClass);
 
     private ApiKey Usable(IReadOnlyList<ApiKey> keys, string id, string verb)
     {
@@ -254,6 +268,7 @@ public sealed class KeyService(FleetState fleet, IAccessStore store, AuditedChan
             key.Hint,
             key.Models,
             key.ExpiresUnixMs,
+            key.DataClass,
             replaced?.Id,
             replaced?.ExpiresUnixMs),
         AccessJson.Default.KeyDetail);

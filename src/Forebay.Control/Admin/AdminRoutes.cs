@@ -13,6 +13,8 @@ internal static class AdminRoutes
         var tokens = new TokenEndpoints(services);
         var records = new RecordEndpoints(services);
         var operations = new OperationEndpoints(services);
+        var explain = new ExplainEndpoints(services);
+        var permission = new PermissionEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -28,6 +30,12 @@ internal static class AdminRoutes
             new("POST", "/v1/tokens", RouteAccess.Admin, tokens.CreateAsync),
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
+            new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
+            new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
+            new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
+            new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
+            new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),
             new("POST", "/v1/reload", RouteAccess.Operator, operations.ReloadAsync),

@@ -2,8 +2,10 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
+using Forebay.Core.Audit.Residency;
 using Forebay.Core.Fleet;
 using Forebay.Core.Usage;
 using Microsoft.Extensions.Logging;
@@ -18,6 +20,11 @@ public sealed record AdminServices
     public required KeyService Keys { get; init; }
 
     public required AdminTokenService Tokens { get; init; }
+
+    public required ExportService Exports { get; init; }
+
+    /// <summary>Where requests were sent.</summary>
+    public required IResidencyLedger Places { get; init; }
 
     public required IUsageLedger Ledger { get; init; }
 

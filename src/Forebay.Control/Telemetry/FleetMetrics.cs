@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
@@ -20,10 +21,13 @@ public sealed class FleetMetrics : IDisposable
 
     private readonly Meter _meter = new(MeterName);
     private readonly FleetState _fleet;
+    private readonly TimeProvider _time;
 
-    public FleetMetrics(FleetState fleet, IUsageJournal journal)
+    public FleetMetrics(FleetState fleet, IUsageJournal journal, TimeProvider time)
     {
         _fleet = fleet;
+        _time = time;
+        WatchHealth();
         _meter.CreateObservableGauge("forebay.deployment.in_flight", () => Each(s => (long)s.InFlight), "{request}",
             "Requests a deployment is serving now.");
         _meter.CreateObservableGauge("forebay.deployment.max_concurrency", MaxConcurrency, "{request}",
@@ -55,6 +59,63 @@ public sealed class FleetMetrics : IDisposable
     }
 
     public void Dispose() => _meter.Dispose();
+
+    private void WatchHealth()
+    {
+        _meter.CreateObservableGauge("forebay.deployment.places", Places, "{request}",
+            "Places a deployment is given now: its limit times its share while it recovers.");
+        _meter.CreateObservableGauge("forebay.deployment.health", Health, null,
+            "1 for the state a deployment's health is in.");
+        _meter.CreateObservableCounter("forebay.deployment.openings", Openings, "{opening}",
+            "Times a deployment was taken out, by cause.");
+        _meter.CreateObservableCounter("forebay.deployment.probes", Probes, "{probe}",
+            "Active probes of a deployment, by result.");
+        _meter.CreateObservableGauge("forebay.deployment.engine.running", () => Reports(r => r.Running), "{request}",
+            "Requests in an engine's batches, as it says.");
+        _meter.CreateObservableGauge("forebay.deployment.engine.waiting", () => Reports(r => r.Waiting), "{request}",
+            "Requests in an engine's own queues, as it says.");
+        _meter.CreateObservableGauge("forebay.deployment.engine.kv_usage", () => Reports(r => r.KvUsageShare), "1",
+            "Share of an engine's KV memory in use, as it says.");
+        _meter.CreateObservableGauge("forebay.deployment.engine.prefix_hits", () => Reports(r => r.PrefixHitShare),
+            "1", "Share of prompt tokens found in an engine's prefix cache, as it says.");
+    }
+
+    private IEnumerable<Measurement<long>> Places()
+    {
+        long now = Instant.MonotonicNsOf(_time);
+        return _fleet.Model.Deployments.Select(
+            d => new Measurement<long>(_fleet.Of(d).Places(d.Config.MaxConcurrency, now), TagsOf(d)));
+    }
+
+    private IEnumerable<Measurement<long>> Health()
+    {
+        long now = Instant.MonotonicNsOf(_time);
+        return _fleet.Model.Deployments.Select(d => new Measurement<long>(
+            1, TagsOf(d, "state", HealthNames.Of(_fleet.Of(d).Breaker.View(now).State))));
+    }
+
+    private IEnumerable<Measurement<long>> Openings() =>
+        from d in _fleet.Model.Deployments
+        from cause in Enum.GetValues<OutCause>()
+        let count = _fleet.Of(d).Breaker.OpenedBy(cause)
+        where count > 0
+        select new Measurement<long>(count, TagsOf(d, "cause", HealthNames.Of(cause)));
+
+    private IEnumerable<Measurement<long>> Probes() => _fleet.Model.Deployments.SelectMany(d =>
+        new Measurement<long>[]
+        {
+            new(_fleet.Of(d).ProbesGood, TagsOf(d, "result", "good")),
+            new(_fleet.Of(d).ProbesBad, TagsOf(d, "result", "bad")),
+        });
+
+    private IEnumerable<Measurement<double>> Reports(Func<EngineReport, double?> read) =>
+        from d in _fleet.Model.Deployments
+        let report = _fleet.Of(d).Report
+        where report is not null && read(report) is not null
+        select new Measurement<double>(read(report)!.Value, TagsOf(d));
+
+    private static KeyValuePair<string, object?>[] TagsOf(Deployment d, string name, string value) =>
+        [.. TagsOf(d), new(name, value)];
 
     private IEnumerable<Measurement<long>> Each(Func<DeploymentState, long> read) =>
         _fleet.Model.Deployments.Select(d => new Measurement<long>(read(_fleet.Of(d)), TagsOf(d)));

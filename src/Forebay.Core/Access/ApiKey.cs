@@ -55,6 +55,7 @@ public readonly record struct SecretHash(ulong A, ulong B, ulong C, ulong D)
 /// <param name="RevokedUnixMs">Wall time of revocation, or null.</param>
 /// <param name="Models">Models it may use, or null for all that its tenant may.</param>
 /// <param name="ReplacedBy">Id of the key that a rotation put in its place, or null.</param>
+/// <param name="DataClass">The data class of all its requests, which none can leave; null for none.</param>
 public sealed record ApiKey(
     string Id,
     string Tenant,
@@ -65,7 +66,8 @@ public sealed record ApiKey(
     long? ExpiresUnixMs,
     long? RevokedUnixMs,
     IReadOnlyList<string>? Models,
-    string? ReplacedBy = null);
+    string? ReplacedBy = null,
+    string? DataClass = null);
 
 /// <summary>What an admin token may do: each role includes the ones before it.</summary>
 public enum AdminRole : byte

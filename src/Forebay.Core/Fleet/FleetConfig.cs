@@ -3,6 +3,7 @@ using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Links;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Fleet;
 
@@ -47,6 +48,9 @@ public sealed record FleetConfig
 
     [ConfigKey("Where tenants' requests may be served.")]
     public ResidencyPolicyConfig[] ResidencyPolicies { get; init; } = [];
+
+    [ConfigKey("Kinds of data that requests may hold, each with a policy that narrows the tenant's.")]
+    public DataClassConfig[] DataClasses { get; init; } = [];
 
     [ConfigKey("Customers.")]
     public TenantConfig[] Tenants { get; init; } = [];

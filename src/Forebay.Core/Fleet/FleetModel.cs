@@ -4,6 +4,7 @@ using System.Net;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -30,6 +31,9 @@ public sealed record Deployment(
     Backing Backing,
     PriceSchedule Cost)
 {
+    /// <summary>In place of a geography: nothing is sent.</summary>
+    private const string NoGeography = "none";
+
     public string Id => Config.Id;
 
     /// <summary>Whose account it is called with.</summary>
@@ -43,6 +47,21 @@ public sealed record Deployment(
 
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
+
+    /// <summary>Path that active probes ask; null for none.</summary>
+    public string? ProbePath => PathOf(Config.Health.ProbePath, "/health");
+
+    /// <summary>Path of the engine's metrics; null for none.</summary>
+    public string? MetricsPath => PathOf(Config.Health.MetricsPath, "/metrics");
+
+    /// <summary>What its account is asked for as <c>inference_geo</c>, as a quoted JSON string; empty where the file
+    /// does not say.</summary>
+    public ReadOnlyMemory<byte> InferenceGeoJson { get; } = Config.InferenceGeo is null or NoGeography
+        ? default
+        : System.Text.Encoding.UTF8.GetBytes($"\"{Config.InferenceGeo}\"");
+
+    /// <summary>Whether a client's <c>inference_geo</c> goes on to it.</summary>
+    public bool TakesInferenceGeo => Backing == Backing.Cloud && Config.InferenceGeo is null;
 
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
 
@@ -58,6 +77,10 @@ public sealed record Deployment(
             | (Array.IndexOf(modalities, Modality.Document) >= 0 ? RequestNeeds.Documents : 0)
             | (Array.IndexOf(modalities, Modality.Audio) >= 0 ? RequestNeeds.Audio : 0);
     }
+
+    private string? PathOf(string? configured, string standard) =>
+        configured == DeploymentHealthConfig.Off ? null
+        : configured ?? (Backing == Backing.Cloud ? null : standard);
 }
 
 /// <summary>A model in the compiled snapshot, with its deployments.</summary>
@@ -99,6 +122,9 @@ public sealed record Tenant(
     /// <summary>Number of the region its clients are in; negative when that is not known.</summary>
     public int Region { get; init; } = -1;
 
+    /// <summary>The class of its requests that name none; null for none.</summary>
+    public DataClass? DataClass { get; init; }
+
     /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
     public bool Allows(SiteConfig site) => ResidencyRule.Allows(Residency, site);
 }
@@ -111,12 +137,15 @@ public sealed class FleetModel
 {
     private readonly FrozenDictionary<string, ServedModel> _models;
     private readonly FrozenDictionary<string, Tenant> _tenants;
+    private readonly FrozenDictionary<string, DataClass> _dataClasses;
+    private readonly FrozenDictionary<string, Geography> _geographies;
 
     private FleetModel(
         FleetConfig config,
         ImmutableArray<Deployment> deployments,
         ImmutableArray<ServedModel> models,
-        FrozenDictionary<string, Tenant> tenants)
+        FrozenDictionary<string, Tenant> tenants,
+        FrozenDictionary<string, DataClass> dataClasses)
     {
         Config = config;
         TrustedProxies = [.. config.Server.Gateway.TrustedProxies.Select(ProxyRules.Parse).OfType<IPNetwork>()];
@@ -127,6 +156,8 @@ public sealed class FleetModel
             .SelectMany(m => m.Config.Aliases.Prepend(m.Id).Select(name => (name, m)))
             .ToFrozenDictionary(p => p.name, p => p.m, StringComparer.Ordinal);
         _tenants = tenants;
+        _dataClasses = dataClasses;
+        _geographies = Geography.Of(config.Sites);
     }
 
     public static FleetModel Empty { get; } = Build(new FleetConfig(), FrozenDictionary<string, Uri>.Empty);
@@ -162,6 +193,14 @@ public sealed class FleetModel
         _models.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out ServedModel? model) ? model : null;
 
     public Tenant? FindTenant(string id) => _tenants.GetValueOrDefault(id);
+
+    public DataClass? FindDataClass(string id) => _dataClasses.GetValueOrDefault(id);
+
+    /// <summary>Finds what a request may ask for as <c>inference_geo</c>.</summary>
+    public Geography? FindGeography(string id) => _geographies.GetValueOrDefault(id);
+
+    /// <summary>What a request may ask for, in order.</summary>
+    public IEnumerable<string> Geographies => _geographies.Keys.Order(StringComparer.Ordinal);
 
     /// <summary>
     /// Compiles a validated configuration. Cost: linear in its objects.
@@ -203,6 +242,8 @@ public sealed class FleetModel
             .. config.Models.Select(m =>
                 new ServedModel(m, [.. served[m.Id]], PriceSchedule.Compile(m.Prices))),
         ];
+        var classes = config.DataClasses.ToFrozenDictionary(
+            c => c.Id, c => new DataClass(c.Id, policies[c.Residency]), StringComparer.Ordinal);
         var tenants = config.Tenants.ToFrozenDictionary(
             t => t.Id,
             t => new Tenant(
@@ -212,7 +253,8 @@ public sealed class FleetModel
                 t.Models?.ToFrozenSet(StringComparer.Ordinal))
             {
                 Region = Array.FindIndex(config.Regions, r => r.Id == (t.Region ?? config.Server.Region)),
+                DataClass = t.DataClass is null ? null : classes[t.DataClass],
             });
-        return new FleetModel(config, deployments, models, tenants);
+        return new FleetModel(config, deployments, models, tenants, classes);
     }
 }

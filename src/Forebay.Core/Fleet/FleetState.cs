@@ -3,6 +3,8 @@ using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
@@ -21,16 +23,23 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
+    private readonly Lock _ejections = new();
+    private readonly Lock _swapping = new();
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
-    private FleetModel _model = FleetModel.Empty;
+    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
     private int _waiting;
 
+    /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
+    /// one comparison tells whether a decision still stands.</summary>
+    public InForce InForce => Volatile.Read(ref _inForce);
+
     /// <summary>The snapshot in force. Read it once per request.</summary>
     public FleetModel Model
     {
-        get => Volatile.Read(ref _model);
+        get => InForce.Model;
         set
         {
             foreach (SiteConfig site in value.Config.Sites)
@@ -38,10 +47,15 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Volatile.Write(ref _model, value);
-            Volatile.Write(
-                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+            Swap(old => new InForce(value, old.Exports));
         }
+    }
+
+    /// <summary>What the admin API denies of models.</summary>
+    public ExportMasks Exports
+    {
+        get => InForce.Exports;
+        set => Swap(old => new InForce(old.Model, value));
     }
 
     /// <summary>The key ring in force.</summary>
@@ -115,13 +129,65 @@ public sealed class FleetState
         }
     }
 
+    /// <summary>Stories of requests, for reading back.</summary>
+    public ExplainStore Explanations { get; } = new();
+
     /// <summary>Which account issued what conversations carry with them.</summary>
     public PinMap Pins { get; } = new();
 
     /// <summary>Retries that the fleet may still make.</summary>
-    public RetryBudget Retries { get; } = new();
+    public RetryBudget Retries { get; } = new(RetryBudget.FleetReserveRetries);
+
+    /// <summary>Retries that requests for a model may still make: one failing model does not use up all.</summary>
+    public RetryBudget RetriesOf(ServedModel model) =>
+        _retries.GetOrAdd(model.Id, static _ => new RetryBudget(RetryBudget.ReserveRetries));
+
+    /// <summary>Counts a request towards the fleet's retries and its model's.</summary>
+    public void DepositRetry(ServedModel model, double retriesPerRequest)
+    {
+        Retries.Deposit(retriesPerRequest);
+        RetriesOf(model).Deposit(retriesPerRequest);
+    }
+
+    /// <summary>Takes one retry out, if both the model and the fleet have one.</summary>
+    public bool TryWithdrawRetry(ServedModel model)
+    {
+        if (!RetriesOf(model).TryWithdraw())
+        {
+            return false;
+        }
+
+        if (Retries.TryWithdraw())
+        {
+            return true;
+        }
+
+        RetriesOf(model).Deposit(1);
+        return false;
+    }
+
+    /// <summary>Takes a deployment out if the bound on what may be out of its model at once allows. One at a time, so
+    /// that racing requests never pass the bound; rare, and O(n) in the model's deployments.</summary>
+    public bool TryTakeOut(
+        ServedModel model, Deployment deployment, OutCause cause, in FailedAttempt attempt, HealthRulesConfig rules)
+    {
+        lock (_ejections)
+        {
+            return HealthSweep.TryTakeOut(this, model, deployment, cause, attempt, rules);
+        }
+    }
 
     /// <summary>The buckets of a tenant.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>
         _limits.GetOrAdd(tenant.Id, static (_, t) => new TenantLimits(), tenant);
+
+    private void Swap(Func<InForce, InForce> next)
+    {
+        lock (_swapping)
+        {
+            Volatile.Write(ref _inForce, next(_inForce));
+            Volatile.Write(
+                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+        }
+    }
 }

@@ -3,6 +3,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Fleet;
 
@@ -47,6 +48,7 @@ public static class FleetValidator
         ModelRules.Check(config, problems);
         DeploymentRules.Check(index, problems);
         TenantRules.Check(index, problems);
+        PlaceRules.Check(index, problems);
         return problems;
     }
 }

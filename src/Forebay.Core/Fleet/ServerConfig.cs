@@ -1,4 +1,5 @@
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -52,6 +53,14 @@ public sealed record GatewayConfig
 
     [ConfigKey("Most attempts for one request, the first one included.", Minimum = 1, Maximum = 10)]
     public int MaxAttempts { get; init; } = 3;
+
+    [ConfigKey("Share of requests whose routing is kept for reading back, by chance; those that fail or are retried " +
+        "are kept in any case.", Minimum = 0, Maximum = 1)]
+    public double ExplainSampleShare { get; init; } = 0.01;
+
+    [ConfigKey("Memory for kept routing decisions in bytes; the oldest go first.", Minimum = 65_536,
+        Maximum = 1_073_741_824)]
+    public long ExplainMemoryBytes { get; init; } = 16_777_216;
 
     [ConfigKey("Longest answer, in bytes of its text as sent, that can be gone on with at another deployment; the " +
         "text is held for that while it streams.", Minimum = 0, Maximum = 67_108_864)]
@@ -121,6 +130,9 @@ public sealed record ServerConfig
 
     [ConfigKey("What requests may cost, and how long to wait.")]
     public GatewayConfig Gateway { get; init; } = new();
+
+    [ConfigKey("When deployments are left alone, and how they come back.")]
+    public HealthRulesConfig Health { get; init; } = new();
 
     [ConfigKey("How requests find their deployment.")]
     public RoutingConfig Routing { get; init; } = new();

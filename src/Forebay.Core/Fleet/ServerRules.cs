@@ -1,5 +1,6 @@
 using System.Net;
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
 
 namespace Forebay.Core.Fleet;
 
@@ -28,6 +29,7 @@ internal static class ServerRules
                 "Raise memory_budget_bytes or lower max_body_bytes.") { OtherPath = "server.gateway.max_body_bytes" });
         }
 
+        HealthRules.Check(server.Health, "server.health", problems);
         ProxyRules.Check(gateway, problems);
         UrlRules.Check("server.telemetry.otlp_endpoint", server.Telemetry.OtlpEndpoint, UrlRules.Http, problems);
     }

@@ -53,6 +53,13 @@ public sealed record TenantConfig
         Pattern = Ids.Pattern)]
     public string? CacheDomain { get; init; }
 
+    [ConfigKey("Data class of its requests that name none, by key or header; none when left out.",
+        RefersTo = "data_classes")]
+    public string? DataClass { get; init; }
+
+    [ConfigKey("Whether its requests may have their routing kept for reading with the header x-forebay-explain: 1.")]
+    public bool Explain { get; init; }
+
     [ConfigKey("Models it may use; all when left out.", RefersTo = "models")]
     public string[]? Models { get; init; }
 

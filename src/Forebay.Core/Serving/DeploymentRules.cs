@@ -1,6 +1,7 @@
 using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Health;
 
 namespace Forebay.Core.Serving;
 
@@ -18,6 +19,7 @@ internal static class DeploymentRules
             CheckAccelerators(deployments[i], index.Pool(deployments[i].Pool), path, problems);
             CheckEndpoint(deployments[i], path, problems);
             CheckTimeouts(deployments[i].Timeouts, $"{path}.timeouts", problems);
+            HealthRules.Check(deployments[i].Health, $"{path}.health", problems);
             ModelRules.CheckPrices(deployments[i].Cost, $"{path}.cost", problems);
         }
 

@@ -8,6 +8,9 @@ public static class ResidencyRule
     /// <summary>The jurisdiction that stands for every one.</summary>
     public const string AnyJurisdiction = "*";
 
+    /// <summary>What holds for a tenant without a policy.</summary>
+    public static ResidencyPolicyConfig Default { get; } = new() { Id = "default", Jurisdictions = [AnyJurisdiction] };
+
     /// <summary>Without a policy every site may serve but orbital ones; with one, what it does not name is denied.
     /// </summary>
     public static bool Allows(ResidencyPolicyConfig? policy, SiteConfig site)

@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
 using Forebay.Core.Capacity;
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Serving;
 
@@ -122,6 +124,9 @@ public sealed record ModelConfig
 
     [ConfigKey("What customers pay, by date.")]
     public PriceConfig[] Prices { get; init; } = [];
+
+    [ConfigKey("Where the model's weights may not run, or only may; everywhere when left out.")]
+    public ExportRuleConfig? Export { get; init; }
 }
 
 /// <summary>TLS towards an upstream.</summary>
@@ -198,6 +203,11 @@ public sealed record DeploymentConfig
     [ConfigKey("Whether it can call tools; as the model when left out.")]
     public bool? Tools { get; init; }
 
+    [ConfigKey("What a provider's account is asked for as inference_geo with every request, in place of the " +
+        "client's, such as us; none sends nothing. Left out: a provider's account gets the client's, an engine " +
+        "nothing.", Pattern = Ids.Pattern)]
+    public string? InferenceGeo { get; init; }
+
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
@@ -216,6 +226,9 @@ public sealed record DeploymentConfig
 
     [ConfigKey("How long to wait for the endpoint.")]
     public UpstreamTimeoutsConfig Timeouts { get; init; } = new();
+
+    [ConfigKey("How it is watched: probes, engine metrics, adaptive concurrency.")]
+    public DeploymentHealthConfig Health { get; init; } = new();
 }
 
 /// <summary>Where a tenant's requests may be served. Fails closed: what is not allowed is denied.</summary>

@@ -94,4 +94,14 @@ public sealed record UsageRecord
 
     /// <summary>Deployments tried.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>Whether the record tells where the request was sent. False for requests that a dying process left, and
+    /// for records of programs that did not tell.</summary>
+    public bool PlaceKnown { get; init; }
+
+    /// <summary>Where it was sent last; without a context where it was sent nowhere.</summary>
+    public ServedPlace Place { get; init; }
+
+    /// <summary>Where it was sent before that, in order.</summary>
+    public IReadOnlyList<ServedPlace> EarlierPlaces { get; init; } = [];
 }

@@ -31,6 +31,14 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         try
         {
             using HttpRequestMessage request = BuildRequest();
+            switch (PermissionGuard.Check(x, deployment, runtime))
+            {
+                case GuardVerdict.PoliceAgain:
+                    return AttemptResult.PoliceAgain;
+                case GuardVerdict.Refuse:
+                    return AttemptResult.Fail(PermissionGuard.Refused(deployment), blame: false);
+            }
+
             using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
             if (UpstreamVerdict.IsVerbatim(response.StatusCode))
             {
@@ -40,7 +48,10 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             if (!UpstreamVerdict.IsSuccess(response.StatusCode))
             {
                 (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(response, deployment);
-                return AttemptResult.Elsewhere(failure, pause);
+                return AttemptResult.Elsewhere(failure, pause) with
+                {
+                    Kind = UpstreamVerdict.KindOf(response.StatusCode),
+                };
             }
 
             x.Issued = Pinned.Remember(x, deployment, runtime);
@@ -71,7 +82,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         bool goesOn = x.Answer is { Times: > 0 };
         ReadOnlyMemory<byte> body = goesOn ? x.Answer!.Body : x.Body!.WrittenMemory;
         SpliceList splices = RequestSplicer.For(
-            in goesOn ? ref x.Answer!.Facts : ref x.Facts, body.Span, rename ? upstream.ModelJson : default, AddsUsage);
+            in goesOn ? ref x.Answer!.Facts : ref x.Facts,
+            body.Span,
+            rename ? upstream.ModelJson : default,
+            AddsUsage,
+            AskedPlaces.SpliceFor(x, deployment, x.Dialect));
         Uri uri = x.Dialect == Dialect.Anthropic
             ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
             : upstream.ChatCompletionsUri;

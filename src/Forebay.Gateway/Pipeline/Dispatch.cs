@@ -24,8 +24,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         var last = Failure.None;
         while (true)
         {
-            // What may be used is decided by the fleet in force, right before it is used: a reload that takes a
-            // permission away holds at once.
+            // What may be used is decided by what is in force, right before it is used: a reload or an export mask that
+            // takes a permission away holds at once.
             Failure changed = FollowReload();
             if (!changed.IsNone)
             {
@@ -56,6 +56,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             AttemptResult result = await TryAsync(deployment, upstream);
+            Explaining.Attempted(x, runtime, deployment, result);
+            if (result.End == AttemptEnd.PoliceAgain)
+            {
+                continue;
+            }
+
             if (result.End == AttemptEnd.Served)
             {
                 Continuing.Served(x, runtime);
@@ -75,7 +81,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (next == GoOn.No
                 || x.Attempts >= x.Settings.MaxAttempts
                 || !HasUntried()
-                || !runtime.State.Retries.TryWithdraw())
+                || !runtime.State.TryWithdrawRetry(x.Model!))
             {
                 Continuing.Count(x, "failed", runtime);
                 return last;
@@ -92,6 +98,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
         DeploymentState live = runtime.State.Of(deployment);
+        Deployment? before = x.Deployment;
         x.Deployment = deployment;
         x.Attempts++;
         x.Tokens = x.Answer is { Times: > 0 } ? x.Tokens : default;
@@ -103,7 +110,13 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                 Routing.Completed(x, runtime);
             }
 
-            Judge(live, result);
+            HealthJudge.Judge(x, deployment, live, result, runtime);
+            if (result.End == AttemptEnd.PoliceAgain)
+            {
+                x.Attempts--;
+                x.Deployment = before;
+            }
+
             return result;
         }
         finally
@@ -113,11 +126,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
+    /// <summary>Goes on by what is in force, where the fleet or an export mask changed; what was tried stays tried.
+    /// </summary>
     private Failure FollowReload()
     {
-        FleetModel inForce = runtime.State.Model;
-        if (inForce == x.Fleet)
+        InForce inForce = runtime.State.InForce;
+        if (inForce == x.InForce)
         {
             return Failure.None;
         }
@@ -125,21 +139,14 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
-        Continuing.Narrow(x);
-        _tried = [.. inForce.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
-        return failure;
-    }
+        if (x.Story is not null)
+        {
+            Explaining.Policed(x, runtime, failure);
+        }
 
-    private void Judge(DeploymentState live, AttemptResult result)
-    {
-        if (result.End == AttemptEnd.Served)
-        {
-            live.Succeeded();
-        }
-        else if (result.Blame)
-        {
-            live.FailedWith(result.Failure.Reason, Instant.MonotonicNsOf(runtime.Time), result.Pause);
-        }
+        Continuing.Narrow(x);
+        _tried = [.. inForce.Model.Deployments.Where(d => _triedIds.Contains(d.Id)).Select(d => d.Index)];
+        return failure;
     }
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
@@ -156,11 +163,20 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             return (TryEnter(), last);
         }
 
-        return await WaitAsync(room);
+        double before = x.QueueMs;
+        (Deployment? Entered, Failure) waited = await WaitAsync(room);
+        Explaining.Waited(x, runtime, x.QueueMs - before, waited.Entered is not null);
+        return waited;
     }
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
     {
+        Failure outage = HealthJudge.AllOut(x, runtime);
+        if (!outage.IsNone)
+        {
+            return (null, outage);
+        }
+
         using var waiter = new Waiter(x);
         LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
         if (place is null)

@@ -2,6 +2,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
@@ -19,13 +20,16 @@ namespace Forebay.Gateway.Pipeline;
 /// One request on its way through the numbered steps: what each step found out, for the ones after it. Owned by one
 /// request, never shared.
 /// </summary>
-internal sealed class Exchange(HttpContext http, FleetModel model, Dialect dialect, UInt128 id, Instant accepted)
+internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialect, UInt128 id, Instant accepted)
 {
     public HttpContext Http { get; } = http;
 
-    /// <summary>The snapshot that the request is served by: the one it began with, or a later one when a reload took
-    /// out what it was waiting for or sent to.</summary>
-    public FleetModel Fleet { get; set; } = model;
+    /// <summary>What the request's permissions were decided on last: what was in force when it came, or later on
+    /// when that changed before one of its attempts.</summary>
+    public InForce InForce { get; set; } = inForce;
+
+    /// <summary>The snapshot that the request is served by.</summary>
+    public FleetModel Fleet => InForce.Model;
 
     public GatewayConfig Settings => Fleet.Config.Server.Gateway;
 
@@ -54,6 +58,15 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     // Step 4.
     public ServedModel? Model { get; set; }
 
+    /// <summary>Where its data may go.</summary>
+    public PermissionRules Rules { get; set; }
+
+    /// <summary>Whether <see cref="Rules"/> were read: not for a request that was refused before.</summary>
+    public bool RulesKnown { get; set; }
+
+    /// <summary>What its attempts were last held against, right before one was sent.</summary>
+    public InForce? Guarded { get; set; }
+
     /// <summary>The deployments that may serve it.</summary>
     public EligibleSet Eligible { get; set; } = EligibleSet.Empty;
 
@@ -77,6 +90,9 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
     public ForeignRequest? Foreign { get; set; }
 
+    /// <summary>Its story, where that is kept.</summary>
+    public Explanation? Story { get; set; }
+
     // Step 5.
     public LimitReservation Reservation { get; set; }
 
@@ -91,6 +107,15 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public Deployment? Deployment { get; set; }
 
     public int Attempts { get; set; }
+
+    /// <summary>When the attempt under way got its place, on the monotonic clock.</summary>
+    public long EnteredNs { get; set; }
+
+    /// <summary>Where it was sent last, and by what permission; nowhere before the first attempt.</summary>
+    public ServedPlace Place { get; set; }
+
+    /// <summary>Where it was sent before; null until a second attempt is sent.</summary>
+    public List<ServedPlace>? EarlierPlaces { get; set; }
 
     public double QueueMs { get; set; }
 

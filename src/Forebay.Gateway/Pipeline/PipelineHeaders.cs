@@ -14,6 +14,9 @@ internal static class PipelineHeaders
     public const string Attempts = "x-forebay-attempts";
     public const string Reason = "x-forebay-reason";
     public const string Dropped = "x-forebay-dropped";
+    public const string Explain = "x-forebay-explain";
+    public const string DataClass = "x-forebay-data-class";
+    public const string InferenceGeo = "x-forebay-inference-geo";
 
     /// <summary>Both dialects' request-id headers, on every response.</summary>
     public static void RequestId(HttpContext http, string id)

@@ -43,20 +43,33 @@ internal static class Policing
                 "max_tokens");
         }
 
-        Reason reason = model.Eligibility.Police(x.Tenant!, RoutingOf(x), out EligibleSet eligible);
-        x.Eligible = eligible;
-        return reason == Reason.None ? Failure.None : Refusal(x, model, reason);
+        Failure failure = AskedPlaces.Read(x, out PermissionRules rules);
+        if (!failure.IsNone)
+        {
+            return failure;
+        }
+
+        x.Rules = rules;
+        x.RulesKnown = true;
+        Permit permit = PermitOf(x, x.InForce);
+        x.Eligible = permit.Set;
+        return permit.Reason == Reason.None ? Failure.None : Refusal(x, model, permit.Reason);
     }
 
+    /// <summary>Where the request may be served under what is in force: one lookup.</summary>
+    public static Permit PermitOf(Exchange x, InForce inForce) => x.Model!.Eligibility.Police(
+        x.Rules, RoutingOf(x), inForce.Exports.Of(x.Model.Id));
+
     /// <summary>
-    /// Polices a request again by the snapshot in force, after a reload took out what it was waiting for or sent to: it
-    /// was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was made by.
+    /// Polices a request again by what is in force, after a reload or an export mask took out what it was waiting for
+    /// or sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was
+    /// made by.
     /// </summary>
-    public static Failure CheckAgain(Exchange x, FleetModel inForce)
+    public static Failure CheckAgain(Exchange x, InForce inForce)
     {
         Tenant accepted = x.Tenant!;
-        x.Fleet = inForce;
-        x.Tenant = inForce.FindTenant(accepted.Id) ?? accepted;
+        x.InForce = inForce;
+        x.Tenant = inForce.Model.FindTenant(accepted.Id) ?? accepted;
         Failure failure = Check(x);
         x.Tenant = accepted;
         return failure;
@@ -96,8 +109,12 @@ internal static class Policing
             "model"),
         Reason.Residency => new Failure(
             reason,
-            $"{model.Id} is not served anywhere that this tenant's residency policy " +
-            $"'{x.Tenant!.Residency?.Id ?? "default"}' allows. Choose another model, or ask the operator."),
+            $"{model.Id} is not served anywhere that {AskedPlaces.Describe(x)} allow" +
+            $"{(AskedPlaces.Count(x.Rules) > 1 ? " together" : "s")}. Choose another model, or ask the operator."),
+        Reason.ExportControl => new Failure(
+            reason,
+            $"An export rule keeps {model.Id} from every place that could serve this request. Choose another model, " +
+            "or ask the operator."),
         _ => new Failure(
             reason, $"{model.Id} is configured but served nowhere right now; try again later.", "model", 30),
     };

@@ -81,6 +81,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
+        Explaining.Policed(x, runtime, failure);
         if (!failure.IsNone)
         {
             return failure;
@@ -88,6 +89,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 5. Reserve: limits first, then the accept record, before anything is forwarded.
         failure = Reserve(x);
+        Explaining.Limited(x, runtime, failure);
         if (!failure.IsNone)
         {
             return failure;
@@ -95,7 +97,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 6 to 10. Queue, route, forward, relay, settle: once per attempt.
         x.Prefix = PromptPrefix.Of(x, runtime);
-        runtime.State.Retries.Deposit(x.Settings.RetryBudgetRatio);
+        runtime.State.DepositRetry(x.Model!, x.Settings.RetryBudgetRatio);
         if (x.Facts.Stream)
         {
             x.Stream = new ClientStream(x.Http, x.Wire, runtime.Time);
@@ -165,6 +167,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             await ErrorReply.SendAsync(x, failure, inStream);
         }
 
+        Explaining.Finish(x, runtime, failure);
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
         if (!failure.IsNone)
         {

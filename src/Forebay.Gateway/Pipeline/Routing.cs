@@ -27,7 +27,15 @@ internal static class Routing
             Stream = x.Facts.Stream,
         };
         RouteTable table = runtime.State.TableOf(x.Eligible);
-        if (!Router.TryEnter(query, table, config, scratch, now, out Route route))
+        RouteCandidate[]? seen = x.Story is null ? null : RouteExplanation.Read(query, table, scratch, now);
+        bool entered = Router.TryEnter(query, table, config, scratch, now, out Route route);
+        if (seen is not null)
+        {
+            string? chosen = entered ? route.Deployment.Id : null;
+            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, chosen));
+        }
+
+        if (!entered)
         {
             return false;
         }
@@ -36,6 +44,7 @@ internal static class Routing
         x.Route = route;
         x.RouteAnswered = false;
         x.SentNs = now.MonotonicNs;
+        x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
         x.FirstTokenNs = 0;
         return true;
     }
@@ -83,7 +92,7 @@ internal static class Routing
     public static void Leave(Exchange x, GatewayRuntime runtime)
     {
         Route route = x.Route;
-        route.State.Leave();
+        route.State.Leave(x.EnteredNs);
         Answered(x);
         route.Load.Publish(route.State.InFlight);
         runtime.State.RoomOf(x.Model!).Freed(route.Deployment.Id);

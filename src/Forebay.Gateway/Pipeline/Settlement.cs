@@ -53,6 +53,9 @@ internal static class Settlement
             TimeToFirstTokenMs = x.TimeToFirstTokenMs,
             TotalMs = now.MsSince(x.Accepted),
             Attempts = x.Attempts,
+            PlaceKnown = true,
+            Place = x.Place,
+            EarlierPlaces = x.EarlierPlaces ?? [],
         });
     }
 

@@ -82,7 +82,7 @@ internal static class StreamRelay
                 return Broken(client, failure);
             }
 
-            NoteFirstToken(x, batch, runtime);
+            NoteFirstToken(x, batch, observer, runtime);
             if (batch.Terminal)
             {
                 settle();
@@ -123,12 +123,14 @@ internal static class StreamRelay
         : read < LeastReadBytes ? LeastReadBytes
         : readBytes;
 
-    private static void NoteFirstToken(Exchange x, EventBatch batch, GatewayRuntime runtime)
+    private static void NoteFirstToken(
+        Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
         if (batch.HasContent && x.FirstTokenNs == 0)
         {
             long nowNs = Instant.MonotonicNsOf(runtime.Time);
             Routing.FirstToken(x, nowNs);
+            HealthJudge.FirstToken(x, observer.Usage, nowNs);
             if (x.TimeToFirstTokenMs < 0)
             {
                 x.TimeToFirstTokenMs = (nowNs - x.Accepted.MonotonicNs) / (double)Instant.NsPerMs;

@@ -104,7 +104,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
         try
         {
-            if (upstream is null)
+            if (upstream is null || PermissionGuard.Check(x, deployment, runtime) != GuardVerdict.Send)
             {
                 return false;
             }

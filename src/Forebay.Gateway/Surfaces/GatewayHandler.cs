@@ -67,7 +67,7 @@ internal sealed class GatewayHandler
         HttpContext http, SecretMemo memo, Dialect dialect, string method, Func<Exchange, Task> serve)
     {
         var now = Instant.From(_runtime.Time);
-        var x = new Exchange(http, _runtime.State.Model, dialect, RequestId.New(now.WallUnixMs), now)
+        var x = new Exchange(http, _runtime.State.InForce, dialect, RequestId.New(now.WallUnixMs), now)
         {
             Memo = memo,
         };

@@ -29,6 +29,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Histogram<double> _queue;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _linesDropped;
+    private readonly Counter<long> _violationsPrevented;
     private int _inFlight;
 
     public GatewayMetrics(BoundedLabels tenants, Func<int> waiting, MemoryBudget memory)
@@ -57,6 +58,10 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.gateway.connections.refused", "{connection}", "Connections refused, by the bound they met.");
         _linesDropped = _meter.CreateCounter<long>(
             "forebay.gateway.log_lines.dropped", "{line}", "Log lines about strangers' requests that were left out.");
+        _violationsPrevented = _meter.CreateCounter<long>(
+            "forebay.residency.violations_prevented", "{attempt}",
+            "Attempts held back because the deployment chosen was not permitted: a defect each.");
+        _violationsPrevented.Add(0);
         _ = _meter.CreateObservableGauge(
             "forebay.gateway.in_flight", () => Volatile.Read(ref _inFlight), "{request}", "Model calls in progress.");
         _ = _meter.CreateObservableGauge(
@@ -75,6 +80,8 @@ internal sealed class GatewayMetrics : IDisposable
 
     public void ConnectionRefused(string bound) =>
         _refused.Add(1, new KeyValuePair<string, object?>("bound", bound));
+
+    public void ViolationPrevented() => _violationsPrevented.Add(1);
 
     public void LineDropped() => _linesDropped.Add(1);
 

@@ -45,7 +45,13 @@ internal static partial class Log
         "the clear. Set server.api.tls.")]
     public static partial void NoTls(ILogger logger, string address);
 
-    [LoggerMessage(1007, LogLevel.Information,
+    [LoggerMessage(1007, LogLevel.Error,
+        "Request {RequestId} was held back: it was about to go to deployment {Deployment} at site {Site}, which is " +
+        "not permitted for tenant {Tenant} and model {Model}. This is a defect; report it.")]
+    public static partial void ViolationPrevented(
+        ILogger logger, string requestId, string deployment, string site, string tenant, string model);
+
+    [LoggerMessage(1009, LogLevel.Information,
         "Request {RequestId}: an answer that broke off was gone on with to its end at deployment {Deployment}, after " +
         "{Times} changes.")]
     public static partial void Continued(ILogger logger, string requestId, string deployment, int times);

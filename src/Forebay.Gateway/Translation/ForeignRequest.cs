@@ -91,6 +91,13 @@ internal sealed class ForeignRequest : IDisposable
             splices.Add(new Splice(_modelValue.Start, _modelValue.Length, upstream.ModelJson));
         }
 
+        GeographySplice geography = AskedPlaces.SpliceFor(x, deployment, Dialect);
+        if (!geography.Json.IsEmpty)
+        {
+            // What the translator writes begins with its brace.
+            splices.Add(RequestSplicer.AskForGeography(1, geography.Json));
+        }
+
         var request = new HttpRequestMessage(
             HttpMethod.Post, Dialect == Dialect.Anthropic ? upstream.MessagesUri(null) : upstream.ChatCompletionsUri)
         {

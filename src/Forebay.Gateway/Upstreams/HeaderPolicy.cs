@@ -105,7 +105,8 @@ public static class HeaderPolicy
         Copy(from.Content.Headers.NonValidated, to, named, translated);
     }
 
-    private static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
+    /// <summary>Adds the deployment's own credential, as its endpoint reads it.</summary>
+    public static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
     {
         if (secret is null)
         {

@@ -100,6 +100,9 @@ public sealed class Upstream : IDisposable
     /// <summary>Where tokens are counted, asked for with the client's query.</summary>
     public Uri CountTokensUri(string? query) => query == Beta ? _countTokensBetaUri : _countTokensUri;
 
+    /// <summary>A path of the endpoint's that is not part of the API, such as <c>/health</c>.</summary>
+    public Uri PathUri(string path) => Under(Identity.Endpoint, path.TrimStart('/'));
+
     /// <summary>Takes part in this upstream; false when it was already closed.</summary>
     public bool TryLease()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Health;
 using Forebay.Gateway.Pipeline;
 
 namespace Forebay.Gateway.Upstreams;
@@ -20,6 +21,15 @@ internal static class UpstreamVerdict
 
     public static bool IsVerbatim(HttpStatusCode status) =>
         (int)status is >= 400 and < 500 and not 401 and not 402 and not 408 and not 429;
+
+    /// <summary>What a failed status says of the deployment's health.</summary>
+    public static FailureKind KindOf(HttpStatusCode status) => (int)status switch
+    {
+        429 => FailureKind.RateLimit,
+        401 or 402 => FailureKind.Account,
+        503 or 529 => FailureKind.Overload,
+        _ => FailureKind.Failure,
+    };
 
     /// <summary>The failure a status stands for, and the pause the upstream asks for.</summary>
     public static (Failure Failure, TimeSpan? Pause) Of(HttpResponseMessage response, Deployment deployment)

@@ -47,7 +47,7 @@ internal static class RequestFields
     /// we meter must be what they run.</summary>
     public static bool MustBeSingle(RequestField field) => field is RequestField.Model or RequestField.Messages
         or RequestField.Stream or RequestField.MaxTokens or RequestField.MaxCompletionTokens
-        or RequestField.StreamOptions;
+        or RequestField.StreamOptions or RequestField.InferenceGeo;
 
     private static RequestField Anthropic(scoped ReadOnlySpan<byte> name) => name switch
     {

@@ -46,6 +46,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         bool first = true;
         bool entered = _walker.Cursor.Enter();
         Facts.ObjectStart = _walker.Cursor.Position;
+        int end = _walker.Cursor.Position;
         while (entered && _walker.Cursor.NextMember(ref first, out JsonString name))
         {
             RequestField field = RequestFields.Named(_dialect, name.Keyword(_body, scratch));
@@ -61,6 +62,13 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             {
                 return NotJsonOr(good: false);
             }
+
+            if (field == RequestField.InferenceGeo)
+            {
+                Facts.InferenceGeoMember = MemberAfter(end);
+            }
+
+            end = _walker.Cursor.Position;
         }
 
         return NotJsonOr(_walker.Cursor.AtEnd());
@@ -107,8 +115,11 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
                 Facts.ServiceTier = text;
                 return read;
             case RequestField.InferenceGeo:
+                _ = _walker.Cursor.Peek();
+                int start = _walker.Cursor.Position;
                 read = ReadText(field, out text);
                 Facts.InferenceGeo = text;
+                Facts.InferenceGeoValue = ByteRange.Between(start, _walker.Cursor.Position);
                 return read;
             case RequestField.SafetyIdentifier:
                 read = ReadText(field, out text);
@@ -119,6 +130,20 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             default:
                 return _walker.Cursor.Skip();
         }
+    }
+
+    /// <summary>The member just read, from the end of the one before it: with the comma between the two or, where it
+    /// is the first, with the one behind it.</summary>
+    private readonly ByteRange MemberAfter(int end)
+    {
+        int behind = _walker.Cursor.Position;
+        if (end == Facts.ObjectStart)
+        {
+            int comma = _body[behind..].IndexOfAnyExcept(" \t\r\n"u8);
+            behind += comma >= 0 && _body[behind + comma] == ',' ? comma + 1 : 0;
+        }
+
+        return ByteRange.Between(end, behind);
     }
 
     private bool CheckRequired(bool countTokens)

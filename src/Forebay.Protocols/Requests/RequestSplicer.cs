@@ -1,7 +1,14 @@
 namespace Forebay.Protocols;
 
+/// <summary>What becomes of <c>inference_geo</c> on the way to an upstream; taken out where nothing else is
+/// said.</summary>
+/// <param name="Keep">The client's goes on as it is.</param>
+/// <param name="Json">What is sent in its place, or added, as a quoted JSON string; empty for nothing.</param>
+public readonly record struct GeographySplice(bool Keep, ReadOnlyMemory<byte> Json);
+
 /// <summary>Says what must change in a body on its way to an upstream of the same dialect: the model's name, the flag
-/// that makes an OpenAI stream report usage, and a byte order mark, which no JSON text may carry.</summary>
+/// that makes an OpenAI stream report usage, where to compute the answer, and a byte order mark, which no JSON text may
+/// carry.</summary>
 public static class RequestSplicer
 {
     private static readonly byte[] True = "true"u8.ToArray();
@@ -21,11 +28,13 @@ public static class RequestSplicer
     /// client's.</param>
     /// <param name="addIncludeUsage">Whether to ask for usage where <see cref="LacksUsage"/>. Only for the OpenAI
     /// dialect.</param>
+    /// <param name="geography">What becomes of <c>inference_geo</c>. Only for the Anthropic dialect.</param>
     public static SpliceList For(
         in RequestFacts facts,
         ReadOnlySpan<byte> body,
         ReadOnlyMemory<byte> upstreamModelJson,
-        bool addIncludeUsage)
+        bool addIncludeUsage,
+        GeographySplice geography = default)
     {
         var splices = default(SpliceList);
         int mark = RequestReader.ByteOrderMarkLength(body);
@@ -44,7 +53,34 @@ public static class RequestSplicer
             splices.Add(AskForUsage(facts, body));
         }
 
+        AddGeography(ref splices, in facts, body, geography);
         return splices;
+    }
+
+    /// <summary>The member that asks an Anthropic account for a place, to stand first in an object that has others.
+    /// </summary>
+    public static Splice AskForGeography(int objectStart, ReadOnlyMemory<byte> json) =>
+        new(objectStart, 0, (byte[])[.. "\"inference_geo\":"u8, .. json.Span, (byte)',']);
+
+    private static void AddGeography(
+        ref SpliceList splices, in RequestFacts facts, ReadOnlySpan<byte> body, GeographySplice geography)
+    {
+        ByteRange value = facts.InferenceGeoValue;
+        if (!geography.Json.IsEmpty)
+        {
+            if (value.IsEmpty)
+            {
+                splices.Add(AskForGeography(facts.ObjectStart, geography.Json));
+            }
+            else if (!value.Of(body).SequenceEqual(geography.Json.Span))
+            {
+                splices.Add(new Splice(value.Start, value.Length, geography.Json));
+            }
+        }
+        else if (!geography.Keep && !value.IsEmpty)
+        {
+            splices.Add(new Splice(facts.InferenceGeoMember.Start, facts.InferenceGeoMember.Length, default));
+        }
     }
 
     private static Splice AskForUsage(in RequestFacts facts, ReadOnlySpan<byte> body)

@@ -114,7 +114,9 @@ public sealed record CellReport
             Requests = spec.Arrivals.Length,
             Served = served.Length,
             Refused = tally.Times.Where(t => t.Refused != Reason.None)
-                .CountBy(t => ReasonTable.LabelOf(t.Refused)).OrderBy(r => r.Key, StringComparer.Ordinal).ToDictionary(),
+                .CountBy(t => ReasonTable.LabelOf(t.Refused))
+                .OrderBy(r => r.Key, StringComparer.Ordinal)
+                .ToDictionary(),
             Seconds = seconds,
             TimeToFirstToken = CellSpread.Of(served.Select(s => s.Times.TimeToFirstTokenMs)),
             TimePerOutputToken = CellSpread.Of(

@@ -22,8 +22,8 @@ internal struct ServedRequest
 }
 
 /// <summary>
-/// The gateway's steps 4 to 10 in virtual time: police, reserve, queue, route, forward, settle, through the classes that
-/// the live gateway calls and in its order. No decision is made here.
+/// The gateway's steps 4 to 10 in virtual time: police, reserve, queue, route, forward, settle, through the classes
+/// that the live gateway calls and in its order. No decision is made here.
 /// </summary>
 internal sealed class SimulatedGateway : IEventTarget
 {

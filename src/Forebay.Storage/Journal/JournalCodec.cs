@@ -1,22 +1,34 @@
+using Forebay.Core.Capacity;
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 
 namespace Forebay.Storage.Journal;
 
-/// <summary>One record read back: an acceptance or a settlement.</summary>
-internal readonly record struct JournalRecord(AcceptRecord? Accept, UsageRecord? Settle);
+/// <summary>One record read back: an acceptance, a settlement, or the rules that settlements name by their hash.
+/// </summary>
+internal readonly record struct JournalRecord(
+    AcceptRecord? Accept, UsageRecord? Settle, PermissionContext? Context = null);
 
 /// <summary>
 /// Turns records into frames and back. The fields of each kind stand in the order written here; a change of it is a new
-/// <see cref="JournalFormat.Version"/>.
+/// kind and a new <see cref="JournalFormat.Version"/>, and what older programs wrote is read as it was.
 /// </summary>
 internal static class JournalCodec
 {
     private const byte AcceptKind = 1;
-    private const byte SettleKind = 2;
+
+    /// <summary>A settlement that does not tell where the request was sent: version 1.</summary>
+    private const byte PlacelessSettleKind = 2;
+    private const byte ContextKind = 3;
+    private const byte SettleKind = 4;
+
+    /// <summary>Hash, kind of site, and nothing of the texts.</summary>
+    private const int PlaceBytes = 16 + 1;
+
     private const int FixedBytes = JournalFormat.FrameHeaderBytes + 16 + 2 * sizeof(double) + 8
-        + 10 * PayloadWriter.MaxIntegerBytes;
+        + 11 * PayloadWriter.MaxIntegerBytes;
 
     [ThreadStatic]
     private static byte[]? t_frame;
@@ -44,7 +56,7 @@ internal static class JournalCodec
         Span<byte> frame = Rent(PayloadWriter.MaxBytesOf(r.Tenant) + PayloadWriter.MaxBytesOf(r.Key)
             + PayloadWriter.MaxBytesOf(r.Model) + PayloadWriter.MaxBytesOf(r.Deployment)
             + PayloadWriter.MaxBytesOf(r.Pool) + PayloadWriter.MaxBytesOf(r.Site)
-            + PayloadWriter.MaxBytesOf(r.Provider));
+            + PayloadWriter.MaxBytesOf(r.Provider) + MaxBytesOf(r.Place) + MaxBytesOf(r.EarlierPlaces));
         var w = new PayloadWriter(frame[JournalFormat.FrameHeaderBytes..]);
         w.Id(r.RequestId);
         w.Integer(r.AcceptedUnixMs);
@@ -70,7 +82,29 @@ internal static class JournalCodec
         w.Double(r.TimeToFirstTokenMs);
         w.Double(r.TotalMs);
         w.Integer(r.Attempts);
+        if (!r.PlaceKnown)
+        {
+            return Seal(frame, w.Length, PlacelessSettleKind);
+        }
+
+        Write(ref w, r.Place);
+        w.Integer(r.EarlierPlaces.Count);
+        for (int i = 0; i < r.EarlierPlaces.Count; i++)
+        {
+            Write(ref w, r.EarlierPlaces[i]);
+        }
+
         return Seal(frame, w.Length, SettleKind);
+    }
+
+    /// <inheritdoc cref="Frame(AcceptRecord)"/>
+    public static ReadOnlySpan<byte> Frame(PermissionContext context)
+    {
+        Span<byte> frame = Rent(16 + PayloadWriter.MaxBytesOf(context.Content));
+        var w = new PayloadWriter(frame[JournalFormat.FrameHeaderBytes..]);
+        w.Id(context.Hash);
+        w.Text(context.Content);
+        return Seal(frame, w.Length, ContextKind);
     }
 
     /// <summary>Reads a whole frame; false when its bytes are not one.</summary>
@@ -88,10 +122,18 @@ internal static class JournalCodec
             case AcceptKind:
                 record = new JournalRecord(ReadAccept(ref reader), null);
                 return reader.Complete;
-            case SettleKind:
+            case PlacelessSettleKind:
                 UsageRecord settle = ReadSettle(ref reader);
                 record = new JournalRecord(null, settle);
                 return reader.Complete && settle.Outcome <= UsageOutcome.Interrupted;
+            case SettleKind:
+                settle = ReadPlaces(ref reader, ReadSettle(ref reader));
+                record = new JournalRecord(null, settle);
+                return reader.Complete && settle.Outcome <= UsageOutcome.Interrupted;
+            case ContextKind:
+                var context = new PermissionContext(reader.Id(), reader.Text());
+                record = new JournalRecord(null, null, context);
+                return reader.Complete;
             default:
                 return false;
         }
@@ -129,6 +171,56 @@ internal static class JournalCodec
             TotalMs = r.Double(),
             Attempts = r.Int32(),
         };
+    }
+
+    private static UsageRecord ReadPlaces(ref PayloadReader r, UsageRecord settle)
+    {
+        ServedPlace place = ReadPlace(ref r);
+        int count = r.Int32();
+        List<ServedPlace> earlier = [];
+        for (int i = 0; i < count && !r.Broken; i++)
+        {
+            earlier.Add(ReadPlace(ref r));
+        }
+
+        return settle with { PlaceKnown = true, Place = place, EarlierPlaces = earlier };
+    }
+
+    private static ServedPlace ReadPlace(ref PayloadReader r)
+    {
+        UInt128 hash = r.Id();
+        return hash == 0
+            ? default
+            : new ServedPlace(
+                new PermissionContext(hash, ""), r.Text(), r.Text(), r.Text(), (SiteKind)r.Byte());
+    }
+
+    private static void Write(ref PayloadWriter w, ServedPlace place)
+    {
+        w.Id(place.Context?.Hash ?? 0);
+        if (place.Context is not null)
+        {
+            w.Text(place.Site);
+            w.Text(place.Jurisdiction);
+            w.Text(place.Country);
+            w.Byte((byte)place.Kind);
+        }
+    }
+
+    private static int MaxBytesOf(ServedPlace place) => place.Context is null
+        ? PlaceBytes
+        : PlaceBytes + PayloadWriter.MaxBytesOf(place.Site) + PayloadWriter.MaxBytesOf(place.Jurisdiction)
+            + PayloadWriter.MaxBytesOf(place.Country);
+
+    private static int MaxBytesOf(IReadOnlyList<ServedPlace> places)
+    {
+        int bytes = 0;
+        for (int i = 0; i < places.Count; i++)
+        {
+            bytes += MaxBytesOf(places[i]);
+        }
+
+        return bytes;
     }
 
     private static Span<byte> Rent(int textBytes)

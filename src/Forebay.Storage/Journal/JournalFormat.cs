@@ -19,7 +19,8 @@ internal readonly record struct SegmentHeader(long Segment, long PreviousLength)
 /// </summary>
 internal static class JournalFormat
 {
-    public const int Version = 1;
+    /// <summary>1 had no places and no contexts.</summary>
+    public const int Version = 2;
     public const int HeaderBytes = 32;
     public const int FrameHeaderBytes = 9;
 

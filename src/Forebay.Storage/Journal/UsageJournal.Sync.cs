@@ -120,6 +120,7 @@ internal sealed partial class UsageJournal
         {
             _file.Dispose();
             _file = next;
+            _contexts.Clear();
             _segment = segment;
             _length = JournalFormat.HeaderBytes + _inSync.WrittenCount;
             _synced = new JournalPosition(_segment, _length);

@@ -19,6 +19,9 @@ namespace Forebay.Storage.Journal;
 internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
 {
     public static readonly TimeSpan SyncDelay = TimeSpan.FromMilliseconds(5);
+    /// <summary>Contexts remembered as written; past it they are written again.</summary>
+    private const int MaxContexts = 100_000;
+
     public static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(250);
 
     private readonly JournalFolder _folder;
@@ -36,6 +39,9 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
     private readonly Lock _tail = new();
 
     private readonly HashSet<UInt128> _open;
+
+    /// <summary>Hashes of the contexts that stand in the segment being written.</summary>
+    private readonly HashSet<UInt128> _contexts = [];
     private readonly SemaphoreSlim _work = new(0);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
@@ -126,6 +132,13 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
                 return;
             }
 
+            if (LacksContext(record))
+            {
+                byte[] kept = frame.ToArray();
+                WriteContexts(record);
+                frame = kept;
+            }
+
             if (_writable && TryWrite(frame))
             {
                 return;
@@ -182,6 +195,56 @@ internal sealed partial class UsageJournal : IUsageJournal, IAsyncDisposable
 
         _stop.Dispose();
         _work.Dispose();
+    }
+
+    private bool LacksContext(UsageRecord record)
+    {
+        if (record.Place.Context is { } context && !_contexts.Contains(context.Hash))
+        {
+            return true;
+        }
+
+        for (int i = 0; i < record.EarlierPlaces.Count; i++)
+        {
+            if (record.EarlierPlaces[i].Context is { } earlier && !_contexts.Contains(earlier.Hash))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>What permitted a request stands before its settlement, once a segment: what follows names it by its
+    /// hash.</summary>
+    private void WriteContexts(UsageRecord record)
+    {
+        foreach (ServedPlace place in record.EarlierPlaces.Append(record.Place))
+        {
+            if (place.Context is not { Content.Length: > 0 } context || _contexts.Contains(context.Hash))
+            {
+                continue;
+            }
+
+            ReadOnlySpan<byte> frame = JournalCodec.Frame(context);
+            if (!_writable || !TryWrite(frame))
+            {
+                if (_disposed || _unsynced.WrittenCount + frame.Length > _limits.UnsyncedBytes)
+                {
+                    return;
+                }
+
+                _unsynced.Write(frame);
+                _metrics.Appended(frame.Length);
+            }
+
+            if (_contexts.Count >= MaxContexts)
+            {
+                _contexts.Clear();
+            }
+
+            _contexts.Add(context.Hash);
+        }
     }
 
     private void ThrowIfUnwritable()

@@ -13,7 +13,8 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
         {
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = """
-                SELECT id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by
+                SELECT id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by,
+                    data_class
                 FROM api_keys ORDER BY created_ms, id
                 """;
             using SqliteDataReader row = command.ExecuteReader();
@@ -32,7 +33,8 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
                     row.IsDBNull(8)
                         ? null
                         : JsonSerializer.Deserialize(row.GetString(8), StorageJson.Default.IReadOnlyListString),
-                    row.IsDBNull(9) ? null : row.GetString(9)));
+                    row.IsDBNull(9) ? null : row.GetString(9),
+                    row.IsDBNull(10) ? null : row.GetString(10)));
             }
 
             return keys;
@@ -45,11 +47,14 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
             using SqliteCommand command = connection.CreateCommand();
             command.CommandText = """
                 INSERT INTO api_keys
-                    (id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by)
-                VALUES ($id, $tenant, $name, $hash, $hint, $created, $expires, $revoked, $models, $replaced)
+                    (id, tenant, name, hash, hint, created_ms, expires_ms, revoked_ms, models, replaced_by,
+                    data_class)
+                VALUES ($id, $tenant, $name, $hash, $hint, $created, $expires, $revoked, $models, $replaced,
+                    $class)
                 ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, name = excluded.name, hash = excluded.hash,
                     hint = excluded.hint, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms,
-                    revoked_ms = excluded.revoked_ms, models = excluded.models, replaced_by = excluded.replaced_by
+                    revoked_ms = excluded.revoked_ms, models = excluded.models, replaced_by = excluded.replaced_by,
+                    data_class = excluded.data_class
                 """;
             command.Parameters.AddWithValue("$id", key.Id);
             command.Parameters.AddWithValue("$tenant", key.Tenant);
@@ -63,6 +68,7 @@ internal sealed class SqliteAccessStore(SqliteStore store) : IAccessStore
                 ? DBNull.Value
                 : JsonSerializer.Serialize(key.Models, StorageJson.Default.IReadOnlyListString));
             command.Parameters.AddWithValue("$replaced", (object?)key.ReplacedBy ?? DBNull.Value);
+            command.Parameters.AddWithValue("$class", (object?)key.DataClass ?? DBNull.Value);
             return command.ExecuteNonQuery();
         },
         cancel);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Forebay.Core.Audit.Residency;
 using Forebay.Core.Usage;
 using Forebay.Storage.Journal;
 using Forebay.Storage.Usage;
@@ -33,12 +34,16 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
     public Task<IReadOnlyList<UsageRow>> QueryAsync(UsageQuery query, CancellationToken cancel) =>
         store.ReadAsync(connection => UsageSql.Query(connection, query), cancel);
 
+    public Task<ResidencyEvidence> ReadPlacesAsync(ResidencyQuery query, CancellationToken cancel) =>
+        store.ReadAsync(connection => PlaceSql.Read(connection, query), cancel);
+
     private int Apply(SqliteConnection connection, FoldStep step)
     {
         MovePosition(connection, step);
         AddSums(connection, step);
         AddOpen(connection, step.Opened);
         RemoveOpen(connection, step.Closed);
+        PlaceSql.Add(connection, step);
         return step.Sums.Count;
     }
 

@@ -1,4 +1,7 @@
 using System.Runtime.InteropServices;
+using Forebay.Core.Audit.Residency;
+using Forebay.Core.Capacity;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 using Forebay.Storage.Journal;
 
@@ -17,6 +20,8 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
     private readonly Dictionary<AggregateKey, UsageSums> _sums = [];
     private readonly Dictionary<UInt128, AcceptRecord> _opened = [];
     private readonly List<UInt128> _closed = [];
+    private readonly Dictionary<UInt128, string> _contexts = [];
+    private readonly Dictionary<PlaceKey, long> _places = [];
 
     /// <summary>Records added.</summary>
     public int Count { get; private set; }
@@ -26,6 +31,12 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         Count++;
         open[record.RequestId] = record;
         _opened[record.RequestId] = record;
+    }
+
+    public void Learn(PermissionContext context)
+    {
+        Count++;
+        _contexts[context.Hash] = context.Content;
     }
 
     /// <summary>False when the request is not open: it was settled before, or its acceptance is damaged. Nothing is
@@ -61,10 +72,42 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         }
 
         sums.TotalUs += Us(record.TotalMs, ref implausible);
+        AddPlaces(record, key.Minute);
         return true;
     }
 
-    public FoldStep StepTo(JournalPosition to) => new(from, to, _sums, _opened.Values, _closed);
+    public FoldStep StepTo(JournalPosition to) => new(from, to, _sums, _opened.Values, _closed, _contexts, _places);
+
+    /// <summary>One row for each request, and one more for each place that it was sent to before.</summary>
+    private void AddPlaces(UsageRecord r, long minute)
+    {
+        PlaceRole last = !r.PlaceKnown ? PlaceRole.Unknown
+            : r.Place.Context is null ? PlaceRole.Unsent
+            : PlaceRole.Last;
+        string site = last == PlaceRole.Unknown ? r.Site : "";
+        Add(new PlaceKey(minute, r.Tenant, r.Model, last, 0, site, "", "", ""), r.Place);
+        foreach (ServedPlace place in r.EarlierPlaces)
+        {
+            Add(new PlaceKey(minute, r.Tenant, r.Model, PlaceRole.Earlier, 0, "", "", "", ""), place);
+        }
+    }
+
+    private void Add(PlaceKey key, ServedPlace place)
+    {
+        if (place.Context is { } context)
+        {
+            key = key with
+            {
+                Context = context.Hash,
+                Site = place.Site,
+                Jurisdiction = place.Jurisdiction,
+                Country = place.Country,
+                Kind = Enum.IsDefined(place.Kind) ? place.Kind.Word() : $"{(byte)place.Kind}",
+            };
+        }
+
+        CollectionsMarshal.GetValueRefOrAddDefault(_places, key, out _)++;
+    }
 
     private static UsageSeries SeriesOf(UsageRecord r) => new(
         r.Tenant, r.Key, r.Model, r.Deployment, r.Pool, r.Site, r.Provider, UsageWords.BackingOf(r),

@@ -1,3 +1,4 @@
+using Forebay.Core.Audit.Residency;
 using Forebay.Core.Usage;
 using Forebay.Storage.Journal;
 
@@ -32,6 +33,27 @@ internal struct UsageSums
     public long TotalUs;
 }
 
+/// <summary>A place that requests of one kind were sent to in a minute, and what permitted it.</summary>
+/// <param name="Minute">Minute of acceptance, since 1970 UTC.</param>
+/// <param name="Tenant">Who asked.</param>
+/// <param name="Model">For what.</param>
+/// <param name="Role">What the row says of its requests.</param>
+/// <param name="Context">Hash of the rules; 0 where none are known.</param>
+/// <param name="Site">The site; empty where none is known.</param>
+/// <param name="Jurisdiction">Its jurisdiction then.</param>
+/// <param name="Country">Its country then; empty where none was told.</param>
+/// <param name="Kind">The word for its kind then.</param>
+internal readonly record struct PlaceKey(
+    long Minute,
+    string Tenant,
+    string Model,
+    PlaceRole Role,
+    UInt128 Context,
+    string Site,
+    string Jurisdiction,
+    string Country,
+    string Kind);
+
 /// <summary>How far the journal is folded, and what was accepted before that and not settled.</summary>
 internal sealed record FoldState(JournalPosition Position, IReadOnlyList<AcceptRecord> Open);
 
@@ -41,12 +63,16 @@ internal sealed record FoldState(JournalPosition Position, IReadOnlyList<AcceptR
 /// <param name="Sums">What to add to the aggregates.</param>
 /// <param name="Opened">Requests accepted in it and not settled in it.</param>
 /// <param name="Closed">Requests accepted before it and settled in it.</param>
+/// <param name="Contexts">Rules met in it, by their hash.</param>
+/// <param name="Places">Requests to add by where they were sent.</param>
 internal sealed record FoldStep(
     JournalPosition From,
     JournalPosition To,
     IReadOnlyDictionary<AggregateKey, UsageSums> Sums,
     IReadOnlyCollection<AcceptRecord> Opened,
-    IReadOnlyCollection<UInt128> Closed);
+    IReadOnlyCollection<UInt128> Closed,
+    IReadOnlyDictionary<UInt128, string> Contexts,
+    IReadOnlyDictionary<PlaceKey, long> Places);
 
 /// <summary>Where folded usage is kept: the seam between the fold and a database.</summary>
 internal interface IFoldStore
@@ -59,4 +85,7 @@ internal interface IFoldStore
     Task ApplyAsync(FoldStep step, CancellationToken cancel);
 
     Task<IReadOnlyList<UsageRow>> QueryAsync(UsageQuery query, CancellationToken cancel);
+
+    /// <summary>Reads where requests were sent, and how many the ledger has, from one state of the database.</summary>
+    Task<ResidencyEvidence> ReadPlacesAsync(ResidencyQuery query, CancellationToken cancel);
 }

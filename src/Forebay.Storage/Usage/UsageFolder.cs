@@ -99,6 +99,10 @@ internal sealed class UsageFolder(
             {
                 batch.Accept(accept);
             }
+            else if (record.Context is { } context)
+            {
+                batch.Learn(context);
+            }
             else if (!batch.TrySettle(record.Settle!, out bool implausible))
             {
                 metrics.Uncounted();

@@ -12,10 +12,11 @@ public static class AuditCommand
     private static readonly Column[] Columns =
         [new("#", true), new("AT"), new("ACTOR"), new("ACTION"), new("SUBJECT"), new("DETAIL")];
 
-    public static Command Create() => new("audit", "The log of administrative changes.")
+    public static Command Create() => new("audit", "The log of administrative changes, and the proof of residency.")
     {
         CreateList(),
         CreateVerify(),
+        AuditResidencyCommand.Create(),
     };
 
     private static Command CreateList()

@@ -29,11 +29,15 @@ public static class KeyCommand
         {
             Description = "A model it may use; repeat for more. All that the tenant may when left out.",
         };
+        Option<string?> dataClass = new("--data-class")
+        {
+            Description = "The data class that all its requests belong to; none when left out.",
+        };
         Option<DateTimeOffset?> expires = TimeArguments.Moment(
             "--expires", "When it stops working: a day, a time, or a length of time ahead such as 90d.", back: false);
         var command = new Command("create", "Create a key; its secret is shown once.")
         {
-            tenant, name, models, expires,
+            tenant, name, models, dataClass, expires,
         };
         return AdminAction.On(command, async (session, cancel) =>
         {
@@ -42,7 +46,8 @@ public static class KeyCommand
                 session.Required(tenant),
                 session.Required(name),
                 named is { Length: > 0 } ? named : null,
-                session.Parse.GetValue(expires));
+                session.Parse.GetValue(expires),
+                session.Parse.GetValue(dataClass));
             return Show(session, await session.Client.CreateKeyAsync(body, cancel).ConfigureAwait(false));
         });
     }
@@ -114,6 +119,7 @@ public static class KeyCommand
             ("tenant", issued.Key.Tenant),
             ("name", issued.Key.Name),
             ("models", Models(issued.Key)),
+            ("data class", issued.Key.DataClass ?? "none"),
             ("expires", Time(issued.Key.Expires)));
         if (issued.Replaced is { } old)
         {

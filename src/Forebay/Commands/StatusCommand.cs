@@ -61,6 +61,11 @@ public static class StatusCommand
         d.Completed.ToString(CultureInfo.InvariantCulture),
         d.Failed.ToString(CultureInfo.InvariantCulture),
         d.LastFailure,
-        !d.Served ? "not served" : d.DownUntil is { } until ? $"down until {TimeText.Of(until)}" : "up",
+        !d.Served ? "not served" : StateOf(d.Health, d.DownUntil),
     ];
+
+    private static string StateOf(HealthView health, DateTimeOffset? until) =>
+        (health.State == "closed" ? "up" : $"{health.State.Replace('_', ' ')} ({health.Cause})") +
+        (until is { } at ? $" until {TimeText.Of(at)}" : "") +
+        (health.ConcurrencyLimit is { } limit ? $", limit {limit}" : "");
 }

@@ -75,11 +75,13 @@ public static class UsageCommand
         });
     }
 
-    private static string QueryOf(params (string Name, string? Value)[] parameters) => string.Join('&', parameters
+    /// <summary>A query string of what is given, escaped.</summary>
+    internal static string QueryOf(params (string Name, string? Value)[] parameters) => string.Join('&', parameters
         .Where(p => p.Value is not null)
         .Select(p => $"{p.Name}={Uri.EscapeDataString(p.Value!)}"));
 
-    private static string? Text(DateTimeOffset? time) =>
+    /// <summary>A time as the admin API takes it.</summary>
+    internal static string? Text(DateTimeOffset? time) =>
         time?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
     private static string[] RowOf(UsageView usage, UsageRowView row) =>

@@ -5,6 +5,7 @@ using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
+using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
@@ -57,10 +58,11 @@ internal sealed partial class ServerStart(
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
 
-        // 4. Keys and tokens.
+        // 4. Keys, tokens, and where models may run.
         var keys = new KeyService(state, store.Access, change, time);
         var tokens = new AdminTokenService(store.Access, change, time);
         await keys.LoadAsync(cancel);
+        ExportService exports = await LoadExportsAsync(state, store, change, cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
 
@@ -76,6 +78,8 @@ internal sealed partial class ServerStart(
             Fleet = state,
             Keys = keys,
             Tokens = tokens,
+            Exports = exports,
+            Places = store.Places,
             Ledger = store.Ledger,
             Journal = store.Journal,
             Audit = store.Audit,
@@ -102,11 +106,19 @@ internal sealed partial class ServerStart(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
     }
 
+    private async Task<ExportService> LoadExportsAsync(
+        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    {
+        var exports = Own(new ExportService(state, store.Exports, change, time));
+        await exports.LoadAsync(cancel);
+        return exports;
+    }
+
     private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)
     {
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
-        Own(new FleetMetrics(state, store.Journal));
+        Own(new FleetMetrics(state, store.Journal, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);

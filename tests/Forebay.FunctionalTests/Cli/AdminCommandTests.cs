@@ -3,6 +3,11 @@ using System.Text.Json;
 using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Core.Access;
+using Forebay.Core.Audit.Residency;
+using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Control;
 using Forebay.Storage.Data;
@@ -49,6 +54,103 @@ public sealed class AdminCommandTests : IAsyncLifetime
         Assert.Contains(lines, l => l.StartsWith(made.Key.Id, StringComparison.Ordinal)
             && l.Contains(" revoked ", StringComparison.Ordinal));
         Assert.DoesNotContain(lines, l => l.Contains(made.Secret, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Export_masks_are_set_shown_and_lifted()
+    {
+        string denied = await OkAsync("model", "export", "deep-latest", "--deny", "us", "--deny-kind", "orbital");
+        Assert.Contains("denied here  us; kinds orbital", denied, StringComparison.Ordinal);
+        Assert.Contains("deep-cloud", denied, StringComparison.Ordinal);
+        Assert.Contains("denied by the admin API", denied, StringComparison.Ordinal);
+        Assert.Contains("No site of the fleet is in orbital today.", denied, StringComparison.Ordinal);
+        Assert.Equal(1, _admin.Fleet.Exports.Of("deep").Version);
+        string again = await OkAsync("model", "export", "deep", "--deny", "us");
+        Assert.Contains("version      1", again, StringComparison.Ordinal);
+        await OkAsync("model", "export", "deep", "--allow", "us", "--allow-kind", "orbital");
+
+        string shown = await OkAsync("model", "export", "deep", "--show");
+
+        Assert.Contains("denied here  nothing", shown, StringComparison.Ordinal);
+        Assert.Equal(["model.export", "model.export"],
+            _admin.Audit.Entries.Select(e => e.Action).Where(a => a.StartsWith("model.", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task An_export_mask_that_cannot_be_stored_is_not_in_force()
+    {
+        _admin.ExportStore.WriteFailure = new IOException("full");
+
+        (int status, _, _) = await RunAsync("model", "export", "deep", "--deny", "*");
+
+        Assert.Equal(1, status);
+        Assert.True(_admin.Fleet.Exports.Of("deep").IsEmpty);
+        Assert.Equal("model.export.failed", _admin.Audit.Entries[^1].Action);
+    }
+
+    [Fact]
+    public async Task A_wrong_export_change_is_told_field_by_field()
+    {
+        (int status, _, string error) = await RunAsync(
+            "model", "export", "deep", "--deny", "US", "--deny-country", "de", "--deny-kind", "moon");
+
+        Assert.Equal(1, status);
+        Assert.All(["deny[0]", "deny_countries[0]", "deny_site_kinds[0]"], f => Assert.Contains(f, error));
+        (status, _, error) = await RunAsync("model", "export", "nope", "--deny", "us");
+        Assert.Equal(1, status);
+        Assert.Contains("There is no model 'nope'", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_violation_in_the_ledger_fails_the_audit()
+    {
+        var rules = PermissionContext.Of(
+            _admin.Fleet.Model.FindModel("deep")!.Config,
+            new PermissionRules(new ResidencyPolicyConfig { Id = "eu-only", Jurisdictions = ["eu"] }),
+            ExportDenials.None);
+        var good = new PlaceEvidence(
+            "acme", "deep", PlaceRole.Last, rules.Hash, rules.Content, "oslo", "eu", "NO", "region", 5, default, default);
+        _admin.Places.Places.Add(good);
+        _admin.Places.UsageRequests = 5;
+        Assert.Contains("No violation", await OkAsync("audit", "residency"), StringComparison.Ordinal);
+        _admin.Places.UsageRequests = 6;
+        Assert.Contains("differ", (await RunAsync("audit", "residency")).Output, StringComparison.Ordinal);
+        _admin.Places.Places.Add(good with { Site = "dallas", Jurisdiction = "us", Country = "US", Requests = 1 });
+
+        (int status, string output, _) = await RunAsync("audit", "residency");
+        (int jsonStatus, string json, _) = await RunAsync("audit", "residency", "--json");
+        (int csvStatus, string csv, _) = await RunAsync("audit", "residency", "--csv");
+
+        Assert.Equal((1, 1, 1), (status, jsonStatus, csvStatus));
+        Assert.Contains("tenant policy eu-only does not allow jurisdiction us", output, StringComparison.Ordinal);
+        ResidencyView report = Parse(json, AdminJson.Default.ResidencyView);
+        Assert.Equal((1L, 5L), (report.Violating, report.Proven));
+        Assert.Contains("violation,acme,deep,,dallas,us,US,region,1,0,", csv, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Routing_is_listed_read_back_and_watched()
+    {
+        var story = new Explanation(0x123, 0, ExplainCause.Retried, late: true) { Tenant = "acme", Model = "deep" };
+        story.Add(new ExplainStep(1, "police", "permitted", [new PolicedCandidate("deep-real", "oslo", "eu", "data_class")]));
+        story.Add(new ExplainStep(2, "route", "deep-real: why", Route: new RouteDecision(
+            "predictive",
+            [new RouteCandidate("deep-real", "oslo", null, null, 1, 2, 3, 6, 0.5, 0, 100, 1, 8)],
+            "deep-real",
+            "why")));
+        _admin.Fleet.Explanations.Keep(story, 1 << 20);
+        string id = "req_" + story.RequestId.ToString("x32", null);
+
+        Assert.Contains(id, await OkAsync("explain"), StringComparison.Ordinal);
+        string text = await OkAsync("explain", id);
+        Assert.All(["data_class", "deep-real: why", "1/8", "found out afterwards"], part => Assert.Contains(part, text));
+        ExplanationView view = Parse(await OkAsync("explain", id, "--json"), AdminJson.Default.ExplanationView);
+        Assert.Equal(6, view.Steps[1].Route!.Candidates[0].FirstTokenMs);
+        Assert.Contains("is kept until", await OkAsync("explain", "--watch", "acme", "--for", "5m"), StringComparison.Ordinal);
+        Assert.Equal("explain.watch", _admin.Audit.Entries[^1].Action);
+        Assert.NotNull(_admin.Fleet.Explanations.CauseFor(uint.MaxValue, "acme", 0, 0));
+        Assert.Equal(1, (await RunAsync("explain", "req_nope")).Status);
+        Assert.Equal(1, (await RunAsync("explain", "--watch", "nobody")).Status);
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
@@ -32,8 +33,9 @@ internal sealed class AdminHarness : IAsyncDisposable
         Change = new AuditedChange(Audit, Time, NullLogger<AuditedChange>.Instance);
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
+        Exports = new ExportService(Fleet, ExportStore, Change, Time);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
-        _fleetMetrics = new FleetMetrics(Fleet, Usage);
+        _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
 
     public FleetState Fleet { get; } = new();
@@ -51,6 +53,12 @@ internal sealed class AdminHarness : IAsyncDisposable
     public KeyService Keys { get; }
 
     public AdminTokenService Tokens { get; }
+
+    public MemoryExportStore ExportStore { get; } = new();
+
+    public ExportService Exports { get; }
+
+    public MemoryPlaces Places { get; } = new();
 
     public MetricsCollector Metrics { get; }
 
@@ -118,6 +126,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Metrics.Dispose();
         Keys.Dispose();
         Tokens.Dispose();
+        Exports.Dispose();
         _folder.Dispose();
     }
 
@@ -126,6 +135,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         Fleet = Fleet,
         Keys = Keys,
         Tokens = Tokens,
+        Exports = Exports,
+        Places = Places,
         Ledger = Usage,
         Journal = Usage,
         Audit = Audit,

@@ -5,6 +5,7 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Xunit;
@@ -46,8 +47,12 @@ public sealed class AdminServerTests : IAsyncLifetime
     {
         Deployment deployment = _admin.Fleet.Model.Deployments[0];
         Assert.True(_admin.Fleet.Of(deployment).TryEnter(10));
+        long now = Instant.From(_admin.Time).MonotonicNs;
         _admin.Fleet.Of(deployment).FailedWith(
-            Reason.UpstreamTimeout, Instant.From(_admin.Time).MonotonicNs, TimeSpan.FromSeconds(5));
+            new FailedAttempt(
+                Reason.UpstreamTimeout, FailureKind.Failure, now, now, TimeSpan.FromSeconds(5), 10, 0.5),
+            new HealthRulesConfig());
+        _admin.Fleet.Of(deployment).Report = new EngineReport(now, 3, 1, 0.5, null, null, 120);
 
         JsonElement status = await _admin.GetAsync("/v1/status");
 
@@ -59,7 +64,14 @@ public sealed class AdminServerTests : IAsyncLifetime
         Assert.Equal(1, first.GetProperty("in_flight").GetInt32());
         Assert.Equal("upstream_timeout", Text(first, "last_failure"));
         Assert.Equal(_admin.Time.GetUtcNow().AddSeconds(5), first.GetProperty("down_until").GetDateTimeOffset());
-        Assert.False(status.GetProperty("deployments")[1].TryGetProperty("down_until", out _));
+        JsonElement health = first.GetProperty("health");
+        Assert.Equal(("open", "asked"), (Text(health, "state"), Text(health, "cause")));
+        Assert.Equal(_admin.Time.GetUtcNow(), health.GetProperty("since").GetDateTimeOffset());
+        Assert.Equal(4, health.GetProperty("places").GetInt32());
+        Assert.Equal(0.5, health.GetProperty("engine").GetProperty("kv_usage_share").GetDouble());
+        JsonElement second = status.GetProperty("deployments")[1];
+        Assert.False(second.TryGetProperty("down_until", out _));
+        Assert.Equal("closed", Text(second.GetProperty("health"), "state"));
     }
 
     [Fact]

@@ -148,7 +148,7 @@ public sealed class TranslationTests
             [other.Address, same.Address], Speaking([Dialect.OpenAi], [Dialect.Anthropic]));
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(
-            GatewayHarness.Messages(GatewayHarness.MessagesBody(false, ""","inference_geo":"us" """)));
+            GatewayHarness.Messages(GatewayHarness.MessagesBody(false, ""","container":"c" """)));
 
         Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
         Assert.Empty(other.Requests);

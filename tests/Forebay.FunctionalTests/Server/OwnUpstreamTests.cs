@@ -53,15 +53,18 @@ public sealed partial class OwnUpstreamTests : IDisposable
         await using ForebayProcess server = await ForebayProcess.StartAsync(
             Up(upstream.Address.ToString()), ("FOREBAY_UPSTREAM_KEY", "own-key"));
 
+        // How an engine is, it is asked now and then, for which no model runs.
+        IReadOnlyList<ReceivedRequest> Asked() =>
+            [.. upstream.Requests.Where(r => r.Path is not ("/health" or "/metrics"))];
         Assert.Equal(
             [("GET", "/v1/models", ""), ("POST", "/v1/messages", "{}")],
-            upstream.Requests.Select(r => (r.Method, r.Path, r.Text)));
+            Asked().Select(r => (r.Method, r.Path, r.Text)));
         Answer answer = await server.Api.AskAsync(Calls.Chat("local-model"));
         Assert.True(answer.IsComplete, answer.Text);
-        Assert.Equal(3, upstream.Requests.Count);
+        Assert.Equal(3, Asked().Count);
         Answer translated = await server.Api.AskAsync(Calls.Messages("local-model"));
         Assert.True(translated.IsComplete, translated.Text);
-        Assert.Equal("/v1/chat/completions", upstream.Requests[^1].Path);
+        Assert.Equal("/v1/chat/completions", Asked()[^1].Path);
         Assert.All(upstream.Requests, r => Assert.Equal("Bearer own-key", r.Headers["Authorization"]));
     }
 

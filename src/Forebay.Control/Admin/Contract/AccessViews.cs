@@ -10,7 +10,8 @@ public sealed record KeyView(
     DateTimeOffset Created,
     DateTimeOffset? Expires,
     DateTimeOffset? Revoked,
-    IReadOnlyList<string>? Models);
+    IReadOnlyList<string>? Models,
+    string? DataClass);
 
 public sealed record KeyListView(IReadOnlyList<KeyView> Keys);
 
@@ -22,7 +23,8 @@ public sealed record CreateKeyBody(
     string? Tenant,
     string? Name,
     IReadOnlyList<string>? Models,
-    DateTimeOffset? Expires);
+    DateTimeOffset? Expires,
+    string? DataClass = null);
 
 /// <summary>Body of <c>POST /v1/keys/{id}/rotate</c>.</summary>
 public sealed record RotateKeyBody(double? OverlapSeconds);

@@ -26,4 +26,11 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(AuditVerifyView))]
 [JsonSerializable(typeof(ReasonListView))]
 [JsonSerializable(typeof(ProblemView))]
+[JsonSerializable(typeof(ExplanationView))]
+[JsonSerializable(typeof(ExplainListView))]
+[JsonSerializable(typeof(WatchBody))]
+[JsonSerializable(typeof(WatchView))]
+[JsonSerializable(typeof(ExportBody))]
+[JsonSerializable(typeof(ExportView))]
+[JsonSerializable(typeof(ResidencyView))]
 public sealed partial class AdminJson : JsonSerializerContext;

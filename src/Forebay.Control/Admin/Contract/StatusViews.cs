@@ -62,7 +62,34 @@ public sealed record DeploymentView(
     long Completed,
     long Failed,
     string LastFailure,
-    DateTimeOffset? DownUntil);
+    DateTimeOffset? DownUntil,
+    HealthView Health);
+
+/// <summary>A deployment's health.</summary>
+/// <param name="State">closed, paused, open, half_open or recovering.</param>
+/// <param name="Since">Since when; left out where it was always so.</param>
+/// <param name="Cause">Why it is not closed; none where it is.</param>
+/// <param name="Places">Places given out now.</param>
+/// <param name="ConcurrencyLimit">What its answers show it can take; left out where nothing showed less than
+/// max_concurrency.</param>
+/// <param name="Engine">What its engine says of itself, where it does.</param>
+public sealed record HealthView(
+    string State,
+    DateTimeOffset? Since,
+    string Cause,
+    int Places,
+    int? ConcurrencyLimit,
+    EngineView? Engine);
+
+/// <summary>An engine's own figures; left out what it does not say.</summary>
+public sealed record EngineView(
+    double Running,
+    double Waiting,
+    double? KvUsageShare,
+    double? PrefixHitShare,
+    double? PromptTokensPerSecond,
+    double? GenerationTokensPerSecond,
+    double AgeSeconds);
 
 /// <summary>Answer of <c>POST /v1/reload</c>.</summary>
 public sealed record ReloadView(bool Applied, FleetFileView? FleetFile, IReadOnlyList<FileProblemView> Problems);

@@ -22,7 +22,8 @@ internal sealed class KeyEndpoints(AdminServices services)
             body.Text("tenant", "acme"),
             body.Text("name", "ci"),
             body.OptionalTexts("models", "a-model"),
-            body.OptionalTime("expires"));
+            body.OptionalTime("expires"),
+            body.OptionalText("data_class", "confidential"));
         body.Done(services.Keys.Check(request));
         IssuedKey issued = await services.Keys.CreateAsync(request, call.Actor, call.Cancel).ConfigureAwait(false);
         await IssuedAsync(call, issued).ConfigureAwait(false);
@@ -63,5 +64,6 @@ internal sealed class KeyEndpoints(AdminServices services)
         DateTimeOffset.FromUnixTimeMilliseconds(key.CreatedUnixMs),
         AccessStates.TimeOf(key.ExpiresUnixMs),
         AccessStates.TimeOf(key.RevokedUnixMs),
-        key.Models);
+        key.Models,
+        key.DataClass);
 }

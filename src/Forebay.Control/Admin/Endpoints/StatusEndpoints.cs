@@ -3,6 +3,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Time;
 using Microsoft.AspNetCore.Http;
 
@@ -77,7 +78,7 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
 
     private static DeploymentView ViewOf(Deployment d, DeploymentState state, Instant now)
     {
-        long downNs = state.DownUntilMonotonicNs > now.MonotonicNs ? state.DownUntilMonotonicNs - now.MonotonicNs : 0;
+        BreakerView breaker = state.Breaker.View(now.MonotonicNs);
         return new DeploymentView(
             d.Id,
             d.Config.Model,
@@ -92,6 +93,29 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             state.Completed,
             state.Failed,
             ReasonTable.LabelOf(state.LastFailure),
-            downNs == 0 ? null : now.Wall.AddMilliseconds(Math.Ceiling(downNs / (double)Instant.NsPerMs)));
+            state.IsOut(now.MonotonicNs) ? At(breaker.UntilNs, now) : null,
+            HealthOf(d, state, breaker, now));
     }
+
+    private static HealthView HealthOf(Deployment d, DeploymentState state, BreakerView breaker, Instant now)
+    {
+        int limit = state.Limit.Within(int.MaxValue);
+        return new HealthView(
+            HealthNames.Of(breaker.State),
+            breaker.SinceNs == long.MinValue ? null : At(breaker.SinceNs, now),
+            HealthNames.Of(breaker.Cause),
+            state.Places(d.Config.MaxConcurrency, now.MonotonicNs),
+            limit < d.Config.MaxConcurrency ? limit : null,
+            state.Report is not { } r ? null : new EngineView(
+                r.Running,
+                r.Waiting,
+                r.KvUsageShare,
+                r.PrefixHitShare,
+                r.PromptTokensPerSecond,
+                r.GenerationTokensPerSecond,
+                Math.Round((now.MonotonicNs - r.AtNs) / (double)Instant.NsPerSecond, 1)));
+    }
+
+    private static DateTimeOffset At(long monotonicNs, Instant now) =>
+        now.Wall.AddMilliseconds(Math.Ceiling((monotonicNs - now.MonotonicNs) / (double)Instant.NsPerMs));
 }

@@ -31,12 +31,7 @@ internal static class UsageCsv
         return text.ToString();
     }
 
-    private static void AppendLine(StringBuilder text, string[] fields) =>
-        text.AppendJoin(',', fields.Select(Quote)).Append("\r\n");
-
-    private static string Quote(string field) => field.AsSpan().IndexOfAny(",\"\r\n") < 0
-        ? field
-        : $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    private static void AppendLine(StringBuilder text, string[] fields) => CsvText.AppendLine(text, fields);
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 

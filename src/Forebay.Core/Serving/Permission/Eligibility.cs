@@ -6,20 +6,24 @@ using Forebay.Core.Fleet;
 namespace Forebay.Core.Serving.Permission;
 
 /// <summary>
-/// Step 4: which deployments of one model may serve a request, by residency and capability. Fails closed. What was
-/// found once for a kind of request is kept beside the snapshot, so that a request costs one lookup whatever the
-/// fleet's size.
+/// Step 4: which deployments of one model may serve a request, by residency, export rules and capability. Fails closed.
+/// What was found once for a kind of request is kept beside the snapshot, for as long as the model's export mask stays,
+/// so that a request costs one lookup whatever the fleet's size.
 /// </summary>
 public sealed class Eligibility
 {
     /// <summary>An estimate may be this many times too high before a prompt is refused for its length.</summary>
     private const int EstimateSlack = 2;
 
-    private readonly ConcurrentDictionary<Kind, EligibleSet> _byKind = new();
-    private readonly List<EligibleSet> _distinct = [];
+    /// <summary>Kinds and distinct sets kept; past it they are found anew.</summary>
+    private const int MaxKept = 4096;
+
+    private readonly Dictionary<UInt128, List<EligibleSet>> _distinct = [];
     private readonly ImmutableArray<Deployment> _deployments;
     private readonly ModelConfig _model;
     private readonly int[] _contextTokens;
+    private int _sets;
+    private Generation _generation = new(ExportDenials.None);
 
     /// <param name="model">The model.</param>
     /// <param name="deployments">Its deployments that have an endpoint.</param>
@@ -32,25 +36,57 @@ public sealed class Eligibility
     }
 
     /// <summary>Finds the deployments that may serve a request; when none is left, why: the most specific reason.
-    /// </summary>
-    /// <param name="tenant">Who asks.</param>
+    /// Costs a lookup, and allocates nothing, for a kind of request seen before.</summary>
+    /// <param name="rules">Where its data may go.</param>
     /// <param name="request">What it needs.</param>
-    /// <param name="eligible">The deployments; never empty when the answer is <see cref="Reason.None"/>.</param>
-    public Reason Police(Tenant tenant, in RoutingRequest request, out EligibleSet eligible)
+    /// <param name="export">What the admin API denies of the model now.</param>
+    public Permit Police(in PermissionRules rules, in RoutingRequest request, ExportDenials export)
     {
-        eligible = EligibleSet.Empty;
-        int context = ContextFor(request.EstimatedInputTokens);
-        if (context < 0)
+        Generation generation = Volatile.Read(ref _generation);
+        if (!ReferenceEquals(generation.Export, export))
         {
-            return Reason.Capability;
+            generation = Renew(export);
         }
 
-        var kind = new Kind(tenant.Residency, request.Needs, context);
-        eligible = _byKind.GetOrAdd(kind, static (k, self) => self.Find(k), this);
-        return eligible.Count > 0 ? Reason.None
-            : _deployments.IsEmpty ? Reason.UpstreamUnavailable
-            : Array.TrueForAll([.. _deployments], d => !IsCapable(d, kind)) ? Reason.Capability
-            : Reason.Residency;
+        var kind = new Kind(rules, request.Needs, ContextFor(request.EstimatedInputTokens));
+        if (generation.ByKind.TryGetValue(kind, out Permit? known))
+        {
+            return known;
+        }
+
+        if (generation.ByKind.Count >= MaxKept)
+        {
+            generation = Renew(export);
+        }
+
+        return generation.ByKind.GetOrAdd(kind, Find(kind, generation));
+    }
+
+    /// <summary>Finds the deployments by the tenant's policy and the file's rules alone, for callers that have no
+    /// export masks: a simulation, a benchmark.</summary>
+    public Reason Police(Tenant tenant, in RoutingRequest request, out EligibleSet eligible)
+    {
+        Permit permit = Police(
+            new PermissionRules(tenant.Residency, null, tenant.DataClass), in request, ExportDenials.None);
+        eligible = permit.Set;
+        return permit.Reason;
+    }
+
+    /// <summary>What keeps a deployment from serving a request; the first thing found, in a fixed order.</summary>
+    public Exclusion ExclusionOf(
+        Deployment deployment, in PermissionRules rules, in RoutingRequest request, ExportDenials export)
+    {
+        int context = ContextFor(request.EstimatedInputTokens);
+        Capacity.SiteConfig site = deployment.Site;
+        return context < 0 || deployment.ContextTokens(_model) < context ? Exclusion.Context
+            : (request.Needs & ~deployment.Abilities(_model)) != 0 ? Exclusion.Capability
+            : !ResidencyRule.Allows(rules.Residency, site) ? Exclusion.TenantResidency
+            : rules.KeyClass is { } k && !ResidencyRule.Allows(k.Policy, site) ? Exclusion.KeyDataClass
+            : rules.DataClass is { } c && !ResidencyRule.Allows(c.Policy, site) ? Exclusion.DataClass
+            : rules.Geography?.Policy is { } geo && !ResidencyRule.Allows(geo, site) ? Exclusion.InferenceGeo
+            : !ExportRule.Allows(_model.Export, site) ? Exclusion.ExportFile
+            : !ExportRule.Allows(export, site) ? Exclusion.ExportApi
+            : Exclusion.None;
     }
 
     /// <summary>The smallest context that holds the prompt by its estimate, or the largest where the estimate may well
@@ -69,17 +105,61 @@ public sealed class Eligibility
         return estimatedInputTokens <= (long)largest * EstimateSlack ? largest : -1;
     }
 
-    private EligibleSet Find(Kind kind)
+    /// <summary>Begins anew. A request that still goes by the mask before may put that back for a moment, which costs
+    /// time and nothing else: what was found is always used with the mask that it was found under.</summary>
+    private Generation Renew(ExportDenials export)
     {
-        ImmutableArray<Deployment> found = _deployments.RemoveAll(
-            d => !ResidencyRule.Allows(kind.Residency, d.Site) || !IsCapable(d, kind));
+        var generation = new Generation(export);
+        Volatile.Write(ref _generation, generation);
+        return generation;
+    }
+
+    private Permit Find(Kind kind, Generation generation)
+    {
+        PermissionContext context = generation.Contexts.GetOrAdd(
+            kind.Rules,
+            static (rules, of) => PermissionContext.Of(of.Model, rules, of.Export),
+            (Model: _model, generation.Export));
+        ImmutableArray<Deployment> capable = _deployments.RemoveAll(d => !IsCapable(d, kind));
+        ImmutableArray<Deployment> resident = capable.RemoveAll(d => !kind.Rules.Allow(d.Site));
+        ImmutableArray<Deployment> found = resident.RemoveAll(
+            d => !ExportRule.Allows(_model.Export, generation.Export, d.Site));
+        Reason reason = !found.IsEmpty ? Reason.None
+            : _deployments.IsEmpty && kind.ContextTokens >= 0 ? Reason.UpstreamUnavailable
+            : capable.IsEmpty ? Reason.Capability
+            : resident.IsEmpty ? Reason.Residency
+            : Reason.ExportControl;
+        return new Permit(reason, Intern(found), context);
+    }
+
+    /// <summary>The one object for these deployments.</summary>
+    private EligibleSet Intern(ImmutableArray<Deployment> found)
+    {
+        if (found.IsEmpty)
+        {
+            return EligibleSet.Empty;
+        }
+
+        var made = new EligibleSet(found);
         lock (_distinct)
         {
-            EligibleSet? same = _distinct.Find(s => s.Deployments.SequenceEqual(found));
+            if (_sets >= MaxKept)
+            {
+                // What is in use stays right; equal sets found from here on are other objects.
+                _distinct.Clear();
+                _sets = 0;
+            }
+
+            if (!_distinct.TryGetValue(made.Fingerprint, out List<EligibleSet>? alike))
+            {
+                _distinct.Add(made.Fingerprint, alike = []);
+            }
+
+            EligibleSet? same = alike.Find(s => s.Deployments.SequenceEqual(found));
             if (same is null)
             {
-                same = found.IsEmpty ? EligibleSet.Empty : new EligibleSet(found);
-                _distinct.Add(same);
+                alike.Add(same = made);
+                _sets++;
             }
 
             return same;
@@ -87,9 +167,20 @@ public sealed class Eligibility
     }
 
     private bool IsCapable(Deployment deployment, Kind kind) =>
-        deployment.ContextTokens(_model) >= kind.ContextTokens
+        kind.ContextTokens >= 0
+        && deployment.ContextTokens(_model) >= kind.ContextTokens
         && (kind.Needs & ~deployment.Abilities(_model)) == 0;
 
     /// <summary>Requests of one kind may use the same deployments.</summary>
-    private readonly record struct Kind(ResidencyPolicyConfig? Residency, RequestNeeds Needs, int ContextTokens);
+    private readonly record struct Kind(PermissionRules Rules, RequestNeeds Needs, int ContextTokens);
+
+    /// <summary>What was found under one export mask.</summary>
+    private sealed class Generation(ExportDenials export)
+    {
+        public ExportDenials Export => export;
+
+        public ConcurrentDictionary<Kind, Permit> ByKind { get; } = new();
+
+        public ConcurrentDictionary<PermissionRules, PermissionContext> Contexts { get; } = new();
+    }
 }

@@ -13,12 +13,20 @@ public sealed class EligibleSet
 {
     private readonly FrozenSet<string> _ids;
     private readonly EligibleSet[] _speaking;
+    private readonly ulong[] _mask;
     private readonly ConcurrentDictionary<object, EligibleSet> _parts = [];
 
     public EligibleSet(ImmutableArray<Deployment> deployments)
     {
         Deployments = deployments;
         _ids = deployments.Select(d => d.Id).ToFrozenSet(StringComparer.Ordinal);
+        _mask = new ulong[deployments.IsEmpty ? 0 : deployments.Max(d => d.Index) / 64 + 1];
+        foreach (Deployment deployment in deployments)
+        {
+            _mask[deployment.Index / 64] |= 1UL << (deployment.Index % 64);
+            Fingerprint = Fingerprint * 31 + (UInt128)deployment.Index + 1;
+        }
+
         _speaking = [.. Enum.GetValues<Dialect>().Select(SpeakingOf)];
     }
 
@@ -28,6 +36,14 @@ public sealed class EligibleSet
     public ImmutableArray<Deployment> Deployments { get; }
 
     public int Count => Deployments.Length;
+
+    /// <summary>Equal for equal deployments of one snapshot, and seldom for others.</summary>
+    internal UInt128 Fingerprint { get; }
+
+    /// <summary>Whether a deployment of the same snapshot is in it: one bit of a mask over the fleet's deployments.
+    /// </summary>
+    public bool Permits(Deployment deployment) =>
+        deployment.Index / 64 < _mask.Length && (_mask[deployment.Index / 64] & 1UL << (deployment.Index % 64)) != 0;
 
     public bool Contains(string deploymentId) => _ids.Contains(deploymentId);
 

@@ -31,9 +31,9 @@ internal static class Baselines
         return policy switch
         {
             RoutingPolicy.RoundRobin => open[(int)(query.Number % (uint)count)],
-            RoutingPolicy.PowerOfTwo => LessLoaded(table, open, query.Number),
+            RoutingPolicy.PowerOfTwo => LessLoaded(table, open, query.Number, now.MonotonicNs),
             RoutingPolicy.CacheAware => CacheAware(query, table, open, scratch.Overlaps),
-            _ => LeastLoaded(table, open, (int)(query.Number % (uint)count)),
+            _ => LeastLoaded(table, open, (int)(query.Number % (uint)count), now.MonotonicNs),
         };
     }
 
@@ -66,25 +66,25 @@ internal static class Baselines
         return count;
     }
 
-    private static double Load(RouteTable table, int candidate) =>
-        table.States[candidate].InFlight / (double)Router.Places(table, candidate);
+    private static double Load(RouteTable table, int candidate, long nowNs) =>
+        table.States[candidate].InFlight / (double)Router.Places(table, candidate, nowNs);
 
-    private static int LessLoaded(RouteTable table, ReadOnlySpan<int> open, uint number)
+    private static int LessLoaded(RouteTable table, ReadOnlySpan<int> open, uint number, long nowNs)
     {
         uint random = Router.Mix(number);
         int first = (int)(random % (uint)open.Length);
         int second = (int)(Router.Mix(random) % (uint)(open.Length - 1));
         second += second >= first ? 1 : 0;
-        return Load(table, open[second]) < Load(table, open[first]) ? open[second] : open[first];
+        return Load(table, open[second], nowNs) < Load(table, open[first], nowNs) ? open[second] : open[first];
     }
 
-    private static int LeastLoaded(RouteTable table, ReadOnlySpan<int> open, int offset)
+    private static int LeastLoaded(RouteTable table, ReadOnlySpan<int> open, int offset, long nowNs)
     {
         int best = -1;
         for (int i = 0; i < open.Length; i++)
         {
             int candidate = open[(i + offset) % open.Length];
-            best = best < 0 || Load(table, candidate) < Load(table, best) ? candidate : best;
+            best = best < 0 || Load(table, candidate, nowNs) < Load(table, best, nowNs) ? candidate : best;
         }
 
         return best;

@@ -25,7 +25,8 @@ public sealed class PrefixTrees
         _most = blocksPerDeployment;
     }
 
-    /// <summary>How many leading blocks of a prompt each deployment was sent before. O(deployments log blocks).</summary>
+    /// <summary>How many leading blocks of a prompt each deployment was sent before. O(deployments log blocks).
+    /// </summary>
     /// <param name="prompt">Chained hashes of the prompt's blocks.</param>
     /// <param name="overlaps">Where the answer goes, by deployment number; cleared by the caller.</param>
     public void Match(ReadOnlySpan<ulong> prompt, OverlapMap overlaps)

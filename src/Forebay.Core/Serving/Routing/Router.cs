@@ -86,7 +86,7 @@ public static class Router
             }
 
             DeploymentState state = table.States[chosen];
-            if (state.TryEnter(Places(table, chosen)))
+            if (state.TryEnter(Places(table, chosen, now.MonotonicNs)))
             {
                 route = Take(query, table, scratch, chosen, now);
                 return true;
@@ -132,8 +132,8 @@ public static class Router
         return Among(query, table, config, scratch, limit, now);
     }
 
-    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that are out of the question get
-    /// <see cref="Never"/>. Returns the least.</summary>
+    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that
+    /// are out of the question get <see cref="Never"/>. Returns the least.</summary>
     private static float ScoreAll(
         in RouteQuery query,
         RouteTable table,
@@ -187,12 +187,12 @@ public static class Router
     {
         DeploymentState state = table.States[candidate];
         Deployment deployment = table.Deployments[candidate];
-        if (state.InFlight >= Places(table, candidate) || query.Tried.Contains(deployment.Index))
+        if (state.InFlight >= Places(table, candidate, nowNs) || query.Tried.Contains(deployment.Index))
         {
             return -1;
         }
 
-        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.DownUntilMonotonicNs > nowNs ? 2 : 0);
+        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.IsOut(nowNs) ? 2 : 0);
     }
 
     /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
@@ -282,16 +282,17 @@ public static class Router
     }
 
     /// <summary>Prompt tokens that are thought to be cached; at least one is always computed.</summary>
-    private static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
+    internal static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
         : Math.Max(0, Math.Min(
             query.InputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
 
-    internal static int Places(RouteTable table, int candidate) =>
-        table.Deployments[candidate].Config.MaxConcurrency;
+    /// <summary>Places as health gives them out now.</summary>
+    internal static int Places(RouteTable table, int candidate, long nowNs) =>
+        table.States[candidate].Places(table.Deployments[candidate].Config.MaxConcurrency, nowNs);
 
     /// <summary>What one more such request costs there, in millionths of a US dollar. Capacity that is paid for anyway
     /// costs nothing more.</summary>
-    private static long Price(in RouteQuery query, Deployment deployment, Instant now) =>
+    internal static long Price(in RouteQuery query, Deployment deployment, Instant now) =>
         deployment.Config.Cost.Length == 0
             ? 0
             : deployment.Cost.At(now.WallUnixMs)

@@ -95,8 +95,7 @@ internal static class TranslationTable
         Note(Meaning.Title, "the file's name; of a plain text document its first line"),
         Note(Meaning.DocumentContext, "as text before a plain text document; with a PDF, as a text part"),
         Note(Meaning.Document, "PDF as a `file` part, plain text as a text part"),
-        Refused(Meaning.InferenceGeo, "where an answer is computed is the residency policy's to say here; leave it " +
-            "out"),
+        Note(Meaning.InferenceGeo, "obeyed in choosing the place, not sent on"),
         Refused(Meaning.Container, OwnAccount),
         Refused(Meaning.FileId, OwnAccount),
         Refused(Meaning.McpServers, "MCP servers are called by Anthropic only; call them from your side as tools"),

@@ -47,18 +47,42 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
         GetAsync($"v1/usage?{query}", Json.UsageView, cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
-    public async Task<string> UsageCsvAsync(string query, CancellationToken cancel)
-    {
-        using HttpResponseMessage response = await SendAsync(
-            new HttpRequestMessage(HttpMethod.Get, $"v1/usage?{query}&format=csv"), cancel).ConfigureAwait(false);
-        return await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
-    }
+    public Task<string> UsageCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/usage?{query}&format=csv", cancel);
 
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
     public Task<AuditVerifyView> VerifyAuditAsync(CancellationToken cancel) =>
         GetAsync("v1/audit/verify", Json.AuditVerifyView, cancel);
+
+    public Task<ExplanationView> ExplainAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/explain/{Uri.EscapeDataString(id)}", Json.ExplanationView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<ExplainListView> ExplanationsAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/explain?{query}", Json.ExplainListView, cancel);
+
+    public Task<WatchView> WatchAsync(string tenant, double? seconds, CancellationToken cancel) => PostAsync(
+        $"v1/explain/tenants/{Uri.EscapeDataString(tenant)}",
+        new WatchBody(seconds),
+        Json.WatchBody,
+        Json.WatchView,
+        cancel);
+
+    public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
+
+    public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/audit/residency?{query}", Json.ResidencyView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> ResidencyCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/audit/residency?{query}&format=csv", cancel);
 
     /// <summary>Has the fleet file read again; a file with problems is an answer, not a failure.</summary>
     public Task<ReloadView> ReloadAsync(CancellationToken cancel) => PostAsync("v1/reload", Json.ReloadView, cancel);
@@ -86,6 +110,13 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private async Task<string> TextAsync(string path, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, path), cancel).ConfigureAwait(false);
+        return await response.Content.ReadAsStringAsync(cancel).ConfigureAwait(false);
+    }
 
     private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancel)
     {

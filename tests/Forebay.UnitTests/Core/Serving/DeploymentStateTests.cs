@@ -1,5 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Xunit;
 
 namespace Forebay.UnitTests.Core.Serving;
@@ -39,30 +40,55 @@ public sealed class DeploymentStateTests
         Assert.Equal(0, state.InFlight);
     }
 
+    /// <summary>Long streams from before the opening neither take a trial's place nor give one back.</summary>
     [Fact]
-    public void Three_failures_in_a_row_take_a_deployment_out_for_longer_and_longer()
+    public void Trials_are_counted_apart_from_what_was_there_before()
     {
+        var rules = new HealthRulesConfig();
         var state = new DeploymentState("d");
-        state.FailedWith(Reason.UpstreamCut, 0, null);
-        state.FailedWith(Reason.UpstreamCut, 0, null);
-        Assert.True(state.DownUntilMonotonicNs <= 0);
+        for (int i = 0; i < 50; i++)
+        {
+            Assert.True(state.TryEnter(state.Places(256, 0)));
+        }
 
-        state.FailedWith(Reason.UpstreamCut, 0, null);
-        Assert.Equal(1_000_000_000, state.DownUntilMonotonicNs);
+        state.Breaker.TakeOut(OutCause.Probes, Reason.UpstreamCut, 10, 0.5, rules);
+        Assert.True(state.IsOut(11));
+        for (int i = 0; i < rules.TrialRequests; i++)
+        {
+            Assert.True(state.TryEnter(state.Places(256, 20)));
+        }
 
-        state.FailedWith(Reason.UpstreamCut, 0, null);
-        Assert.Equal(2_000_000_000, state.DownUntilMonotonicNs);
-        Assert.Equal(Reason.UpstreamCut, state.LastFailure);
+        Assert.False(state.TryEnter(state.Places(256, 20)));
+        state.Leave(enteredNs: 0);
+        Assert.False(state.TryEnter(state.Places(256, 20)));
+        Assert.False(state.TryEnter(int.MaxValue));
+        state.Leave(enteredNs: 20);
+        Assert.True(state.TryEnter(state.Places(256, 20)));
+        Assert.Equal(50 - 1 + rules.TrialRequests, state.InFlight);
     }
 
     [Fact]
-    public void A_pause_the_upstream_names_holds_from_the_first_failure()
+    public void A_trial_that_finds_no_place_gives_its_turn_back()
     {
         var state = new DeploymentState("d");
+        state.Breaker.TakeOut(OutCause.Probes, Reason.UpstreamCut, 10, 0.5, new HealthRulesConfig());
 
-        state.FailedWith(Reason.UpstreamAccount, 0, TimeSpan.FromSeconds(7));
+        Assert.False(state.TryEnter(0));
 
-        Assert.Equal(7_000_000_000, state.DownUntilMonotonicNs);
+        Assert.Equal(0, state.Breaker.Trials);
+    }
+
+    [Fact]
+    public void A_client_fault_counts_neither_way()
+    {
+        var rules = new HealthRulesConfig { ConsecutiveFailures = 2 };
+        var state = new DeploymentState("d");
+        var failure = new FailedAttempt(Reason.UpstreamCut, FailureKind.Failure, 0, 1, null, 10, 0.5);
+        state.FailedWith(failure, rules);
+        state.Answered();
+
+        Assert.Equal(OutCause.ConsecutiveFailures, state.FailedWith(failure, rules));
+        Assert.Equal((1, 2, Reason.UpstreamCut), (state.Completed, state.Failed, state.LastFailure));
     }
 
     [Fact]

@@ -122,7 +122,7 @@ public sealed class RequestTranslatorTests
         string[] paths = [.. result.Problems.Select(p => p[..p.IndexOf(':')])];
         Assert.Equal(
             [
-                "container", "inference_geo", "mcp_servers", "brand_new", "tools[0].type", "tools[1].odd",
+                "container", "mcp_servers", "brand_new", "tools[0].type", "tools[1].odd",
                 "messages[0].content[0].citations", "messages[0].content[0].source.url",
                 "messages[0].content[1].source.type", "messages[0].content[2].content[0].type",
                 "messages[1].content[0].type", "messages[2].role",

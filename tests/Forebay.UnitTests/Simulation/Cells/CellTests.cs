@@ -124,7 +124,9 @@ public sealed class CellTests
         Violates(c => { Arrive(c, 0); Arrive(c, 1); c.Placed(0, 0, early); }, "back in time");
         Violates(c => { Arrive(c, 0); c.Placed(0, 0, At(0)); c.FirstToken(0, 1, 0, At(0)); }, "by another deployment");
         Violates(c => { Arrive(c, 0); c.Placed(0, 0, At(0)); c.FirstToken(0, 0, 99_999, At(0)); }, "more cached than sent");
-        Violates(c => { Arrive(c, 0); c.Placed(0, 0, At(0)); c.FirstToken(0, 0, 0, At(0)); c.Finished(0, 0, -1, At(0)); }, "tokens");
+        Violates(
+            c => { Arrive(c, 0); c.Placed(0, 0, At(0)); c.FirstToken(0, 0, 0, At(0)); c.Finished(0, 0, -1, At(0)); },
+            "tokens");
         Violates(c => { Arrive(c, 0); c.Ended(); }, "left over");
 
         void Violates(Action<CellChecker> run, string what)

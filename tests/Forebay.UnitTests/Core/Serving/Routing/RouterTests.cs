@@ -1,5 +1,6 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Xunit;
@@ -32,7 +33,8 @@ public sealed class RouterTests
             RouterFleet.Engine("a") with { MaxConcurrency = 2 }, RouterFleet.Engine("b") with { MaxConcurrency = 1 });
 
         Assert.Equal("b", fleet.Enter(Dialect.OpenAi, 1, tried: fleet.IndexOf("a")));
-        fleet.StateOf("a").FailedWith(Reason.UpstreamAccount, Now.MonotonicNs, TimeSpan.FromSeconds(60));
+        fleet.StateOf("a").Breaker.TakeOut(
+            OutCause.Probes, Reason.UpstreamCut, Now.MonotonicNs, 0.5, new HealthRulesConfig());
 
         Assert.Equal("a", fleet.Enter(Dialect.OpenAi, 2));
         fleet.Leave("b");

@@ -1,0 +1,120 @@
+using System.Text;
+using Forebay.Protocols.Metrics;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace Forebay.UnitTests.Protocols.Metrics;
+
+public sealed class EngineMetricsReaderTests
+{
+    private const string Vllm = """
+        # HELP vllm:num_requests_running Number of requests in model execution batches.
+        # TYPE vllm:num_requests_running gauge
+        vllm:num_requests_running{engine="0",model_name="a b, \"c} 7"} 3.0
+        vllm:num_requests_running{engine="1",model_name="m"} 2.0
+        vllm:num_requests_waiting{engine="0",model_name="m"} 4.0 1760000000000
+        vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.9
+        vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
+        vllm:kv_cache_usage_perc{engine="1",model_name="m"} 0.75
+        vllm:gpu_prefix_cache_queries_total{engine="0",model_name="m"} 100.0
+        vllm:prefix_cache_queries_total{engine="0",model_name="m"} 100.0
+        vllm:prefix_cache_queries_created{engine="0",model_name="m"} 1.76e+09
+        vllm:prefix_cache_hits_total{engine="0",model_name="m"} 25.0
+        vllm:prompt_tokens_total{engine="0",model_name="m"} 8.128902e+06
+        vllm:generation_tokens_total{engine="0",model_name="m"} 1000.0
+        vllm:request_prompt_tokens_bucket{engine="0",le="1.0",model_name="m"} 12.0
+        python_gc_objects_collected_total{generation="0"} 1500.0
+        """;
+
+    private const string Sglang = """
+        # TYPE sglang:num_running_reqs gauge
+        sglang:num_running_reqs{dp_rank="0",model_name="m",tp_rank="0",priority=""} 5
+        sglang:num_running_reqs{dp_rank="0",model_name="m",tp_rank="0",priority="1"} 4
+        sglang:num_running_reqs{dp_rank="0",model_name="m",tp_rank="1",priority=""} 5
+        sglang:num_running_reqs{dp_rank="1",model_name="m",tp_rank="0",priority=""} 6
+        sglang:num_queue_reqs{model_name="m"} 0
+        sglang:token_usage{model_name="m"} 0.28
+        sglang:cache_hit_rate{model_name="m"} 0.007507552643049313
+        sglang:gen_throughput{model_name="m"} 86.5
+        sglang:prompt_tokens_total{model_name="m"} 10
+        """;
+
+    private static EngineSample Read(string page)
+    {
+        var reader = new EngineMetricsReader();
+        foreach (string line in page.Split('\n'))
+        {
+            reader.Read(Encoding.UTF8.GetBytes(line));
+        }
+
+        return reader.Sample();
+    }
+
+    [Fact]
+    public void A_page_of_vllm_is_read_with_its_replicas_and_new_names_before_old()
+    {
+        EngineSample sample = Read(Vllm);
+
+        Assert.True(sample.IsKnown);
+        Assert.Equal((5, 4, 0.5), (sample.Running, sample.Waiting, sample.KvUsageShare));
+        Assert.Equal((100, 25), (sample.PrefixQueries, sample.PrefixHits));
+        Assert.Equal((8_128_902, 1000), (sample.PromptTokens, sample.GenerationTokens));
+        Assert.True(double.IsNaN(sample.PrefixHitShare) && double.IsNaN(sample.GenerationTokensPerSecond));
+    }
+
+    [Fact]
+    public void The_names_of_an_older_vllm_are_known() =>
+        Assert.Equal(0.9, Read("vllm:gpu_cache_usage_perc 0.9\nvllm:num_requests_running 1").KvUsageShare);
+
+    [Fact]
+    public void A_page_of_sglang_counts_each_request_once()
+    {
+        EngineSample sample = Read(Sglang);
+
+        Assert.Equal((11, 0, 0.28), (sample.Running, sample.Waiting, sample.KvUsageShare));
+        Assert.Equal(0.0075, sample.PrefixHitShare, 4);
+        Assert.Equal((86.5, 10), (sample.GenerationTokensPerSecond, sample.PromptTokens));
+        Assert.True(double.IsNaN(sample.GenerationTokens));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("vllm:num_requests_running")]
+    [InlineData("vllm:num_requests_running ")]
+    [InlineData("vllm:num_requests_running{")]
+    [InlineData("vllm:num_requests_running{a=\"} 3")]
+    [InlineData("vllm:num_requests_running{a=\"\\")]
+    [InlineData("vllm:num_requests_running NaN")]
+    [InlineData("vllm:num_requests_running +Inf")]
+    [InlineData("vllm:num_requests_running -1")]
+    [InlineData("vllm:num_requests_running 1e300")]
+    [InlineData("vllm:num_requests_running 3,5")]
+    [InlineData("vllm:num_requests_runningx 3")]
+    [InlineData("vllm:num_requests_running 99999999999999999999999999999999999999999999999999")]
+    [InlineData("<html>vllm:num_requests_running 3</html>")]
+    public void What_is_no_figure_says_nothing(string line) => Assert.False(Read(line).IsKnown);
+
+    [Fact]
+    public void Damaged_pages_never_throw_and_figures_stay_in_bounds() => Prop.ForAll<int>(seed =>
+    {
+        var random = new Random(seed);
+        byte[] page = Encoding.UTF8.GetBytes(random.Next(2) == 0 ? Vllm : Sglang);
+        for (int i = 0; i < 1 + random.Next(40); i++)
+        {
+            page[random.Next(page.Length)] = (byte)random.Next(256);
+        }
+
+        var reader = new EngineMetricsReader();
+        int from = 0;
+        while (from < page.Length)
+        {
+            int length = random.Next(1, 120);
+            reader.Read(page.AsSpan(from, Math.Min(length, page.Length - from)));
+            from += length;
+        }
+
+        EngineSample sample = reader.Sample();
+        return !(sample.Running < 0) && !(sample.KvUsageShare is < 0 or > 1) && !double.IsInfinity(sample.PromptTokens);
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
+}
