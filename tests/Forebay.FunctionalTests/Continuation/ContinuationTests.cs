@@ -281,6 +281,25 @@ public sealed class ContinuationTests
     }
 
     [Fact]
+    public async Task Another_version_is_passed_over()
+    {
+        await using ContinuationFixture fixture = await ContinuationFixture.StartAsync(
+            ContinuationManner.AssistantPrefill,
+            ["cut=14", ""],
+            c => c with
+            {
+                Deployments = [.. c.Deployments.Select((d, i) => d with { ModelVersion = i == 1 ? "1" : "2" })],
+            });
+        using HttpRequestMessage request = Request(Dialect.Anthropic, Body(Dialect.Anthropic, "Tell me of fords."));
+        StreamedText expected = await fixture.UninterruptedAsync(request, 40);
+
+        using HttpResponseMessage response = await fixture.SendAsync(request, 40);
+
+        Same(expected, await ContinuationFixture.ReadAsync(response));
+        Assert.Equal("d2", Assert.Single(fixture.Gateway.Journal.Settled).Deployment);
+    }
+
+    [Fact]
     public async Task A_word_about_it_that_is_not_known_is_refused()
     {
         await using ContinuationFixture fixture = await ContinuationFixture.StartAsync(
