@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Time;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Pinning;
@@ -69,28 +70,47 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             last = x.Answer is { Times: > 0 } && !result.Blame ? last : result.Failure;
-            _triedIds.Add(deployment.Id);
-            _tried = [.. _tried, deployment.Index];
-            GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
-                : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
-            if (next == GoOn.Ended)
+            switch (await AfterAsync(deployment, result, last))
             {
-                return Failure.None;
+                case GoOn.Ended:
+                    return Failure.None;
+                case GoOn.No:
+                    return last;
             }
-
-            if (next == GoOn.No
-                || x.Attempts >= x.Settings.MaxAttempts
-                || !HasUntried()
-                || !runtime.State.TryWithdrawRetry(x.Model!))
-            {
-                Continuing.Count(x, "failed", runtime);
-                return last;
-            }
-
-            Continuing.Count(x, "tried", runtime);
-            runtime.Metrics.Retried(x, last.Reason);
-            Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         }
+    }
+
+    /// <summary>Whether the request goes on elsewhere after an attempt failed: before its first byte it may, after it
+    /// where its answer can be gone on with; both within the retry budget.</summary>
+    private async ValueTask<GoOn> AfterAsync(Deployment deployment, AttemptResult result, Failure last)
+    {
+        _triedIds.Add(deployment.Id);
+        _tried = [.. _tried, deployment.Index];
+        GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
+            : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
+        if (next == GoOn.Ended)
+        {
+            return next;
+        }
+
+        if (next == GoOn.No
+            || x.Attempts >= x.Settings.MaxAttempts
+            || !HasUntried()
+            || !runtime.State.TryWithdrawRetry(x.Model!))
+        {
+            Continuing.Count(x, "failed", runtime);
+            return GoOn.No;
+        }
+
+        if (x.Answer is { Times: > 0 })
+        {
+            Explaining.Late(x, runtime, ExplainCause.Continued);
+        }
+
+        Continuing.Count(x, "tried", runtime);
+        runtime.Metrics.Retried(x, last.Reason);
+        Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
+        return next;
     }
 
     private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));
