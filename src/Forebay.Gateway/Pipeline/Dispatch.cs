@@ -69,28 +69,40 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             last = x.Answer is { Times: > 0 } && !result.Blame ? last : result.Failure;
-            _triedIds.Add(deployment.Id);
-            _tried = [.. _tried, deployment.Index];
-            GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
-                : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
-            if (next == GoOn.Ended)
+            GoOn next = await AfterAsync(deployment, result);
+            if (next != GoOn.Elsewhere)
             {
-                return Failure.None;
+                return next == GoOn.Ended ? Failure.None : last;
             }
 
-            if (next == GoOn.No
-                || x.Attempts >= x.Settings.MaxAttempts
-                || !HasUntried()
-                || !runtime.State.TryWithdrawRetry(x.Model!))
-            {
-                Continuing.Count(x, "failed", runtime);
-                return last;
-            }
-
-            Continuing.Count(x, "tried", runtime);
             runtime.Metrics.Retried(x, last.Reason);
             Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         }
+    }
+
+    /// <summary>Whether another deployment is tried after one failed: with the whole request, or with what is missing of
+    /// an answer.</summary>
+    private async ValueTask<GoOn> AfterAsync(Deployment deployment, AttemptResult result)
+    {
+        _triedIds.Add(deployment.Id);
+        _tried = [.. _tried, deployment.Index];
+        GoOn next = result.End == AttemptEnd.Failed
+            ? await Continuing.AfterAsync(x, deployment, result.Failure, runtime)
+            : GoOn.Elsewhere;
+        if (next == GoOn.Elsewhere
+            && (x.Attempts >= x.Settings.MaxAttempts
+                || !HasUntried()
+                || !runtime.State.TryWithdrawRetry(x.Model!)))
+        {
+            next = GoOn.No;
+        }
+
+        if (next != GoOn.Ended)
+        {
+            Continuing.Count(x, next == GoOn.Elsewhere ? "tried" : "failed", runtime);
+        }
+
+        return next;
     }
 
     private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));
