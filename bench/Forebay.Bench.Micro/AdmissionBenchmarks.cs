@@ -57,8 +57,8 @@ public class AdmissionBenchmarks
     public Reason ReserveAndSettle()
     {
         TenantLimits limits = _state.LimitsOf(_tenant);
-        LimitDecision decision = limits.Reserve(_tenant.Tier, 500, 64, _now);
-        limits.Settle(_tenant.Tier, decision.Reservation, 480, 40, _now);
+        LimitDecision decision = limits.Reserve(_tenant.Limits, new LimitRequest("atlas", null, 500, 64, default), _now);
+        limits.Settle(decision.Reservation, new LimitUse(480, 40, 0, true), _now);
         return decision.Reason;
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
@@ -37,7 +38,11 @@ public sealed record GatewayParts(
     IPEndPoint Endpoint,
     Action<ListenOptions>? ConfigureListener,
     TimeProvider Time,
-    ILoggerFactory Loggers);
+    ILoggerFactory Loggers)
+{
+    /// <summary>What tenants are shown of how their limits changed; null shows no changes.</summary>
+    public ILimitHistory? LimitHistory { get; init; }
+}
 
 /// <summary>
 /// The data plane: one Kestrel server without routing, middleware or a container on the request path.
@@ -106,7 +111,10 @@ public sealed class GatewayServer : IAsyncDisposable
             metrics,
             memory,
             new StreamSweep(state, parts.Time),
-            cut.Token);
+            cut.Token)
+        {
+            LimitHistory = parts.LimitHistory,
+        };
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(parts.Loggers);

@@ -4,6 +4,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Errors;
+using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
@@ -38,6 +39,8 @@ public sealed class LocalStore : IAsyncDisposable
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
         Audit = new SqliteAuditLog(database);
+        LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
+        LimitHistory = new SqliteLimitHistory(database);
         Recovery = recovery;
     }
 
@@ -53,6 +56,11 @@ public sealed class LocalStore : IAsyncDisposable
 
     /// <summary>Where requests were sent, and what permitted it.</summary>
     public IResidencyLedger Places { get; }
+
+    /// <summary>What limits are rebuilt from.</summary>
+    public ILimitUsage LimitUsage { get; }
+
+    public ILimitHistory LimitHistory { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

@@ -36,6 +36,7 @@ public static class Program
         ModelCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
+        LimitsCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),
         TokenCommand.Create(),

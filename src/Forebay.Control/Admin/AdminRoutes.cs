@@ -12,6 +12,7 @@ internal static class AdminRoutes
         var keys = new KeyEndpoints(services);
         var tokens = new TokenEndpoints(services);
         var records = new RecordEndpoints(services);
+        var limits = new LimitEndpoints(services);
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
@@ -29,6 +30,8 @@ internal static class AdminRoutes
             new("GET", "/v1/tokens", RouteAccess.Viewer, tokens.ListAsync),
             new("POST", "/v1/tokens", RouteAccess.Admin, tokens.CreateAsync),
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
+            new("GET", "/v1/tenants/{id}/limits", RouteAccess.Viewer, limits.ShowAsync),
+            new("GET", "/v1/tenants/{id}/limits/history", RouteAccess.Viewer, limits.HistoryAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),

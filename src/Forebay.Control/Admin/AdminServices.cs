@@ -7,6 +7,7 @@ using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Usage;
 using Microsoft.Extensions.Logging;
 
@@ -27,6 +28,8 @@ public sealed record AdminServices
     public required IResidencyLedger Places { get; init; }
 
     public required IUsageLedger Ledger { get; init; }
+
+    public required ILimitHistory LimitHistory { get; init; }
 
     public required IUsageJournal Journal { get; init; }
 

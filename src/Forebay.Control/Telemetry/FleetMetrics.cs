@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
@@ -56,6 +57,8 @@ public sealed class FleetMetrics : IDisposable
             "1 while usage can be recorded; 0 stops admission.");
         _meter.CreateObservableGauge("forebay.keys", () => _fleet.Keys.Count, "{key}",
             "API keys known, revoked and expired ones included.");
+        _meter.CreateObservableGauge("forebay.limit.used_ratio", LimitsUsed, null,
+            "Share of a tenant's limit that is used, for the first tenants of the fleet file that used anything.");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -145,6 +148,34 @@ public sealed class FleetMetrics : IDisposable
 
     private IEnumerable<Measurement<long>> MaxConcurrency() =>
         _fleet.Model.Deployments.Select(d => new Measurement<long>(d.Config.MaxConcurrency, TagsOf(d)));
+
+    /// <summary>Bounded: so many tenants as labels may name, and a few limits of each.</summary>
+    private List<Measurement<double>> LimitsUsed()
+    {
+        FleetModel model = _fleet.Model;
+        var now = Instant.From(_time);
+        var measured = new List<Measurement<double>>();
+        int tenants = 0;
+        foreach (TenantConfig config in model.Config.Tenants)
+        {
+            if (tenants == model.Config.Server.Telemetry.MaxTenantLabels)
+            {
+                break;
+            }
+
+            if (_fleet.FindLimitsOf(config.Id) is { } limits && model.FindTenant(config.Id) is { } tenant)
+            {
+                tenants++;
+                measured.AddRange(limits.Report(tenant.Limits, now).Limits.Select(l => new Measurement<double>(
+                    (double)(l.Used / l.Limit),
+                    new("tenant", config.Id),
+                    new("limit", l.Name),
+                    new("model_class", l.ModelClass ?? "all"))));
+            }
+        }
+
+        return measured;
+    }
 
     private static KeyValuePair<string, object?>[] TagsOf(Deployment d) =>
     [

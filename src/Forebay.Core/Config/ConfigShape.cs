@@ -92,7 +92,9 @@ public sealed class ConfigShape
     private static ImmutableArray<ConfigProperty> PropertiesOf(Type type) =>
     [
         .. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .OrderBy(p => p.MetadataToken)
+            // What a section has of its own comes before what it shares with others.
+            .OrderBy(p => p.DeclaringType == type ? 0 : 1)
+            .ThenBy(p => p.MetadataToken)
             .Select(p => (Property: p, Doc: p.GetCustomAttribute<ConfigKeyAttribute>()))
             .Where(p => p.Doc is not null)
             .Select(p => new ConfigProperty(

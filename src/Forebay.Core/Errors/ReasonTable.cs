@@ -37,7 +37,11 @@ public sealed record ReasonRow(
     string OpenAiType,
     string? OpenAiCode,
     Severity Severity,
-    RetryAdvice Retry);
+    RetryAdvice Retry)
+{
+    /// <summary>Whether to try again; null where nothing is said.</summary>
+    public bool? Advises => Retry == RetryAdvice.Unstated ? null : Retry == RetryAdvice.Retry;
+}
 
 /// <summary>The one table from <see cref="Reason"/> to everything that must agree about it.</summary>
 public static class ReasonTable

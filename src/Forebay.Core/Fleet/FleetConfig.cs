@@ -43,6 +43,9 @@ public sealed record FleetConfig
     [ConfigKey("Models served on pools.")]
     public DeploymentConfig[] Deployments { get; init; } = [];
 
+    [ConfigKey("Models that share one set of limits.")]
+    public ModelClassConfig[] ModelClasses { get; init; } = [];
+
     [ConfigKey("Limits and priority that tenants share.")]
     public TierConfig[] Tiers { get; init; } = [];
 

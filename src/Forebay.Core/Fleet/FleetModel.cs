@@ -99,6 +99,9 @@ public sealed record ServedModel(
 
     /// <summary>Which of the deployments may serve what.</summary>
     public Eligibility Eligibility { get; } = new(Config, Deployments);
+
+    /// <summary>The class of models that it shares limits with; null where it is in none.</summary>
+    public string? LimitClass { get; init; }
 }
 
 /// <summary>A tenant in the compiled snapshot.</summary>
@@ -124,6 +127,9 @@ public sealed record Tenant(
 
     /// <summary>The class of its requests that name none; null for none.</summary>
     public DataClass? DataClass { get; init; }
+
+    /// <summary>What its tier limits, compiled.</summary>
+    public required LimitPlan Limits { get; init; }
 
     /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
     public bool Allows(SiteConfig site) => ResidencyRule.Allows(Residency, site);
@@ -217,6 +223,9 @@ public sealed class FleetModel
         var tiers = config.Tiers.ToDictionary(t => t.Id);
         var known = config.Models.ToDictionary(m => m.Id);
         var links = config.Sites.ToDictionary(s => s.Id, s => LinkSchedule.Compile(s.Link));
+        var plans = config.Tiers.ToDictionary(t => t.Id, LimitPlan.Compile);
+        var limitClasses = config.ModelClasses.SelectMany(c => c.Models.Select(m => (m, c.Id)))
+            .ToDictionary(p => p.m, p => p.Id);
         var policies = config.ResidencyPolicies.ToDictionary(r => r.Id);
 
         ImmutableArray<Deployment> deployments =
@@ -240,7 +249,10 @@ public sealed class FleetModel
         ImmutableArray<ServedModel> models =
         [
             .. config.Models.Select(m =>
-                new ServedModel(m, [.. served[m.Id]], PriceSchedule.Compile(m.Prices))),
+                new ServedModel(m, [.. served[m.Id]], PriceSchedule.Compile(m.Prices))
+                {
+                    LimitClass = limitClasses.GetValueOrDefault(m.Id),
+                }),
         ];
         var classes = config.DataClasses.ToFrozenDictionary(
             c => c.Id, c => new DataClass(c.Id, policies[c.Residency]), StringComparer.Ordinal);
@@ -252,6 +264,7 @@ public sealed class FleetModel
                 t.Residency is null ? null : policies[t.Residency],
                 t.Models?.ToFrozenSet(StringComparer.Ordinal))
             {
+                Limits = plans[t.Tier],
                 Region = Array.FindIndex(config.Regions, r => r.Id == (t.Region ?? config.Server.Region)),
                 DataClass = t.DataClass is null ? null : classes[t.DataClass],
             });

@@ -177,9 +177,12 @@ public sealed class FleetState
         }
     }
 
-    /// <summary>The buckets of a tenant.</summary>
+    /// <summary>What a tenant has used of its limits.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>
-        _limits.GetOrAdd(tenant.Id, static (_, t) => new TenantLimits(), tenant);
+        _limits.GetOrAdd(tenant.Id, static _ => new TenantLimits());
+
+    /// <summary>The same, but null for a tenant that used nothing yet.</summary>
+    public TenantLimits? FindLimitsOf(string tenantId) => _limits.GetValueOrDefault(tenantId);
 
     private void Swap(Func<InForce, InForce> next)
     {

@@ -47,6 +47,7 @@ public static class FleetValidator
         CommitmentRules.Check(index, problems);
         ModelRules.Check(config, problems);
         DeploymentRules.Check(index, problems);
+        LimitRules.Check(config, problems);
         TenantRules.Check(index, problems);
         PlaceRules.Check(index, problems);
         return problems;

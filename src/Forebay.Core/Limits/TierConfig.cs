@@ -10,8 +10,8 @@ public enum PriorityClass : byte
     Batch,
 }
 
-/// <summary>Limits and priority that tenants share.</summary>
-public sealed record TierConfig
+/// <summary>Limits and priority that tenants share. Its own limits hold over all models together.</summary>
+public sealed record TierConfig : LimitsConfig
 {
     [ConfigKey("Short name used everywhere else in the file.", Required = true, Pattern = Ids.Pattern)]
     public required string Id { get; init; }
@@ -19,14 +19,18 @@ public sealed record TierConfig
     [ConfigKey("interactive, standard or batch.")]
     public PriorityClass Priority { get; init; } = PriorityClass.Standard;
 
-    [ConfigKey("Requests per minute and tenant; no limit when left out.", Minimum = 1)]
-    public int? RequestsPerMinute { get; init; }
+    [ConfigKey("Day (UTC) on which weekly windows begin.")]
+    public DayOfWeek WeekStartsOn { get; init; } = DayOfWeek.Monday;
 
-    [ConfigKey("Input tokens per minute and tenant, cache reads excluded; no limit when left out.", Minimum = 1)]
-    public long? InputTokensPerMinute { get; init; }
+    [ConfigKey("Hour (UTC) at which weekly windows begin.", Minimum = 0, Maximum = 23)]
+    public int WeekStartsAtHour { get; init; }
 
-    [ConfigKey("Output tokens per minute and tenant; no limit when left out.", Minimum = 1)]
-    public long? OutputTokensPerMinute { get; init; }
+    [ConfigKey("Most requests of batch priority that wait or run at once, per tenant; no limit when left out.",
+        Minimum = 1, Maximum = 10_000_000)]
+    public int? MaxBatchRequests { get; init; }
+
+    [ConfigKey("Limits over the models of a class; they hold beside the tier's own.")]
+    public ClassLimitsConfig[] Classes { get; init; } = [];
 }
 
 /// <summary>A customer.</summary>

@@ -98,6 +98,10 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     public bool Reserved { get; set; }
 
+    /// <summary>When the limits were asked: windows and prices go by it, and the records say it, so that what is
+    /// rebuilt from them is the same.</summary>
+    public Instant ReservedAt { get; set; }
+
     /// <summary>The accept record was written: a usage record must follow, exactly once.</summary>
     public bool AcceptRecorded { get; set; }
 

@@ -8,12 +8,14 @@ namespace Forebay.Gateway.Pipeline;
 /// <param name="Param">The request field concerned, or null.</param>
 /// <param name="RetryAfterSeconds">Whole seconds to wait before trying again, or null.</param>
 /// <param name="Detail">For the log only: what an operator needs and a client must not see.</param>
+/// <param name="ShouldRetry">Whether to try again, where that is not what the reason always says.</param>
 public readonly record struct Failure(
     Reason Reason,
     string Message,
     string? Param = null,
     int? RetryAfterSeconds = null,
-    string? Detail = null)
+    string? Detail = null,
+    bool? ShouldRetry = null)
 {
     public static Failure None => default;
 

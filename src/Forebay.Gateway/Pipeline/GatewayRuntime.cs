@@ -1,4 +1,5 @@
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Relay;
@@ -19,4 +20,7 @@ internal sealed record GatewayRuntime(
     GatewayMetrics Metrics,
     MemoryBudget Memory,
     StreamSweep Sweep,
-    CancellationToken Cut);
+    CancellationToken Cut)
+{
+    public ILimitHistory? LimitHistory { get; init; }
+}

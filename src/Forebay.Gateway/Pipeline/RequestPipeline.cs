@@ -1,4 +1,6 @@
 using Forebay.Core.Errors;
+using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Continuation;
@@ -111,23 +113,33 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
     {
         // Not the time of acceptance: a body held back for a minute must not draw on the minute before it.
         var now = Instant.From(runtime.Time);
-        long output = x.Facts.MaxTokens ?? x.Model!.Config.MaxOutputTokens;
-        var decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
-            x.Tenant!.Tier, x.Facts.EstimatedInputTokens, output, now);
+        ServedModel model = x.Model!;
+        LimitPlan plan = x.Tenant!.Limits;
+        x.ReservedAt = now;
+        LimitDecision decision = runtime.State.LimitsOf(x.Tenant).Reserve(
+            plan,
+            new LimitRequest(
+                model.Id,
+                model.LimitClass,
+                Math.Min(x.Facts.EstimatedInputTokens, model.Config.ContextTokens),
+                x.Facts.MaxTokens ?? model.Config.MaxOutputTokens,
+                model.Prices.At(now.WallUnixMs)),
+            now);
         LimitHeaders.Set(x, runtime.State, now);
-        if (decision.Reason != Reason.None)
+        if (decision.Refusal is { } refusal)
         {
-            return LimitHeaders.Refusal(x, decision);
+            runtime.Metrics.LimitRefused(x, refusal);
+            return LimitRefusals.Of(refusal, plan.Tier.Id);
         }
 
         x.Reservation = decision.Reservation;
         x.Reserved = true;
         runtime.Journal.Accept(new AcceptRecord(
             x.Id,
-            x.Accepted.WallUnixMs,
+            now.WallUnixMs,
             x.Tenant!.Id,
             x.Key!.Id,
-            x.Model!.Id,
+            model.Id,
             x.Facts.EstimatedInputTokens,
             decision.Reservation.OutputTokens));
         x.AcceptRecorded = true;
@@ -158,7 +170,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
         else
         {
-            Settlement.ReleaseLimits(x, runtime, Instant.From(runtime.Time));
+            Settlement.Cancel(x, runtime);
         }
 
         // A refusal of the upstream's that went back word for word carries no message of ours.

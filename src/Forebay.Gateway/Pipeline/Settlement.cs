@@ -1,6 +1,8 @@
 using Forebay.Core.Errors;
+using Forebay.Core.Limits;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Telemetry;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -23,9 +25,11 @@ internal static class Settlement
 
         x.Settled = true;
         var now = Instant.From(runtime.Time);
-        ReleaseLimits(x, runtime, now);
-        long acceptedMs = x.Accepted.WallUnixMs;
+        CutImplausible(x, runtime);
+        long acceptedMs = x.ReservedAt.WallUnixMs;
         bool charged = outcome is UsageOutcome.Completed or UsageOutcome.ClientGone;
+        long price = charged ? x.Model!.Prices.At(acceptedMs).Of(x.Tokens) : 0;
+        SettleLimits(x, runtime, price, outcome, now);
         runtime.Journal.Settle(new UsageRecord
         {
             RequestId = x.Id,
@@ -49,7 +53,7 @@ internal static class Settlement
                 ? (x.Answer?.EarlierCostMicros ?? 0)
                     + last.Cost.At(acceptedMs).Of(x.Answer is { IsSplit: true } parts ? parts.Part : x.Tokens)
                 : 0,
-            CustomerPriceMicros = charged ? x.Model.Prices.At(acceptedMs).Of(x.Tokens) : 0,
+            CustomerPriceMicros = price,
             TimeToFirstTokenMs = x.TimeToFirstTokenMs,
             TotalMs = now.MsSince(x.Accepted),
             Attempts = x.Attempts,
@@ -59,16 +63,42 @@ internal static class Settlement
         });
     }
 
-    /// <summary>Gives the reservation back, less what was used. Cache reads do not count towards limits.</summary>
-    public static void ReleaseLimits(Exchange x, GatewayRuntime runtime, Instant now)
+    /// <summary>Takes back the reservation of a request that was never accepted.</summary>
+    public static void Cancel(Exchange x, GatewayRuntime runtime)
     {
-        if (!x.Reserved)
+        if (x.Reserved)
         {
-            return;
+            x.Reserved = false;
+            runtime.State.LimitsOf(x.Tenant!).Cancel(x.Reservation, Instant.From(runtime.Time));
         }
+    }
 
+    /// <summary>Replaces the reservation by what was used. Cache reads do not count towards limits.</summary>
+    private static void SettleLimits(
+        Exchange x, GatewayRuntime runtime, long priceMicros, UsageOutcome outcome, Instant now)
+    {
         x.Reserved = false;
+        bool complete = outcome == UsageOutcome.Completed && x.Tokens.Output > 0;
         runtime.State.LimitsOf(x.Tenant!).Settle(
-            x.Tenant!.Tier, x.Reservation, x.Tokens.Input + x.Tokens.CacheWrite, x.Tokens.Output, now);
+            x.Reservation,
+            new LimitUse(x.Tokens.Input + x.Tokens.CacheWrite, x.Tokens.Output, priceMicros, complete),
+            now);
+    }
+
+    /// <summary>What an upstream cannot have done is not charged to anybody: cut, marked as an estimate, and told to
+    /// the operator.</summary>
+    private static void CutImplausible(Exchange x, GatewayRuntime runtime)
+    {
+        TokenUsage told = x.Tokens;
+        x.Tokens = PlausibleUsage.Of(
+            told, x.Model!.Config.ContextTokens, x.Model.Config.MaxOutputTokens, out bool implausible);
+        if (implausible)
+        {
+            x.TokensEstimated = true;
+            runtime.Metrics.ImplausibleUsage(x);
+            Log.ImplausibleUsage(
+                runtime.Logger, x.IdText, x.Deployment?.Id ?? "none", told.Prompt, told.Output, x.Tokens.Prompt,
+                x.Tokens.Output);
+        }
     }
 }

@@ -63,9 +63,9 @@ internal static class ErrorReply
         HttpResponse response = http.Response;
         response.StatusCode = StatusOf(wire, failure.Reason);
         response.Headers[PipelineHeaders.Reason] = row.Label;
-        if (row.Retry != RetryAdvice.Unstated)
+        if ((failure.ShouldRetry ?? row.Advises) is { } retry)
         {
-            response.Headers["x-should-retry"] = row.Retry == RetryAdvice.Retry ? "true" : "false";
+            response.Headers["x-should-retry"] = retry ? "true" : "false";
         }
 
         if (failure.RetryAfterSeconds is { } seconds)

@@ -19,6 +19,7 @@ internal sealed class GatewayHandler
     private const string CountTokens = "/v1/messages/count_tokens";
     private const string ChatCompletions = "/v1/chat/completions";
     private const string Models = "/v1/models";
+    private const string Limits = "/v1/limits";
 
     private readonly GatewayRuntime _runtime;
     private readonly RequestPipeline _pipeline;
@@ -26,6 +27,7 @@ internal sealed class GatewayHandler
     private readonly Func<Exchange, Task> _call;
     private readonly Func<Exchange, Task> _countTokens;
     private readonly Func<Exchange, Task> _listModels;
+    private readonly Func<Exchange, Task> _limits;
 
     public GatewayHandler(GatewayRuntime runtime)
     {
@@ -35,6 +37,7 @@ internal sealed class GatewayHandler
         _call = CallAsync;
         _countTokens = new CountTokensSurface(runtime).HandleAsync;
         _listModels = _models.ListAsync;
+        _limits = new LimitsSurface(runtime).HandleAsync;
     }
 
     public Task HandleAsync(HttpContext http, SecretMemo memo)
@@ -46,6 +49,7 @@ internal sealed class GatewayHandler
             ChatCompletions => ServeAsync(http, memo, Dialect.OpenAi, "POST", _call),
             CountTokens => ServeAsync(http, memo, Dialect.Anthropic, "POST", _countTokens),
             Models => ServeAsync(http, memo, DialectOf(http), "GET", _listModels),
+            Limits => ServeAsync(http, memo, DialectOf(http), "GET", _limits),
             "/" or "/api/hello" => HelloAsync(http),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
                 ServeAsync(http, memo, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
@@ -121,7 +125,7 @@ internal sealed class GatewayHandler
         new Failure(
             Reason.NoSuchPath,
             $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} " +
-            $"or GET {Models}."),
+            $"GET {Models} or GET {Limits}."),
         x.IdText);
 
     private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";

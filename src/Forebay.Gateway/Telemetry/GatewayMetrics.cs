@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Forebay.Core.Errors;
+using Forebay.Core.Limits;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Time;
 using Forebay.Gateway.Bodies;
@@ -30,6 +31,8 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Counter<long> _refused;
     private readonly Counter<long> _linesDropped;
     private readonly Counter<long> _violationsPrevented;
+    private readonly Counter<long> _limitRefused;
+    private readonly Counter<long> _implausible;
     private int _inFlight;
 
     public GatewayMetrics(BoundedLabels tenants, Func<int> waiting, MemoryBudget memory)
@@ -62,6 +65,11 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.residency.violations_prevented", "{attempt}",
             "Attempts held back because the deployment chosen was not permitted: a defect each.");
         _violationsPrevented.Add(0);
+        _limitRefused = _meter.CreateCounter<long>(
+            "forebay.gateway.limit.refused", "{request}", "Requests refused by a tenant's limit, by limit.");
+        _implausible = _meter.CreateCounter<long>(
+            "forebay.gateway.usage.implausible", "{request}",
+            "Answers whose token counts were cut to what the model can do.");
         _ = _meter.CreateObservableGauge(
             "forebay.gateway.in_flight", () => Volatile.Read(ref _inFlight), "{request}", "Model calls in progress.");
         _ = _meter.CreateObservableGauge(
@@ -84,6 +92,16 @@ internal sealed class GatewayMetrics : IDisposable
     public void ViolationPrevented() => _violationsPrevented.Add(1);
 
     public void LineDropped() => _linesDropped.Add(1);
+
+    /// <summary>Counts a refusal by the limit that refused, and by the class of models it holds for.</summary>
+    public void LimitRefused(Exchange x, LimitRefusal refusal) => _limitRefused.Add(
+        1,
+        new KeyValuePair<string, object?>("limit", LimitKinds.KeyOf(refusal.Kind)),
+        new KeyValuePair<string, object?>("model_class", refusal.ModelClass ?? "all"),
+        new KeyValuePair<string, object?>("tenant", TenantLabel(x)));
+
+    public void ImplausibleUsage(Exchange x) => _implausible.Add(
+        1, new KeyValuePair<string, object?>("deployment", x.Deployment?.Id ?? "none"));
 
     public int InFlight => Volatile.Read(ref _inFlight);
 
@@ -137,11 +155,10 @@ internal sealed class GatewayMetrics : IDisposable
     public void Finished(Exchange x, Failure failure, Instant now)
     {
         string model = x.Model?.Id ?? "none";
-        int maxTenants = x.Fleet.Config.Server.Telemetry.MaxTenantLabels;
         var tags = new TagList
         {
             { "model", model },
-            { "tenant", x.Tenant is null ? "none" : _tenants.Of(x.Tenant.Id, maxTenants) },
+            { "tenant", TenantLabel(x) },
             { "deployment", x.Deployment?.Id ?? "none" },
             { "reason", ReasonTable.LabelOf(failure.Reason) },
         };
@@ -173,6 +190,10 @@ internal sealed class GatewayMetrics : IDisposable
         _meter.Dispose();
         _traces.Dispose();
     }
+
+    private string TenantLabel(Exchange x) => x.Tenant is null
+        ? "none"
+        : _tenants.Of(x.Tenant.Id, x.Fleet.Config.Server.Telemetry.MaxTenantLabels);
 
     private void Tag(Activity? span, Exchange x, Failure failure)
     {

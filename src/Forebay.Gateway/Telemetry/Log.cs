@@ -60,6 +60,19 @@ internal static partial class Log
         "Request {RequestId}: the answer that broke off at deployment {Deployment} cannot be gone on with: {Bar}.")]
     public static partial void NotContinued(ILogger logger, string requestId, string deployment, ContinuationBar bar);
 
+    [LoggerMessage(1020, LogLevel.Warning,
+        "Request {RequestId}: deployment {Deployment} reported {ToldPrompt} prompt and {ToldOutput} output tokens, " +
+        "which the model cannot have; {Prompt} and {Output} are charged. Check the upstream, or the model's " +
+        "context_tokens and max_output_tokens.")]
+    public static partial void ImplausibleUsage(
+        ILogger logger,
+        string requestId,
+        string deployment,
+        long toldPrompt,
+        long toldOutput,
+        long prompt,
+        long output);
+
     [LoggerMessage(EventId = 1000, Message =
         "Request {RequestId} failed: {Reason} (status {Status}, tenant {Tenant}, model {Model}, deployment " +
         "{Deployment}, attempts {Attempts}). {Detail}")]

@@ -5,6 +5,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Time;
+using Forebay.Core.Usage;
 using Forebay.Simulation.Events;
 
 namespace Forebay.Simulation.Cells;
@@ -125,7 +126,11 @@ internal sealed class SimulatedGateway : IEventTarget
             return;
         }
 
-        LimitDecision limit = _state.LimitsOf(tenant).Reserve(tenant.Tier, what.InputTokens, what.OutputTokens, now);
+        LimitDecision limit = _state.LimitsOf(tenant).Reserve(
+            tenant.Limits,
+            new LimitRequest(
+                _model.Id, _model.LimitClass, what.InputTokens, what.OutputTokens, _model.Prices.At(now.WallUnixMs)),
+            now);
         if (limit.Reason != Reason.None)
         {
             End(request, limit.Reason, now);
@@ -214,8 +219,12 @@ internal sealed class SimulatedGateway : IEventTarget
         CellRequest what = Requests[request].Request;
         ref ServedRequest served = ref _served[request];
         Tenant tenant = _tenants[what.Tenant];
+        var tokens = new TokenUsage(
+            what.InputTokens - served.CachedTokens, served.CachedTokens, 0, served.OutputTokens);
         _state.LimitsOf(tenant).Settle(
-            tenant.Tier, served.Reservation, what.InputTokens - served.CachedTokens, served.OutputTokens, now);
+            served.Reservation,
+            new LimitUse(tokens.Input, tokens.Output, _model.Prices.At(now.WallUnixMs).Of(tokens), Complete: true),
+            now);
         _router.Finished(request, what, served.CachedTokens, now);
         _ended++;
         _observer.Finished(request, served.Deployment, served.OutputTokens, now);
@@ -226,7 +235,7 @@ internal sealed class SimulatedGateway : IEventTarget
     private void Refuse(int request, Reason reason, Instant now)
     {
         Tenant tenant = _tenants[Requests[request].Request.Tenant];
-        _state.LimitsOf(tenant).Settle(tenant.Tier, _served[request].Reservation, 0, 0, now);
+        _state.LimitsOf(tenant).Settle(_served[request].Reservation, default, now);
         End(request, reason, now);
     }
 

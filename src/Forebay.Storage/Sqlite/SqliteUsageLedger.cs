@@ -41,6 +41,7 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
     {
         MovePosition(connection, step);
         AddSums(connection, step);
+        LimitSql.Apply(connection, step);
         AddOpen(connection, step.Opened);
         RemoveOpen(connection, step.Closed);
         PlaceSql.Add(connection, step);

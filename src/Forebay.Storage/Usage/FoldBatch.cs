@@ -22,6 +22,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
     private readonly List<UInt128> _closed = [];
     private readonly Dictionary<UInt128, string> _contexts = [];
     private readonly Dictionary<PlaceKey, long> _places = [];
+    private readonly Dictionary<string, IReadOnlyList<long>> _minutes = new(StringComparer.Ordinal);
 
     /// <summary>Records added.</summary>
     public int Count { get; private set; }
@@ -31,6 +32,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         Count++;
         open[record.RequestId] = record;
         _opened[record.RequestId] = record;
+        NoteMinute(record.Tenant, MinuteOf(record.AcceptedUnixMs));
     }
 
     public void Learn(PermissionContext context)
@@ -55,7 +57,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
             _closed.Add(record.RequestId);
         }
 
-        var key = new AggregateKey(Math.DivRem(record.AcceptedUnixMs, MsPerMinute).Quotient, SeriesOf(record));
+        var key = new AggregateKey(MinuteOf(record.AcceptedUnixMs), SeriesOf(record));
         ref UsageSums sums = ref CollectionsMarshal.GetValueRefOrAddDefault(_sums, key, out _);
         sums.Requests++;
         sums.Tokens += new TokenUsage(
@@ -76,7 +78,8 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         return true;
     }
 
-    public FoldStep StepTo(JournalPosition to) => new(from, to, _sums, _opened.Values, _closed, _contexts, _places);
+    public FoldStep StepTo(JournalPosition to) => new(
+        from, to, _sums, _opened.Values, _closed, _contexts, _places, _minutes);
 
     /// <summary>One row for each request, and one more for each place that it was sent to before.</summary>
     private void AddPlaces(UsageRecord r, long minute)
@@ -107,6 +110,18 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         }
 
         CollectionsMarshal.GetValueRefOrAddDefault(_places, key, out _)++;
+    }
+
+    private static long MinuteOf(long unixMs) => unixMs / MsPerMinute;
+
+    private void NoteMinute(string tenant, long minute)
+    {
+        ref IReadOnlyList<long>? minutes = ref CollectionsMarshal.GetValueRefOrAddDefault(_minutes, tenant, out _);
+        var list = (List<long>)(minutes ??= new List<long>(1));
+        if (list.Count == 0 || list[^1] != minute)
+        {
+            list.Add(minute);
+        }
     }
 
     private static UsageSeries SeriesOf(UsageRecord r) => new(

@@ -65,6 +65,8 @@ internal sealed record FoldState(JournalPosition Position, IReadOnlyList<AcceptR
 /// <param name="Closed">Requests accepted before it and settled in it.</param>
 /// <param name="Contexts">Rules met in it, by their hash.</param>
 /// <param name="Places">Requests to add by where they were sent.</param>
+/// <param name="AcceptedMinutes">Per tenant the minutes in which requests were accepted, in the order recorded, each
+/// run of equal ones once.</param>
 internal sealed record FoldStep(
     JournalPosition From,
     JournalPosition To,
@@ -72,7 +74,8 @@ internal sealed record FoldStep(
     IReadOnlyCollection<AcceptRecord> Opened,
     IReadOnlyCollection<UInt128> Closed,
     IReadOnlyDictionary<UInt128, string> Contexts,
-    IReadOnlyDictionary<PlaceKey, long> Places);
+    IReadOnlyDictionary<PlaceKey, long> Places,
+    IReadOnlyDictionary<string, IReadOnlyList<long>> AcceptedMinutes);
 
 /// <summary>Where folded usage is kept: the seam between the fold and a database.</summary>
 internal interface IFoldStore

@@ -18,6 +18,9 @@ public sealed class FleetSource(
     EmulatedEngines? engines,
     IReadOnlyList<UserUpstream> own)
 {
+    /// <summary>Runs after a fleet was put in force.</summary>
+    public Func<FleetModel, FleetOrigin, CancellationToken, Task>? Applied { get; init; }
+
     /// <summary>Reads fleet files against the built-in accelerator catalogue.</summary>
     public static FleetFileReader Reader { get; } = new(AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet());
 
@@ -47,6 +50,8 @@ public sealed class FleetSource(
                 {
                     throw new FleetRefusedException(problems);
                 }
+
+                await (Applied?.Invoke(state.Model, origin, cancel) ?? Task.CompletedTask);
             });
             return [];
         }

@@ -5,12 +5,14 @@ using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
+using Forebay.Control.Limits;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
@@ -50,13 +52,15 @@ internal sealed partial class ServerStart(
         var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
         await AuditRestoreAsync(directory, change);
 
-        // 3. The fleet: the user's own upstreams, emulated engines, connection pools.
+        // 3. The fleet: the user's own upstreams, emulated engines, connection pools; and what tenants used of their
+        // limits before.
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        var source = new FleetSource(state, upstreams, engines, await ConnectOwnAsync(cancel));
+        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store);
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
+        await RebuildLimitsAsync(state, store, cancel);
 
         // 4. Keys, tokens, and where models may run.
         var keys = new KeyService(state, store.Access, change, time);
@@ -81,6 +85,7 @@ internal sealed partial class ServerStart(
             Exports = exports,
             Places = store.Places,
             Ledger = store.Ledger,
+            LimitHistory = store.LimitHistory,
             Journal = store.Journal,
             Audit = store.Audit,
             Change = change,
@@ -155,6 +160,49 @@ internal sealed partial class ServerStart(
             throw new StartException(e.Message);
         }
     }
+
+    private FleetSource SourceOf(
+        FleetState state,
+        UpstreamSet upstreams,
+        EmulatedEngines? engines,
+        IReadOnlyList<UserUpstream> own,
+        LocalStore store) => new(state, upstreams, engines, own)
+        {
+            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
+        };
+
+    /// <summary>What tenants used before this process counts on.</summary>
+    private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)
+    {
+        try
+        {
+            await LimitRebuild.RunAsync(state, store.LimitUsage, Instant.From(time), cancel);
+        }
+        catch (StorageException e)
+        {
+            throw new StartException(e.Message);
+        }
+    }
+
+    /// <summary>A history that cannot be written now stops no reload: the next one, or the next start, finds the same
+    /// difference and writes it.</summary>
+    private async Task RecordLimitsAsync(
+        LocalStore store, FleetModel model, FleetOrigin origin, CancellationToken cancel)
+    {
+        try
+        {
+            string source = $"{origin.Path} {origin.Sha256[..12]}";
+            await LimitChanges.RecordAsync(model, store.LimitHistory, origin.Actor, source, time.GetUtcNow(), cancel);
+        }
+        catch (StorageException e)
+        {
+            LimitsNotRecorded(logs.CreateLogger<ForebayServer>(), e.Message);
+        }
+    }
+
+    [LoggerMessage(4010, LogLevel.Error,
+        "The history of limits could not be written and lacks this change until the next reload: {Problem}")]
+    private static partial void LimitsNotRecorded(ILogger logger, string problem);
 
     private static void ThrowIfAny(FleetFileResult file, IReadOnlyList<ConfigProblem> problems)
     {
@@ -264,7 +312,10 @@ internal sealed partial class ServerStart(
         {
             GatewayServer gateway = await GatewayServer.StartAsync(
                 new GatewayParts(
-                    state, store.Journal, upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs),
+                    state, store.Journal, upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs)
+                {
+                    LimitHistory = store.LimitHistory,
+                },
                 cancel);
             owned.Add(gateway);
             return gateway;

@@ -135,7 +135,7 @@ public sealed class AdminCommandTests : IAsyncLifetime
         story.Add(new ExplainStep(1, "police", "permitted", [new PolicedCandidate("deep-real", "oslo", "eu", "data_class")]));
         story.Add(new ExplainStep(2, "route", "deep-real: why", Route: new RouteDecision(
             "predictive",
-            [new RouteCandidate("deep-real", "oslo", null, null, 1, 2, 3, 6, 0.5, 0, 100, 1, 8)],
+            [new RouteCandidate("deep-real", "oslo", null, null, 1, 2, 3, 6, 0, 0.5, 0, 100, 1, 8)],
             "deep-real",
             "why")));
         _admin.Fleet.Explanations.Keep(story, 1 << 20);

@@ -44,6 +44,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public MemoryAuditLog Audit { get; } = new();
 
+    public MemoryLimitHistory LimitHistory { get; } = new();
+
     public MemoryUsage Usage { get; } = new();
 
     public ManualTime Time { get; } = new();
@@ -138,6 +140,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports = Exports,
         Places = Places,
         Ledger = Usage,
+        LimitHistory = LimitHistory,
         Journal = Usage,
         Audit = Audit,
         Change = Change,

@@ -25,6 +25,8 @@ public sealed class AdminRolesTests
         ("GET", "/v1/tokens", Viewer),
         ("POST", "/v1/tokens", Admin),
         ("POST", "/v1/tokens/{id}/revoke", Admin),
+        ("GET", "/v1/tenants/{id}/limits", Viewer),
+        ("GET", "/v1/tenants/{id}/limits/history", Viewer),
         ("GET", "/v1/usage", Viewer),
         ("GET", "/v1/models/{id}/export", Viewer),
         ("POST", "/v1/models/{id}/export", Operator),

@@ -43,7 +43,7 @@ public sealed class MeteringTests
     public async Task Cache_reads_leave_a_tenants_limit_alone()
     {
         string cached = Answers.AnthropicMessage.Replace(
-            "\"cache_read_input_tokens\":3", "\"cache_read_input_tokens\":9000000", StringComparison.Ordinal);
+            "\"cache_read_input_tokens\":3", "\"cache_read_input_tokens\":190000", StringComparison.Ordinal);
         await using ScriptedUpstream upstream = await ScriptedUpstream.StartAsync(
             (http, _) => ScriptedUpstream.JsonAsync(http, 200, cached));
         await using GatewayHarness gateway = await GatewayHarness.StartAsync(
@@ -52,7 +52,7 @@ public sealed class MeteringTests
         Assert.Equal(200, await SendAsync(gateway, maxTokens: 64));
         Assert.Equal(200, await SendAsync(gateway, maxTokens: 64));
 
-        Assert.All(gateway.Journal.Settled, u => Assert.Equal(9_000_000, u.Tokens.CacheRead));
+        Assert.All(gateway.Journal.Settled, u => Assert.Equal(190_000, u.Tokens.CacheRead));
     }
 
     private static FleetConfig WithTier(FleetConfig config, TierConfig tier) => config with

@@ -12,14 +12,19 @@ public sealed class RecordingJournal : IUsageJournal, IDisposable
 
     public bool Writable { get; set; } = true;
 
+    /// <summary>The next acceptance fails, though the journal says that it can be written: as when the disk fills just
+    /// then.</summary>
+    public bool FailsNext { get; set; }
+
     public IReadOnlyList<UsageRecord> Settled => [.. _settled];
 
     public int Open => _open.Count;
 
     public void Accept(AcceptRecord record)
     {
-        if (!Writable)
+        if (!Writable || FailsNext)
         {
+            FailsNext = false;
             throw new JournalUnavailableException("The test made the journal unwritable.");
         }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Forebay.Core.Limits;
 
 namespace Forebay.Control.Admin.Contract;
 
@@ -22,6 +23,8 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(BackupBody))]
 [JsonSerializable(typeof(BackupView))]
 [JsonSerializable(typeof(UsageView))]
+[JsonSerializable(typeof(TenantLimitsView))]
+[JsonSerializable(typeof(LimitHistoryView))]
 [JsonSerializable(typeof(AuditListView))]
 [JsonSerializable(typeof(AuditVerifyView))]
 [JsonSerializable(typeof(ReasonListView))]

@@ -1,3 +1,5 @@
+using Forebay.Core.Limits;
+
 namespace Forebay.Control.Admin.Contract;
 
 /// <summary>Answer of <c>GET /v1/usage</c>. Money is in millionths of a US dollar.</summary>
@@ -20,6 +22,9 @@ public sealed record UsageRowView(
     long CustomerPriceMicros,
     double MeanTimeToFirstTokenMs,
     double MeanTotalMs);
+
+/// <summary>Answer of <c>GET /v1/tenants/ID/limits/history</c>: the last change first.</summary>
+public sealed record LimitHistoryView(string Tenant, IReadOnlyList<LimitChange> Changes);
 
 /// <summary>An audit entry exactly as hashed; <c>DetailJson</c> is the text, so that the chain can be recomputed.
 /// </summary>

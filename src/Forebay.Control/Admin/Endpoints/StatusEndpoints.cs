@@ -45,7 +45,7 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             r.OpenAiType,
             r.OpenAiCode,
             r.Severity.ToString().ToLowerInvariant(),
-            r.Retry == RetryAdvice.Unstated ? null : r.Retry == RetryAdvice.Retry))]),
+            r.Advises))]),
         AdminJson.Default.ReasonListView);
 
     private static FleetView FleetOf(FleetModel model, int keys)

@@ -10,6 +10,7 @@ namespace Forebay.Core.Serving.Routing;
 /// <param name="QueueMs">Predicted time until its turn comes.</param>
 /// <param name="PrefillMs">Predicted time to compute what is not cached of the prompt.</param>
 /// <param name="FirstTokenMs">Predicted time to first token: the three above.</param>
+/// <param name="OthersMs">By how much the request would delay those that come after it there.</param>
 /// <param name="TokenMs">Predicted time per output token.</param>
 /// <param name="PriceMicros">Marginal price, in millionths of a US dollar.</param>
 /// <param name="OverlapTokens">Prompt tokens thought to be in its cache.</param>
@@ -24,11 +25,16 @@ public sealed record RouteCandidate(
     double QueueMs,
     double PrefillMs,
     double FirstTokenMs,
+    double OthersMs,
     double TokenMs,
     long PriceMicros,
     long OverlapTokens,
     int InFlight,
-    int Places);
+    int Places)
+{
+    /// <summary>What the candidates are compared by: its own time and what it costs others.</summary>
+    public double CostMs => FirstTokenMs + OthersMs;
+}
 
 /// <summary>One decision of the router, for reading back.</summary>
 /// <param name="Policy">How it chooses.</param>

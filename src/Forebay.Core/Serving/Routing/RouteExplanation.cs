@@ -69,9 +69,12 @@ public static class RouteExplanation
                 : "the only candidate with a place";
         }
 
-        double limit = won.FirstTokenMs + Math.Max(config.ToleranceMs, won.FirstTokenMs * config.ToleranceShare);
-        RouteCandidate[] rivals = [.. others.Where(c => c.FirstTokenMs <= limit)];
-        return rivals.Length == 0 ? "least predicted time to first token"
+        double limit = won.CostMs + Math.Max(config.ToleranceMs, won.CostMs * config.ToleranceShare);
+        RouteCandidate[] rivals = [.. others.Where(c => c.CostMs <= limit)];
+        return rivals.Length == 0
+            ? won.OthersMs > 0 && others.Any(c => c.FirstTokenMs < won.FirstTokenMs)
+                ? "least predicted time to first token, its own and what it adds to others'"
+                : "least predicted time to first token"
             : rivals.All(c => c.TokenMs > won.TokenMs) ? "as good as the best to first token, and fastest per token"
             : rivals.Any(c => c.PriceMicros > won.PriceMicros) && rivals.All(c => c.PriceMicros >= won.PriceMicros)
                 ? "as good as the best in time, and cheapest"
@@ -96,7 +99,7 @@ public static class RouteExplanation
         long cached = Router.Cached(query, cell, scratch.Overlaps[table.Numbers[index]]);
         float firstNs = cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
         double prefillNs = cell.FirstTokenNs + (double)cell.QueuedTokenNs * (query.InputTokens - cached);
-        int places = Router.Places(table, index);
+        int places = Router.Places(table, index, now.MonotonicNs);
         double leftNs = (link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs;
         return new RouteCandidate(
             deployment.Id,
@@ -105,7 +108,7 @@ public static class RouteExplanation
                 : !link.Available ? "link"
                 : state.InFlight >= places ? "full"
                 : null,
-            state.DownUntilMonotonicNs > now.MonotonicNs ? "failing"
+            state.IsOut(now.MonotonicNs) ? "failing"
                 : wayNs + firstNs + query.OutputTokens * cell.PredictOutputTokenNs > leftNs ? "outage"
                 : !deployment.Speaks(query.Dialect) ? "dialect"
                 : null,
@@ -113,6 +116,7 @@ public static class RouteExplanation
             Ms(Math.Max(0, firstNs - prefillNs)),
             Ms(prefillNs),
             Ms(wayNs + firstNs),
+            Ms(cell.PredictDelayOfOthersNs(query.InputTokens - cached)),
             Ms(cell.PredictOutputTokenNs),
             Router.Price(query, deployment, now),
             cached,

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Forebay.Control.Admin.Contract;
+using Forebay.Core.Limits;
 
 namespace Forebay.Commands.Connection;
 
@@ -49,6 +50,12 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     /// <inheritdoc cref="UsageAsync"/>
     public Task<string> UsageCsvAsync(string query, CancellationToken cancel) =>
         TextAsync($"v1/usage?{query}&format=csv", cancel);
+
+    public Task<TenantLimitsView> LimitsAsync(string tenant, CancellationToken cancel) =>
+        GetAsync($"v1/tenants/{Uri.EscapeDataString(tenant)}/limits", Json.TenantLimitsView, cancel);
+
+    public Task<LimitHistoryView> LimitHistoryAsync(string tenant, int most, CancellationToken cancel) => GetAsync(
+        $"v1/tenants/{Uri.EscapeDataString(tenant)}/limits/history?limit={most}", Json.LimitHistoryView, cancel);
 
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
