@@ -80,8 +80,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    /// <summary>Whether another deployment is tried after one failed: with the whole request, or with what is missing of
-    /// an answer.</summary>
+    /// <summary>Whether another deployment is tried after one failed: with the whole request, or with what is missing
+    /// of an answer.</summary>
     private async ValueTask<GoOn> AfterAsync(Deployment deployment, AttemptResult result)
     {
         _triedIds.Add(deployment.Id);
