@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Explain;
 using Forebay.Core.Time;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Pinning;
@@ -69,39 +70,46 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             last = x.Answer is { Times: > 0 } && !result.Blame ? last : result.Failure;
-            GoOn next = await AfterAsync(deployment, result);
-            if (next != GoOn.Elsewhere)
+            switch (await AfterAsync(deployment, result, last))
             {
-                return next == GoOn.Ended ? Failure.None : last;
+                case GoOn.Ended:
+                    return Failure.None;
+                case GoOn.No:
+                    return last;
             }
-
-            runtime.Metrics.Retried(x, last.Reason);
-            Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         }
     }
 
-    /// <summary>Whether another deployment is tried after one failed: with the whole request, or with what is missing
-    /// of an answer.</summary>
-    private async ValueTask<GoOn> AfterAsync(Deployment deployment, AttemptResult result)
+    /// <summary>Whether the request goes on elsewhere after an attempt failed: before its first byte it may, after it
+    /// where its answer can be gone on with; both within the retry budget.</summary>
+    private async ValueTask<GoOn> AfterAsync(Deployment deployment, AttemptResult result, Failure last)
     {
         _triedIds.Add(deployment.Id);
         _tried = [.. _tried, deployment.Index];
-        GoOn next = result.End == AttemptEnd.Failed
-            ? await Continuing.AfterAsync(x, deployment, result.Failure, runtime)
-            : GoOn.Elsewhere;
-        if (next == GoOn.Elsewhere
-            && (x.Attempts >= x.Settings.MaxAttempts
-                || !HasUntried()
-                || !runtime.State.TryWithdrawRetry(x.Model!)))
+        GoOn next = result.End != AttemptEnd.Failed ? GoOn.Elsewhere
+            : await Continuing.AfterAsync(x, deployment, result.Failure, runtime);
+        if (next == GoOn.Ended)
         {
-            next = GoOn.No;
+            return next;
         }
 
-        if (next != GoOn.Ended)
+        if (next == GoOn.No
+            || x.Attempts >= x.Settings.MaxAttempts
+            || !HasUntried()
+            || !runtime.State.TryWithdrawRetry(x.Model!))
         {
-            Continuing.Count(x, next == GoOn.Elsewhere ? "tried" : "failed", runtime);
+            Continuing.Count(x, "failed", runtime);
+            return GoOn.No;
         }
 
+        if (x.Answer is { Times: > 0 })
+        {
+            Explaining.Late(x, runtime, ExplainCause.Continued);
+        }
+
+        Continuing.Count(x, "tried", runtime);
+        runtime.Metrics.Retried(x, last.Reason);
+        Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         return next;
     }
 

@@ -19,8 +19,8 @@ public static class ExplainCommand
     private static readonly Column[] Candidates =
     [
         new("DEPLOYMENT"), new("SITE"), new("OUT"), new("LINK MS", true), new("QUEUE MS", true),
-        new("PREFILL MS", true), new("FIRST TOKEN MS", true), new("OTHERS MS", true), new("MS/TOKEN", true), new("PRICE USD", true),
-        new("CACHED", true), new("IN FLIGHT", true),
+        new("PREFILL MS", true), new("FIRST TOKEN MS", true), new("OTHERS MS", true), new("MS/TOKEN", true),
+        new("PRICE USD", true), new("CACHED", true), new("IN FLIGHT", true),
     ];
 
     public static Command Create()
@@ -133,7 +133,8 @@ public static class ExplainCommand
     private static string[] RowOf(RouteCandidate c) =>
     [
         c.Deployment, c.Site, c.ExcludedBy ?? c.OutOfOrder ?? "", Ms(c.LinkMs), Ms(c.QueueMs), Ms(c.PrefillMs),
-        Ms(c.FirstTokenMs), Ms(c.OthersMs), Ms(c.TokenMs), (c.PriceMicros / 1e6).ToString("0.000000", CultureInfo.InvariantCulture),
+        Ms(c.FirstTokenMs), Ms(c.OthersMs), Ms(c.TokenMs),
+        (c.PriceMicros / 1e6).ToString("0.000000", CultureInfo.InvariantCulture),
         c.OverlapTokens.ToString("#,0", CultureInfo.InvariantCulture),
         string.Create(CultureInfo.InvariantCulture, $"{c.InFlight}/{c.Places}"),
     ];

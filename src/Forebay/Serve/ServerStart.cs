@@ -98,11 +98,7 @@ internal sealed partial class ServerStart(
             Logs = logs,
         };
         AdminServer admin = await OpenAdminAsync(config, services, adminTls, cancel);
-        directory.WriteServerInfo(new ServerInfo(
-            Environment.ProcessId,
-            ServerInfo.FromHere(gateway.Address),
-            ServerInfo.FromHere(admin.Address),
-            adminTls is null ? null : KeepCertificate(directory, adminTls)));
+        WriteServerInfo(directory, gateway, admin, adminTls);
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(keys, config, cancel);
@@ -110,6 +106,14 @@ internal sealed partial class ServerStart(
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
     }
+
+    private void WriteServerInfo(
+        DataDirectory directory, GatewayServer gateway, AdminServer admin, ReloadingCertificate? adminTls) =>
+        directory.WriteServerInfo(new ServerInfo(
+            Environment.ProcessId,
+            ServerInfo.FromHere(gateway.Address),
+            ServerInfo.FromHere(admin.Address),
+            adminTls is null ? null : KeepCertificate(directory, adminTls)));
 
     private async Task<ExportService> LoadExportsAsync(
         FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
