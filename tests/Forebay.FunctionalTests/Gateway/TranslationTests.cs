@@ -148,7 +148,7 @@ public sealed class TranslationTests
             [other.Address, same.Address], Speaking([Dialect.OpenAi], [Dialect.Anthropic]));
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(
-            GatewayHarness.Messages(GatewayHarness.MessagesBody(false, ""","container":"c" """)));
+            GatewayHarness.Messages(GatewayHarness.MessagesBody(false, ""","of_tomorrow":1 """)));
 
         Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
         Assert.Empty(other.Requests);
