@@ -97,6 +97,7 @@ public sealed class GatewayServer : IAsyncDisposable
             metrics,
             memory,
             new StreamSweep(state, parts.Time),
+            new QueueClock(state, parts.Time),
             cut.Token);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -127,6 +128,7 @@ public sealed class GatewayServer : IAsyncDisposable
         catch
         {
             runtime.Sweep.Dispose();
+            runtime.QueueClock.Dispose();
             runtime.Metrics.Dispose();
             cut.Dispose();
             await app.DisposeAsync();
@@ -166,6 +168,7 @@ public sealed class GatewayServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _runtime.Sweep.Dispose();
+        _runtime.QueueClock.Dispose();
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();
         _cut.Dispose();

@@ -1,6 +1,7 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
@@ -17,6 +18,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 {
     private readonly List<string> _triedIds = [];
     private int[] _tried = [];
+    private Waiting? _waiting;
+    private long _enteredNs;
 
     public async Task<Failure> RunAsync()
     {
@@ -86,6 +89,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
             Judge(live, result);
+            NoteHeld(deployment, result);
             return result;
         }
         finally
@@ -95,10 +99,17 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private void Leave(Deployment deployment)
+    private void Leave(Deployment deployment) =>
+        runtime.State.QueueOf(x.Model!).Release(deployment, Instant.MonotonicNsOf(runtime.Time));
+
+    /// <summary>How long answers hold their places is what waiting times are predicted from.</summary>
+    private void NoteHeld(Deployment deployment, AttemptResult result)
     {
-        runtime.State.Of(deployment).Leave();
-        runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+        if (result.End == AttemptEnd.Served)
+        {
+            long nowNs = Instant.MonotonicNsOf(runtime.Time);
+            runtime.State.QueueOf(x.Model!).Served(deployment, nowNs - _enteredNs, nowNs);
+        }
     }
 
     /// <summary>Goes on by the snapshot in force, where that is a later one; what was tried stays tried.</summary>
@@ -130,83 +141,23 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
-        WaitRoom room = runtime.State.RoomOf(x.Model!);
-        if (!room.Competes(x.Eligible.Deployments.AsSpan()) && TryEnter() is { } free)
+        ModelQueue queue = runtime.State.QueueOf(x.Model!);
+        if (queue.Count == 0 && TryEnter() is { } free)
         {
+            if (!x.Service.IsOpen)
+            {
+                x.Service = queue.Admit(x.Tenant!, x.Facts.EstimatedInputTokens);
+            }
+
+            _enteredNs = Instant.MonotonicNsOf(runtime.Time);
             return (free, Failure.None);
         }
 
-        // A retry that finds every other place taken answers with why the first one failed rather than wait again.
-        if (!last.IsNone)
-        {
-            return (TryEnter(), last);
-        }
-
-        return await WaitAsync(room);
-    }
-
-    private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
-    {
-        using var waiter = new Waiter(x);
-        LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
-        if (place is null)
-        {
-            return (null, new Failure(
-                Reason.Overloaded,
-                $"Every place for {x.Model!.Id} is taken and {room.Count} requests wait already; try again shortly.",
-                null,
-                RetrySeconds(room.Count)));
-        }
-
-        var started = Instant.From(runtime.Time);
-        using var deadline = new CancellationTokenSource(
-            TimeSpan.FromSeconds(x.Settings.MaxWaitSeconds), runtime.Time);
-        using CancellationTokenRegistration client = x.Http.RequestAborted.UnsafeRegister(
-            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
-        using CancellationTokenRegistration server = runtime.Cut.UnsafeRegister(
-            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
-        runtime.State.ChangeWaiting(1);
-        if (room.IsFirst(place))
-        {
-            // A place may have been freed just before we stood in line, with nobody there to be woken.
-            waiter.Wake();
-        }
-
-        try
-        {
-            while (true)
-            {
-                await waiter.WaitAsync(deadline.Token);
-                Failure gone = FollowReload();
-                if (!gone.IsNone)
-                {
-                    return (null, gone);
-                }
-
-                if (TryEnter() is { } entered)
-                {
-                    return (entered, Failure.None);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
-        {
-            return (null, runtime.Cut.IsCancellationRequested
-                ? new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1)
-                : new Failure(
-                    Reason.QueueTimeout,
-                    $"No place for {x.Model!.Id} became free within {x.Settings.MaxWaitSeconds} s; try again later.",
-                    null,
-                    RetrySeconds(room.Count)));
-        }
-        finally
-        {
-            runtime.State.ChangeWaiting(-1);
-            room.Leave(place);
-            // Hand a wake-up on that came too late for us, or for more places than one.
-            room.WakeFirst();
-            x.QueueMs += Instant.From(runtime.Time).MsSince(started);
-        }
+        _waiting ??= new Waiting(x, runtime, TryEnter, FollowReload);
+        (Deployment? entered, Failure failure) = await _waiting.EnterAsync(_triedIds);
+        _enteredNs = Instant.MonotonicNsOf(runtime.Time);
+        // One that was tried before answers with why that failed.
+        return (entered, entered is null && !last.IsNone ? last : failure);
     }
 
     private Deployment? TryEnter() => Router.Enter(
@@ -216,28 +167,4 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         _tried,
         Instant.MonotonicNsOf(runtime.Time),
         x.TieBreaker);
-
-    /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
-    private int RetrySeconds(int waiting) =>
-        Math.Clamp(1 + 29 * waiting / Math.Max(1, x.Settings.MaxWaiting), 1, 30);
-
-    private sealed class Waiter(Exchange x) : IWaiter, IDisposable
-    {
-        private readonly SemaphoreSlim _signal = new(0);
-
-        public bool CanUse(string deploymentId) => x.Eligible.Contains(deploymentId);
-
-        public void Wake()
-        {
-            if (_signal.CurrentCount == 0)
-            {
-                _signal.Release();
-            }
-        }
-
-        public Task WaitAsync(CancellationToken cancel) => _signal.WaitAsync(cancel);
-
-        /// <summary>Safe once it has left the room: waking happens under the room's lock.</summary>
-        public void Dispose() => _signal.Dispose();
-    }
 }

@@ -3,6 +3,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
@@ -72,6 +73,12 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     public bool Settled { get; set; }
 
     // Steps 6 to 9.
+    /// <summary>Monotonic time until which the client can use a place; the server's own bounds come on top.</summary>
+    public long ClientDeadlineNs { get; set; } = long.MaxValue;
+
+    /// <summary>Charges the tenant's share of the model.</summary>
+    public ServiceMeter Service;
+
     public Deployment? Deployment { get; set; }
 
     public int Attempts { get; set; }

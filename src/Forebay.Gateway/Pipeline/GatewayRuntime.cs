@@ -19,4 +19,5 @@ internal sealed record GatewayRuntime(
     GatewayMetrics Metrics,
     MemoryBudget Memory,
     StreamSweep Sweep,
+    QueueClock QueueClock,
     CancellationToken Cut);

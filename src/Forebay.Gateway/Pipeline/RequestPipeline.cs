@@ -74,6 +74,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
         failure = Policing.Check(x);
+        failure = failure.IsNone ? ClientDeadline.Read(x) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (!failure.IsNone)
         {

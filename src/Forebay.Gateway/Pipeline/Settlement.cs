@@ -56,6 +56,7 @@ internal static class Settlement
     /// <summary>Gives the reservation back, less what was used. Cache reads do not count towards limits.</summary>
     public static void ReleaseLimits(Exchange x, GatewayRuntime runtime, Instant now)
     {
+        SettleService(x);
         if (!x.Reserved)
         {
             return;
@@ -64,5 +65,17 @@ internal static class Settlement
         x.Reserved = false;
         runtime.State.LimitsOf(x.Tenant!).Settle(
             x.Tenant!.Tier, x.Reservation, x.Tokens.Input + x.Tokens.CacheWrite, x.Tokens.Output, now);
+    }
+
+    /// <summary>Corrects what the request charged to its tenant's share. Counts beyond what the model can do are cut,
+    /// so that an absurd one does not lock the tenant out.</summary>
+    private static void SettleService(Exchange x)
+    {
+        if (x.Service.IsOpen)
+        {
+            long most = x.Model!.Config.ContextTokens + (long)x.Model.Config.MaxOutputTokens;
+            x.Service.Settle(
+                Math.Min(x.Tokens.Input + x.Tokens.CacheWrite, most), Math.Min(x.Tokens.Output, most));
+        }
     }
 }

@@ -83,6 +83,7 @@ internal static class StreamRelay
             }
 
             NoteFirstToken(x, batch, runtime);
+            x.Service.Produced(observer.ContentEvents);
             if (batch.Terminal)
             {
                 settle();

@@ -3,6 +3,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
+using Forebay.Core.Time;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -92,7 +93,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x)
     {
         Translating.KeepNative(x);
-        Deployment? deployment = Router.Enter(
+        // Counting takes no place that somebody waits for.
+        Deployment? deployment = runtime.State.QueueOf(x.Model!).Count > 0 ? null : Router.Enter(
             x.Eligible.Deployments.AsSpan(), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
         if (deployment is null)
         {
@@ -137,8 +139,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         finally
         {
             upstream?.Release();
-            runtime.State.Of(deployment).Leave();
-            runtime.State.RoomOf(x.Model!).Freed(deployment.Id);
+            runtime.State.QueueOf(x.Model!).Release(deployment, Instant.MonotonicNsOf(runtime.Time));
         }
     }
 }
