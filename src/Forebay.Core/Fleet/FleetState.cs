@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Forebay.Core.Access;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
@@ -58,7 +59,8 @@ public sealed class FleetState
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
 
-    /// <summary>How many requests a deployment may serve at once now.</summary>
+    /// <summary>How many requests a deployment may serve at once now: the one place that says so to the queue.</summary>
+    [SuppressMessage("Performance", "CA1822", Justification = "A deployment's live state may take places away.")]
     public int PlacesOf(Deployment deployment, long nowNs) => deployment.Config.MaxConcurrency;
 
     /// <summary>Where requests for a model wait.</summary>

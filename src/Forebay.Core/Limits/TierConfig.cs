@@ -10,6 +10,18 @@ public enum PriorityClass : byte
     Batch,
 }
 
+/// <summary>The words for priority classes in files, metrics and answers.</summary>
+public static class PriorityClassWords
+{
+    public static string Word(this PriorityClass priority) => priority switch
+    {
+        PriorityClass.Interactive => "interactive",
+        PriorityClass.Standard => "standard",
+        PriorityClass.Batch => "batch",
+        _ => throw new ArgumentOutOfRangeException(nameof(priority), priority, "There is no such priority class."),
+    };
+}
+
 /// <summary>Limits and priority that tenants share.</summary>
 public sealed record TierConfig
 {

@@ -99,8 +99,11 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         }
     }
 
-    private void Leave(Deployment deployment) =>
-        runtime.State.QueueOf(x.Model!).Release(deployment, Instant.MonotonicNsOf(runtime.Time));
+    private void Leave(Deployment deployment)
+    {
+        long nowNs = Instant.MonotonicNsOf(runtime.Time);
+        runtime.State.QueueOf(x.Model!).Release(deployment, nowNs);
+    }
 
     /// <summary>How long answers hold their places is what waiting times are predicted from.</summary>
     private void NoteHeld(Deployment deployment, AttemptResult result)

@@ -107,6 +107,7 @@ internal sealed partial class ServerStart(
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(state, store.Journal));
+        Own(new QueueMetrics(state, TimeProvider.System));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);

@@ -1,5 +1,3 @@
-using Forebay.Core.Limits;
-
 namespace Forebay.Core.Serving.Queue;
 
 /// <summary>
