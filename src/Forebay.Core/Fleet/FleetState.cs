@@ -59,7 +59,7 @@ public sealed class FleetState
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
 
-    /// <summary>How many requests a deployment may serve at once now: the one place that says so to the queue.</summary>
+    /// <summary>How many requests a deployment may serve at once now; the queue asks nowhere else.</summary>
     [SuppressMessage("Performance", "CA1822", Justification = "A deployment's live state may take places away.")]
     public int PlacesOf(Deployment deployment, long nowNs) => deployment.Config.MaxConcurrency;
 

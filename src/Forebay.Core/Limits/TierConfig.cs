@@ -31,8 +31,8 @@ public sealed record TierConfig
     [ConfigKey("interactive, standard or batch.")]
     public PriorityClass Priority { get; init; } = PriorityClass.Standard;
 
-    [ConfigKey("Share of a tenant beside others of its class while requests wait: one of weight 2 gets twice the tokens.",
-        Minimum = 0.01, Maximum = 1000)]
+    [ConfigKey("Share of a tenant beside others of its class while requests wait: one of weight 2 gets twice the " +
+        "tokens.", Minimum = 0.01, Maximum = 1000)]
     public double Weight { get; init; } = 1;
 
     [ConfigKey("Longest wait for capacity of this tier's requests; server.gateway.max_wait_seconds bounds it too.",

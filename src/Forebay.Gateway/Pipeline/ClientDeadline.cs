@@ -22,7 +22,8 @@ internal static class ClientDeadline
         IHeaderDictionary headers = x.Http.Request.Headers;
         if (headers.TryGetValue(OurHeader, out StringValues own))
         {
-            if (!long.TryParse(own, NumberStyles.None, CultureInfo.InvariantCulture, out long ms) || ms is 0 or > MostMs)
+            if (!long.TryParse(own, NumberStyles.None, CultureInfo.InvariantCulture, out long ms)
+                || ms is 0 or > MostMs)
             {
                 return new Failure(
                     Reason.BadRequest,
@@ -33,7 +34,8 @@ internal static class ClientDeadline
             x.ClientDeadlineNs = x.Accepted.MonotonicNs + ms * Instant.NsPerMs;
         }
         else if (headers.TryGetValue(VendorHeader, out StringValues vendors)
-            && double.TryParse(vendors, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+            && double.TryParse(
+                vendors, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
             && seconds is > 0 and <= MostMs / 1000.0)
         {
             x.ClientDeadlineNs = x.Accepted.MonotonicNs + (long)(seconds * Instant.NsPerSecond);

@@ -75,7 +75,7 @@ internal static class Settlement
         {
             long most = x.Model!.Config.ContextTokens + (long)x.Model.Config.MaxOutputTokens;
             x.Service.Settle(
-                Math.Min(x.Tokens.Input + x.Tokens.CacheWrite, most), Math.Min(x.Tokens.Output, most));
+                Math.Min(x.Tokens.Prompt - x.Tokens.CacheRead, most), Math.Min(x.Tokens.Output, most));
         }
     }
 }

@@ -82,8 +82,7 @@ internal static class StreamRelay
                 return Broken(client, failure);
             }
 
-            NoteFirstToken(x, batch, runtime);
-            x.Service.Produced(observer.ContentEvents);
+            NoteProgress(x, batch, observer, runtime);
             if (batch.Terminal)
             {
                 settle();
@@ -124,8 +123,9 @@ internal static class StreamRelay
         : read < LeastReadBytes ? LeastReadBytes
         : readBytes;
 
-    private static void NoteFirstToken(Exchange x, EventBatch batch, GatewayRuntime runtime)
+    private static void NoteProgress(Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
+        x.Service.Produced(observer.ContentEvents);
         if (batch.HasContent && x.TimeToFirstTokenMs < 0)
         {
             x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);

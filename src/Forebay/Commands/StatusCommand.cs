@@ -17,8 +17,8 @@ public static class StatusCommand
 
     private static readonly Column[] QueueColumns =
     [
-        new("QUEUE"), new("CLASS"), new("WAITING", true), new("OLDEST S", true), new("GRANTED", true), new("SHED", true),
-        new("DISPLACED", true), new("EXPIRED", true),
+        new("QUEUE"), new("CLASS"), new("WAITING", true), new("OLDEST S", true), new("GRANTED", true),
+        new("SHED", true), new("DISPLACED", true), new("EXPIRED", true),
     ];
 
     public static Command Create() => AdminAction.On(

@@ -11,9 +11,9 @@ public sealed partial class FairQueue
     /// least service, then the oldest. Null when nobody who waits may use it.
     /// </summary>
     /// <remarks>
-    /// Bound: while a batch request waits that may use the deployment, one of every <see cref="QueueConfig.BatchOneIn"/>
-    /// grants there goes to the batch class; of the standard class, one of every
-    /// <see cref="QueueConfig.StandardOneIn"/> + 1, since a batch request may be owed at the same time and goes first.
+    /// Bound: while a batch request waits that may use the deployment, one of every
+    /// <see cref="QueueConfig.BatchOneIn"/> grants there goes to the batch class; while a standard one does, one of
+    /// every <see cref="QueueConfig.StandardOneIn"/> + 1, since a batch request may be owed at the same time and goes first.
     /// </remarks>
     public QueueEntry? Peek(string deploymentId)
     {

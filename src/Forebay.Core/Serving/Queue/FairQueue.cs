@@ -12,11 +12,11 @@ namespace Forebay.Core.Serving.Queue;
 /// </summary>
 /// <remarks>
 /// A state machine without clock or threads: the live gateway puts a lock around it (<see cref="ModelQueue"/>), a
-/// simulator none. Only <see cref="CounterOf"/>, <see cref="Admit"/>, <see cref="Served"/>, charging a counter and
-/// <see cref="TakeBack"/> are safe beside everything else. For n waiting, t tenants among them, and g tags that may use a place or overlap with
-/// one: entering, leaving, granting and expiring cost O(log n + log t + g) in the mean over all of them, finding who is
-/// next O(log t + g), charging O(1), taking a charge back O(g log t). Nothing is allocated but for the first request of
-/// a tenant, a class and a tag.
+/// simulator none. Only <see cref="CounterOf"/>, <see cref="Admit"/>, <see cref="Served"/>, <see cref="TakeBack"/> and
+/// charging a counter are safe beside everything else. For n waiting, t tenants among them, and g tags that may use a
+/// place or overlap with one: entering, leaving, granting and expiring cost O(log n + log t + g) in the mean over all
+/// of them, finding who is next O(log t + g), charging O(1), taking a charge back O(g log t). Nothing is allocated but for
+/// the first request of a tenant, a class and a tag.
 /// </remarks>
 public sealed partial class FairQueue
 {

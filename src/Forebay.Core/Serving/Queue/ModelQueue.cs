@@ -343,7 +343,8 @@ public sealed class ModelQueue(FleetState fleet)
         Deployment? routed = next.Route(nowNs);
         if (routed is not null)
         {
-            if (routed.Id == freed.Id || (ReferenceEquals(_queue.Peek(routed.Id), next) && next.Eligible.Contains(routed.Id)))
+            if (routed.Id == freed.Id
+                || (ReferenceEquals(_queue.Peek(routed.Id), next) && next.Eligible.Contains(routed.Id)))
             {
                 return routed;
             }

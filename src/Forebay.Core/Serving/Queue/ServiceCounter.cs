@@ -4,8 +4,8 @@ namespace Forebay.Core.Serving.Queue;
 
 /// <summary>
 /// The service that one tenant got from one model: the virtual token counter of VTC (Sheng et al., "Fairness in Serving
-/// Large Language Models", OSDI 2024, section 4). Service is uncached input tokens plus twice the output tokens, divided
-/// by the tenant's weight. Charging is one atomic addition, whatever waits.
+/// Large Language Models", OSDI 2024, section 4). Service is uncached input tokens plus twice the output tokens,
+/// divided by the tenant's weight. Charging is one atomic addition, whatever waits.
 /// </summary>
 public sealed class ServiceCounter(string tenantId)
 {

@@ -144,7 +144,7 @@ public sealed class ModelQueueTests
     }
 
     [Fact]
-    public void In_a_full_room_the_flood_gives_way_to_a_newcomer_and_is_told()
+    public async Task In_a_full_room_the_flood_gives_way_to_a_newcomer_and_is_told()
     {
         EligibleSet only = _fleet.Set(0);
         Fill(only);
@@ -152,7 +152,7 @@ public sealed class ModelQueueTests
         Racer newcomer = Stand("globex", only, 4);
 
         Assert.Equal([false, false, false, true], flood.Select(f => f.Told.IsCompleted));
-        Assert.Equal(QueueNotice.Displaced, flood[3].Told.Result);
+        Assert.Equal(QueueNotice.Displaced, await flood[3].Told);
         Assert.Equal(QueueEntryState.Waiting, newcomer.State);
         Assert.Equal(4, Queue.Count);
         Assert.Equal(1, Queue.TallyOf(PriorityClass.Standard).Displaced);
