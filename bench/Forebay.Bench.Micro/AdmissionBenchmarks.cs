@@ -24,6 +24,8 @@ public class AdmissionBenchmarks
     private readonly SecretMemo _memo = new();
     private Tenant _tenant = null!;
     private ServedModel _model = null!;
+    private readonly RoutingConfig _routing = new();
+    private readonly RouteScratch _scratch = new();
     private uint _number;
 
     [GlobalSetup]
@@ -63,10 +65,11 @@ public class AdmissionBenchmarks
     [Benchmark]
     public Deployment? RouteAndLeave()
     {
-        Deployment? entered = Router.Enter(
-            _eligible.Deployments.AsSpan(), _state, Dialect.OpenAi, [], _now.MonotonicNs, _number++);
-        _state.Of(entered!).Leave();
-        return entered;
+        var query = new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 500, Number = _number++ };
+        _ = Router.TryEnter(query, _state.TableOf(_eligible), _routing, _scratch, _now, out Route route);
+        route.State.Leave();
+        route.Load.Answered(route);
+        return route.Deployment;
     }
 
     private static string SecretOf500 { get; } = SecretOf(500);

@@ -87,6 +87,7 @@ public sealed class GatewayServer : IAsyncDisposable
         var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
         var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
         metrics.Watch(() => gate.Open);
+        parts.Upstreams.RoundTrip = (site, took) => state.Measured(site, took);
         var runtime = new GatewayRuntime(
             state,
             parts.Journal,

@@ -2,8 +2,10 @@ using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Links;
 
 namespace Forebay.Control.FleetFile;
 
@@ -56,7 +58,10 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
         var binder = new FleetFileBinder(problems, composer.Nodes);
         FleetConfig config = binder.Bind<FleetConfig>(mapping);
 
-        // 3. Rules, without the echoes of what could not be read.
+        // 3. Schedules that stand in files of their own.
+        config = WithSchedules(config, fileName, binder, problems);
+
+        // 4. Rules, without the echoes of what could not be read.
         var echoes = new EchoFilter(problems.Found.Select(p => p.Path).Concat(binder.UnreadPaths));
         foreach (ConfigProblem found in FleetValidator.Validate(config, knownAccelerators, binder.UnreadSections))
         {
@@ -69,6 +74,42 @@ public sealed class FleetFileReader(IReadOnlySet<string> knownAccelerators)
 
         return new FleetFileResult(
             fileName, problems.Count == 0 ? config : null, problems.Sorted(), binder.Places, hash);
+    }
+
+    /// <summary>Puts the steps of schedule files where they belong.</summary>
+    private static FleetConfig WithSchedules(
+        FleetConfig config,
+        string fileName,
+        FleetFileBinder binder,
+        ProblemList problems)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(fileName)) ?? ".";
+        var sites = (SiteConfig[])config.Sites.Clone();
+        for (int i = 0; i < sites.Length; i++)
+        {
+            if (sites[i].Link is not { ScheduleFile: { } file, Steps.Length: 0 } link)
+            {
+                continue;
+            }
+
+            LinkStepConfig[] steps = LinkScheduleFile.Read(Path.Combine(folder, file), out IReadOnlyList<string> wrong);
+            string path = $"sites[{i}].link.schedule_file";
+            foreach (string problem in wrong)
+            {
+                problems.Add(
+                    FleetFileResult.FindPlace(binder.Places, path),
+                    path,
+                    $"{Words.Quote(file, maxShown: 200)}: {problem}",
+                    $"See examples/leo-backhaul.csv; paths are relative to the fleet file.");
+            }
+
+            if (steps.Length > 0)
+            {
+                sites[i] = sites[i] with { Link = link with { ScheduleFile = null, Steps = steps } };
+            }
+        }
+
+        return config with { Sites = sites };
     }
 
     /// <summary>Reads a fleet file from disk. A file that cannot be read is a problem like any other.</summary>

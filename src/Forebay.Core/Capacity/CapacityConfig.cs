@@ -1,4 +1,5 @@
 using Forebay.Core.Config;
+using Forebay.Core.Serving.Links;
 
 namespace Forebay.Core.Capacity;
 
@@ -69,6 +70,9 @@ public sealed record SiteConfig
 
     [ConfigKey("Electric power of the site in megawatts.", Minimum = 0)]
     public Figure? PowerMw { get; init; }
+
+    [ConfigKey("How the site is reached; nothing in the way when left out.")]
+    public LinkConfig? Link { get; init; }
 
     [ConfigKey("Concentration groups of this site beyond its provider's.", RefersTo = "concentration_groups")]
     public string[] ConcentrationGroups { get; init; } = [];

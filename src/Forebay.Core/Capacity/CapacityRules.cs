@@ -1,5 +1,6 @@
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Links;
 
 namespace Forebay.Core.Capacity;
 
@@ -11,6 +12,7 @@ internal static class CapacityRules
         for (int i = 0; i < index.Config.Sites.Length; i++)
         {
             CheckSite(index.Config.Sites[i], $"sites[{i}]", problems);
+            LinkRules.Check(index.Config.Sites[i], $"sites[{i}]", problems);
         }
 
         for (int i = 0; i < index.Config.Pools.Length; i++)

@@ -2,6 +2,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Links;
 
 namespace Forebay.Core.Fleet;
 
@@ -25,6 +26,9 @@ public sealed record FleetConfig
 
     [ConfigKey("Places with compute.")]
     public SiteConfig[] Sites { get; init; } = [];
+
+    [ConfigKey("Places where clients are; latencies are kept from each to each site.")]
+    public RegionConfig[] Regions { get; init; } = [];
 
     [ConfigKey("What providers owe.")]
     public CommitmentConfig[] Commitments { get; init; } = [];

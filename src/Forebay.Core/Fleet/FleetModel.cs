@@ -1,9 +1,12 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Net;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Usage;
 
 namespace Forebay.Core.Fleet;
@@ -28,6 +31,12 @@ public sealed record Deployment(
     PriceSchedule Cost)
 {
     public string Id => Config.Id;
+
+    /// <summary>How its site is reached.</summary>
+    public LinkSchedule Link { get; init; } = LinkSchedule.Ideal;
+
+    /// <summary>What is assumed of its speed before it has been seen at work.</summary>
+    public SpeedPrior Prior { get; init; } = SpeedPrior.Unknown;
 
     /// <summary>The model's name at the endpoint.</summary>
     public string UpstreamModel => Config.UpstreamModel ?? Config.Model;
@@ -59,6 +68,9 @@ public sealed record ServedModel(
 {
     public string Id => Config.Id;
 
+    /// <summary>The id as a number, for salts.</summary>
+    public ulong IdHash { get; } = NameHash.Of(Config.Id);
+
     /// <summary>Which of the deployments may serve what.</summary>
     public Eligibility Eligibility { get; } = new(Config, Deployments);
 }
@@ -75,6 +87,14 @@ public sealed record Tenant(
     FrozenSet<string>? Models)
 {
     public string Id => Config.Id;
+
+    /// <summary>The tenants it shares caches with, as a number: itself alone unless its cache domain says more.
+    /// </summary>
+    public ulong CacheDomainHash { get; } =
+        NameHash.Of(Config.CacheDomain is { } domain ? "domain/" + domain : "tenant/" + Config.Id);
+
+    /// <summary>Number of the region its clients are in; negative when that is not known.</summary>
+    public int Region { get; init; } = -1;
 
     /// <summary>Whether a site may serve this tenant. Fails closed.</summary>
     public bool Allows(SiteConfig site) => ResidencyRule.Allows(Residency, site);
@@ -96,6 +116,8 @@ public sealed class FleetModel
         FrozenDictionary<string, Tenant> tenants)
     {
         Config = config;
+        TrustedProxies = [.. config.Server.Gateway.TrustedProxies.Select(ProxyRules.Parse).OfType<IPNetwork>()];
+        ServerRegion = RegionOf(config.Server.Region);
         Deployments = deployments;
         Models = models;
         _models = models
@@ -115,6 +137,19 @@ public sealed class FleetModel
     public ImmutableArray<ServedModel> Models { get; }
 
     public IEnumerable<Tenant> Tenants => _tenants.Values;
+
+    /// <summary>Number of the region that this server takes calls in; negative when it has none.</summary>
+    public int ServerRegion { get; }
+
+    /// <summary>Proxies whose word on a client's region is believed.</summary>
+    public ImmutableArray<IPNetwork> TrustedProxies { get; }
+
+    /// <summary>Number of a region by its id; negative when there is none.</summary>
+    public int RegionOf(string? id) => Array.FindIndex(Config.Regions, r => r.Id == id);
+
+    /// <summary>A region's id by its number; <c>none</c> for no region.</summary>
+    public string NameOfRegion(int region) =>
+        (uint)region < (uint)Config.Regions.Length ? Config.Regions[region].Id : "none";
 
     /// <summary>Finds a model by id or alias.</summary>
     public ServedModel? FindModel(string name) => _models.GetValueOrDefault(name);
@@ -138,6 +173,8 @@ public sealed class FleetModel
         var sites = config.Sites.ToDictionary(s => s.Id);
         var pools = config.Pools.ToDictionary(p => p.Id);
         var tiers = config.Tiers.ToDictionary(t => t.Id);
+        var known = config.Models.ToDictionary(m => m.Id);
+        var links = config.Sites.ToDictionary(s => s.Id, s => LinkSchedule.Compile(s.Link));
         var policies = config.ResidencyPolicies.ToDictionary(r => r.Id);
 
         ImmutableArray<Deployment> deployments =
@@ -150,7 +187,11 @@ public sealed class FleetModel
                 Backing backing = d.Endpoint is null ? Backing.Emulated
                     : d.Backing ?? (pool.Quota is null ? Backing.Real : Backing.Cloud);
                 PriceSchedule cost = PriceSchedule.Compile(d.Cost);
-                return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost);
+                return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost)
+                {
+                    Link = links[site.Id],
+                    Prior = SpeedPrior.For(d, pool, known[d.Model]),
+                };
             }),
         ];
         var served = deployments.Where(d => d.Endpoint is not null).ToLookup(d => d.Config.Model);
@@ -165,7 +206,10 @@ public sealed class FleetModel
                 t,
                 tiers[t.Tier],
                 t.Residency is null ? null : policies[t.Residency],
-                t.Models?.ToFrozenSet(StringComparer.Ordinal)));
+                t.Models?.ToFrozenSet(StringComparer.Ordinal))
+            {
+                Region = Array.FindIndex(config.Regions, r => r.Id == (t.Region ?? config.Server.Region)),
+            });
         return new FleetModel(config, deployments, models, tenants);
     }
 }

@@ -1,9 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Forebay.Core.Access;
+using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Links;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
 
@@ -14,8 +18,12 @@ namespace Forebay.Core.Fleet;
 public sealed class FleetState
 {
     private readonly ConcurrentDictionary<string, DeploymentState> _deployments = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RouteLoad> _loads = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, OutputEstimate> _outputs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
     private FleetModel _model = FleetModel.Empty;
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
@@ -24,7 +32,17 @@ public sealed class FleetState
     public FleetModel Model
     {
         get => Volatile.Read(ref _model);
-        set => Volatile.Write(ref _model, value);
+        set
+        {
+            foreach (SiteConfig site in value.Config.Sites)
+            {
+                SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
+            }
+
+            Volatile.Write(ref _model, value);
+            Volatile.Write(
+                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+        }
     }
 
     /// <summary>The key ring in force.</summary>
@@ -58,6 +76,42 @@ public sealed class FleetState
 
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
+
+    /// <summary>What routing keeps about all deployments together.</summary>
+    public RoutingMemory Routing { get; } = new();
+
+    /// <summary>Load and speed of a deployment.</summary>
+    public RouteLoad LoadOf(Deployment deployment) =>
+        _loads.GetOrAdd(deployment.Id, static (_, a) => a.Routing.Add(a.Prior), (Routing, deployment.Prior));
+
+    /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
+    public void RelaxSpeeds()
+    {
+        foreach ((string id, RouteLoad load) in _loads)
+        {
+            load.Relax(_deployments.TryGetValue(id, out DeploymentState? state) ? state.InFlight : 0);
+        }
+    }
+
+    /// <summary>How long a model's answers are.</summary>
+    public OutputEstimate OutputOf(ServedModel model) =>
+        _outputs.GetOrAdd(model.Id, static _ => new OutputEstimate());
+
+    /// <summary>The way to a site.</summary>
+    public SiteState SiteOf(SiteConfig site) => _sites.GetOrAdd(site.Id, static id => new SiteState(id));
+
+    /// <summary>A round trip from this server to a site was measured.</summary>
+    public void Measured(string site, TimeSpan roundTrip)
+    {
+        if (_sites.TryGetValue(site, out SiteState? state))
+        {
+            state.Measured(Model.ServerRegion, roundTrip.TotalNanoseconds);
+        }
+    }
+
+    /// <summary>The candidates of an eligible set, laid out for the router.</summary>
+    public RouteTable TableOf(EligibleSet eligible) => Volatile.Read(ref _tables)
+        .GetOrAdd(eligible, static (set, self) => new RouteTable(set.Deployments, self), this);
 
     /// <summary>How many requests a deployment may serve at once now; the queue asks nowhere else.</summary>
     [SuppressMessage("Performance", "CA1822", Justification = "A deployment's live state may take places away.")]

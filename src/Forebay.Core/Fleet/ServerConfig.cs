@@ -1,5 +1,6 @@
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
 
@@ -79,6 +80,13 @@ public sealed record GatewayConfig
         NeedsRestart = true)]
     public int MaxHeaderBytes { get; init; } = 65_536;
 
+    [ConfigKey("Request header in which a proxy in front says the client's region; believed only from trusted_proxies.",
+        Pattern = "[A-Za-z0-9-]+", Example = "x-client-region")]
+    public string? RegionHeader { get; init; }
+
+    [ConfigKey("Addresses, or networks such as 10.0.0.0/8, of proxies whose region_header is believed.")]
+    public string[] TrustedProxies { get; init; } = [];
+
     [ConfigKey("Time given to work in flight when the server is told to stop.", Minimum = 0, Maximum = 86400)]
     public double DrainSeconds { get; init; } = 30;
 }
@@ -106,6 +114,13 @@ public sealed record ServerConfig
 
     [ConfigKey("What requests may cost, and how long to wait.")]
     public GatewayConfig Gateway { get; init; } = new();
+
+    [ConfigKey("How requests find their deployment.")]
+    public RoutingConfig Routing { get; init; } = new();
+
+    [ConfigKey("The region this server takes calls in: where clients are taken to be that say nothing else.",
+        RefersTo = "regions")]
+    public string? Region { get; init; }
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

@@ -28,6 +28,7 @@ internal static class ServerRules
                 "Raise memory_budget_bytes or lower max_body_bytes.") { OtherPath = "server.gateway.max_body_bytes" });
         }
 
+        ProxyRules.Check(gateway, problems);
         UrlRules.Check("server.telemetry.otlp_endpoint", server.Telemetry.OtlpEndpoint, UrlRules.Http, problems);
     }
 

@@ -65,6 +65,14 @@ public sealed record TenantConfig
         RefersTo = "residency_policies")]
     public string? Residency { get; init; }
 
+    [ConfigKey("Where its clients are, unless a request says otherwise; the server's region when left out.",
+        RefersTo = "regions")]
+    public string? Region { get; init; }
+
+    [ConfigKey("Tenants of one cache domain may profit from each other's cached prompts; its own when left out.",
+        Pattern = Ids.Pattern)]
+    public string? CacheDomain { get; init; }
+
     [ConfigKey("Models it may use; all when left out.", RefersTo = "models")]
     public string[]? Models { get; init; }
 }

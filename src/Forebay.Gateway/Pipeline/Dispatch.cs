@@ -1,8 +1,8 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
-using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
@@ -43,7 +43,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             if (!Translating.CanSend(x, deployment, runtime))
             {
                 // It is out of the question from here on; whoever speaks the client's dialect is not.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 continue;
             }
 
@@ -51,7 +51,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             {
                 // A reload took the deployment out or moved it since, which is no failure of either. It may be still
                 // under way: the next round finds the snapshot that goes with it.
-                Leave(deployment);
+                Routing.Leave(x, runtime);
                 x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
@@ -88,6 +88,11 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         try
         {
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            if (result.End == AttemptEnd.Served && result.Failure.IsNone)
+            {
+                Routing.Completed(x, runtime);
+            }
+
             Judge(live, result);
             NoteHeld(deployment, result);
             return result;
@@ -95,14 +100,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         finally
         {
             upstream.Release();
-            Leave(deployment);
+            Routing.Leave(x, runtime);
         }
-    }
-
-    private void Leave(Deployment deployment)
-    {
-        long nowNs = Instant.MonotonicNsOf(runtime.Time);
-        runtime.State.QueueOf(x.Model!).Release(deployment, nowNs);
     }
 
     /// <summary>How long answers hold their places is what waiting times are predicted from.</summary>
@@ -145,7 +144,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
         ModelQueue queue = runtime.State.QueueOf(x.Model!);
-        if (queue.Count == 0 && TryEnter() is { } free)
+        if (queue.Count == 0 && TryEnter(x.Eligible) is { } free)
         {
             if (!x.Service.IsOpen)
             {
@@ -163,11 +162,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         return (entered, entered is null && !last.IsNone ? last : failure);
     }
 
-    private Deployment? TryEnter() => Router.Enter(
-        x.Eligible.Deployments.AsSpan(),
-        runtime.State,
-        x.Dialect,
-        _tried,
-        Instant.MonotonicNsOf(runtime.Time),
-        x.TieBreaker);
+    private Deployment? TryEnter(EligibleSet among) => Routing.TryEnter(x, runtime, among, _tried)
+        ? x.Route.Deployment
+        : null;
 }

@@ -4,6 +4,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Bodies;
@@ -56,8 +57,22 @@ internal sealed class Exchange(HttpContext http, FleetModel model, Dialect diale
     /// <summary>The deployments that may serve it.</summary>
     public EligibleSet Eligible { get; set; } = EligibleSet.Empty;
 
-    /// <summary>Decides between deployments that are equally loaded.</summary>
-    public uint TieBreaker { get; set; }
+    /// <summary>Hashes of the prompt's blocks, where they could decide something.</summary>
+    public PromptPrefix? Prefix { get; set; }
+
+    /// <summary>Number of the region that the client is in; negative when it is not known.</summary>
+    public int Region { get; set; } = -1;
+
+    /// <summary>Where the attempt in hand goes; a place is held there.</summary>
+    public Route Route { get; set; }
+
+    /// <summary>The router was told that the attempt's prompt has been computed, or never will be.</summary>
+    public bool RouteAnswered { get; set; }
+
+    /// <summary>Monotonic time at which the attempt in hand began, and of its first token; 0 before it.</summary>
+    public long SentNs { get; set; }
+
+    public long FirstTokenNs { get; set; }
 
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
     public ForeignRequest? Foreign { get; set; }

@@ -48,6 +48,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         {
             x.Body?.Dispose();
             x.Foreign?.Dispose();
+            x.Prefix?.Dispose();
             if (x.Stream is { } stream)
             {
                 runtime.Sweep.Remove(stream);
@@ -89,7 +90,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
 
         // 6 to 10. Queue, route, forward, relay, settle: once per attempt.
-        x.TieBreaker = PrefixAffinity.TieBreaker(x, runtime);
+        x.Prefix = PromptPrefix.Of(x, runtime);
         runtime.State.Retries.Deposit(x.Settings.RetryBudgetRatio);
         if (x.Facts.Stream)
         {

@@ -13,10 +13,10 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 /// <param name="x">The request.</param>
 /// <param name="runtime">Shared parts.</param>
-/// <param name="route">Takes a place by the router; may be called on another request's thread.</param>
+/// <param name="route">Takes a place by the router, among a set; may be called on another request's thread.</param>
 /// <param name="follow">Goes on by the fleet in force, or says why not.</param>
 internal sealed class Waiting(
-    Exchange x, GatewayRuntime runtime, Func<Deployment?> route, Func<Failure> follow) : QueueWaiter
+    Exchange x, GatewayRuntime runtime, Func<EligibleSet, Deployment?> route, Func<Failure> follow) : QueueWaiter
 {
     private const int None = -1;
 
@@ -66,7 +66,7 @@ internal sealed class Waiting(
             }
 
             // A reload took the place away between granting and now.
-            queue.Release(held, NowNs);
+            Routing.Leave(x, runtime);
             if (!failure.IsNone)
             {
                 return (null, failure);
@@ -74,7 +74,9 @@ internal sealed class Waiting(
         }
     }
 
-    public override Deployment? Route(long nowNs) => route();
+    public override Deployment? Route(EligibleSet among, long nowNs) => route(among);
+
+    public override void Undo() => Routing.Undo(x);
 
     public override void Notify(QueueNotice notice)
     {

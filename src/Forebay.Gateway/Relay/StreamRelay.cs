@@ -126,9 +126,14 @@ internal static class StreamRelay
     private static void NoteProgress(Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
         x.Service.Produced(observer.ContentEvents);
-        if (batch.HasContent && x.TimeToFirstTokenMs < 0)
+        if (batch.HasContent && x.FirstTokenNs == 0)
         {
-            x.TimeToFirstTokenMs = Instant.From(runtime.Time).MsSince(x.Accepted);
+            long nowNs = Instant.MonotonicNsOf(runtime.Time);
+            Routing.FirstToken(x, nowNs);
+            if (x.TimeToFirstTokenMs < 0)
+            {
+                x.TimeToFirstTokenMs = (nowNs - x.Accepted.MonotonicNs) / (double)Instant.NsPerMs;
+            }
         }
     }
 

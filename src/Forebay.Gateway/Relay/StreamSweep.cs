@@ -13,10 +13,13 @@ internal sealed class StreamSweep : IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
 
+    private const int TicksPerSecond = 4;
+
     private readonly ConcurrentDictionary<ClientStream, HttpContext> _open = new();
     private readonly FleetState _state;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
+    private int _ticks;
 
     public StreamSweep(FleetState state, TimeProvider time)
     {
@@ -49,6 +52,11 @@ internal sealed class StreamSweep : IDisposable
                 // Completes by itself; its failures are the client's and handled inside.
                 _ = stream.KeepAliveAsync(now, silence);
             }
+        }
+
+        if (++_ticks % TicksPerSecond == 0)
+        {
+            _state.RelaxSpeeds();
         }
     }
 }

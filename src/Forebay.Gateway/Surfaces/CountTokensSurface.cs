@@ -2,8 +2,6 @@ using System.Buffers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Routing;
-using Forebay.Core.Time;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
@@ -94,12 +92,12 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     {
         Translating.KeepNative(x);
         // Counting takes no place that somebody waits for.
-        Deployment? deployment = runtime.State.QueueOf(x.Model!).Count > 0 ? null : Router.Enter(
-            x.Eligible.Deployments.AsSpan(), runtime.State, x.Dialect, [], x.Accepted.MonotonicNs, (uint)x.Id);
-        if (deployment is null)
+        if (runtime.State.QueueOf(x.Model!).Count > 0 || !Routing.TryEnter(x, runtime, x.Eligible, []))
         {
             return false;
         }
+
+        Deployment deployment = x.Route.Deployment;
 
         Upstream? upstream = runtime.Upstreams.Lease(deployment);
         using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
@@ -139,7 +137,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
         finally
         {
             upstream?.Release();
-            runtime.State.QueueOf(x.Model!).Release(deployment, Instant.MonotonicNsOf(runtime.Time));
+            Routing.Leave(x, runtime);
         }
     }
 }

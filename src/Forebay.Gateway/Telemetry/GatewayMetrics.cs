@@ -117,7 +117,9 @@ internal sealed class GatewayMetrics : IDisposable
         if (x.TimeToFirstTokenMs >= 0)
         {
             _timeToFirstToken.Record(
-                x.TimeToFirstTokenMs / 1000, new KeyValuePair<string, object?>("model", model));
+                x.TimeToFirstTokenMs / 1000,
+                new KeyValuePair<string, object?>("model", model),
+                new KeyValuePair<string, object?>("region", x.Fleet.NameOfRegion(x.Region)));
         }
 
         if (x.QueueMs > 0)

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -58,7 +60,11 @@ public sealed class Upstream : IDisposable
     /// <exception cref="IOException">A certificate file cannot be read.</exception>
     /// <exception cref="CryptographicException">A certificate file is not valid PEM.
     /// </exception>
-    public static Upstream Open(UpstreamIdentity identity, string? secret)
+    /// <param name="identity">What it is made from.</param>
+    /// <param name="secret">The credential sent, or null.</param>
+    /// <param name="roundTrip">Told how long each connection took to be accepted: one round trip. Not told where a
+    /// proxy stands between.</param>
+    public static Upstream Open(UpstreamIdentity identity, string? secret, Action<TimeSpan>? roundTrip = null)
     {
         var handler = new SocketsHttpHandler
         {
@@ -80,6 +86,11 @@ public sealed class Upstream : IDisposable
             Proxy = identity.Proxy is null ? null : new WebProxy(identity.Proxy),
             SslOptions = TrustOf(identity.Tls),
         };
+        if (roundTrip is not null && identity.Proxy is null)
+        {
+            handler.ConnectCallback = (context, cancel) => ConnectAsync(context.DnsEndPoint, roundTrip, cancel);
+        }
+
         return new Upstream(identity, handler, secret);
     }
 
@@ -119,6 +130,27 @@ public sealed class Upstream : IDisposable
 
     /// <summary>Gives the owner's lease back.</summary>
     public void Dispose() => Release();
+
+    private static async ValueTask<Stream> ConnectAsync(
+        DnsEndPoint to,
+        Action<TimeSpan> roundTrip,
+        CancellationToken cancel)
+    {
+        IPAddress[] addresses = await Dns.GetHostAddressesAsync(to.Host, cancel);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            long started = Stopwatch.GetTimestamp();
+            await socket.ConnectAsync(addresses, to.Port, cancel);
+            roundTrip(Stopwatch.GetElapsedTime(started));
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
     private static Uri Under(Uri endpoint, string path)
     {

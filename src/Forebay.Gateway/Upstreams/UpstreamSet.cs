@@ -14,6 +14,10 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
 {
     private FrozenDictionary<string, Upstream> _byDeployment = FrozenDictionary<string, Upstream>.Empty;
 
+    /// <summary>Told of every round trip that a new connection to a site took; may be set once the gateway runs.
+    /// </summary>
+    public Action<string, TimeSpan>? RoundTrip { get; set; }
+
     /// <summary>
     /// Opens the upstreams of a snapshot. On any problem nothing changes and all problems are returned.
     /// </summary>
@@ -45,7 +49,8 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
                     continue;
                 }
 
-                var upstream = Upstream.Open(identity, secret);
+                string site = deployment.Site.Id;
+                var upstream = Upstream.Open(identity, secret, took => RoundTrip?.Invoke(site, took));
                 opened.Add(upstream);
                 next.Add(deployment.Id, upstream);
             }

@@ -9,6 +9,7 @@ using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Routing;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Microsoft.AspNetCore.Hosting;
@@ -151,6 +152,8 @@ public sealed class GatewayHarness : IAsyncDisposable
     /// </summary>
     public static FleetConfig Fleet(IReadOnlyList<Uri> upstreams) => new()
     {
+        // No test of the request's path may hang on which upstream happened to be a little faster.
+        Server = new ServerConfig { Routing = new RoutingConfig { ToleranceMs = 60_000 } },
         Providers = [.. upstreams.Select((_, i) => new ProviderConfig { Id = $"p{i}" })],
         Sites =
         [

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Gateway;
 
-/// <summary>Between equally loaded deployments a prompt goes where its beginning went before.</summary>
+/// <summary>Between equally fast deployments a prompt goes where its beginning went before.</summary>
 public sealed class PrefixAffinityTests
 {
     [Fact]
@@ -18,7 +18,6 @@ public sealed class PrefixAffinityTests
         var served = new HashSet<string>();
         for (int conversation = 0; conversation < 16; conversation++)
         {
-            // 32 blocks at least and 63 at most: the same power of two for every turn.
             string text = $"conversation {conversation:000} ".PadRight(64 * 40, 'x');
             var places = new HashSet<string>();
             for (int turn = 0; turn < 4; turn++)

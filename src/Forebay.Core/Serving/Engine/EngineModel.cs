@@ -200,6 +200,22 @@ public sealed partial class EngineModel
         return after.EndNs(steps - _run.Steps);
     }
 
+    /// <summary>
+    /// How many of a prompt's first blocks could be read from the prefix cache, up to the last time the engine was told
+    /// of; looking touches nothing. O(blocks).
+    /// </summary>
+    /// <param name="prefixHashes">Chained hashes of the prompt's full blocks.</param>
+    public int CachedBlocks(ReadOnlySpan<ulong> prefixHashes)
+    {
+        int cached = 0;
+        while (cached < prefixHashes.Length && _cache.Contains(prefixHashes[cached], out _))
+        {
+            cached++;
+        }
+
+        return cached;
+    }
+
     private void Check(in EngineRequest request)
     {
         if (request.PromptTokens < 1 || request.OutputTokens < 1)

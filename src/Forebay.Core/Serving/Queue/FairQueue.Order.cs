@@ -13,7 +13,8 @@ public sealed partial class FairQueue
     /// <remarks>
     /// Bound: while a batch request waits that may use the deployment, one of every
     /// <see cref="QueueConfig.BatchOneIn"/> grants there goes to the batch class; while a standard one does, one of
-    /// every <see cref="QueueConfig.StandardOneIn"/> + 1, since a batch request may be owed at the same time and goes first.
+    /// every <see cref="QueueConfig.StandardOneIn"/> + 1, since a batch request may be owed at the same time and goes
+    /// first.
     /// </remarks>
     public QueueEntry? Peek(string deploymentId)
     {
@@ -92,26 +93,48 @@ public sealed partial class FairQueue
             line.Backlogs.Waiting, line.Oldest?.SinceNs, line.Granted, line.Shed, line.Displaced, line.Expired);
     }
 
-    /// <summary>A set with the same deployments as one less some, the one in use where there is one: so that a request
-    /// that was tried somewhere waits under one tag with its like.</summary>
+    /// <summary>A set less some deployments: always the same object, so that requests that were tried at the same ones
+    /// wait under one tag.</summary>
     public EligibleSet Without(EligibleSet eligible, IReadOnlyCollection<string> deploymentIds)
     {
-        var left = eligible.Deployments.RemoveAll(d => deploymentIds.Contains(d.Id));
-        if (left.Length == eligible.Count)
+        foreach (string id in deploymentIds)
         {
-            return eligible;
-        }
-
-        foreach (QueueTag tag in _tags.Values)
-        {
-            if (tag.Set.Count == left.Length && tag.Set.Deployments.SequenceEqual(left))
+            if (!eligible.Contains(id))
             {
-                return tag.Set;
+                continue;
             }
+
+            if (!_without.TryGetValue((eligible, id), out EligibleSet? less))
+            {
+                if (_without.Count >= MostSets)
+                {
+                    ForgetSets();
+                }
+
+                less = new EligibleSet(eligible.Deployments.RemoveAll(d => d.Id == id));
+                _without.Add((eligible, id), less);
+            }
+
+            eligible = less;
         }
 
-        return new EligibleSet(left);
+        return eligible;
     }
+
+    /// <summary>The set of one deployment, always the same object.</summary>
+    public EligibleSet Only(Fleet.Deployment deployment)
+    {
+        QueuePlace place = PlaceOf(deployment.Id);
+        if (place.Only is not { } only || !ReferenceEquals(only.Deployments[0], deployment))
+        {
+            place.Only = only = new EligibleSet([deployment]);
+        }
+
+        return only;
+    }
+
+    /// <summary>Another fleet is in force: nobody asks for its sets less some again.</summary>
+    public void ForgetSets() => _without.Clear();
 
     /// <summary>Checks that every order holds the same requests, once each. O(n).</summary>
     /// <exception cref="InvalidOperationException">The queue is broken.</exception>

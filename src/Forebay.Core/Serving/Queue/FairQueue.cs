@@ -15,8 +15,8 @@ namespace Forebay.Core.Serving.Queue;
 /// simulator none. Only <see cref="CounterOf"/>, <see cref="Admit"/>, <see cref="Served"/>, <see cref="TakeBack"/> and
 /// charging a counter are safe beside everything else. For n waiting, t tenants among them, and g tags that may use a
 /// place or overlap with one: entering, leaving, granting and expiring cost O(log n + log t + g) in the mean over all
-/// of them, finding who is next O(log t + g), charging O(1), taking a charge back O(g log t). Nothing is allocated but for
-/// the first request of a tenant, a class and a tag.
+/// of them, finding who is next O(log t + g), charging O(1), taking a charge back O(g log t). Nothing is allocated but
+/// for the first request of a tenant, a class and a tag.
 /// </remarks>
 public sealed partial class FairQueue
 {
@@ -26,11 +26,15 @@ public sealed partial class FairQueue
     /// <summary>Tags kept though nothing waits under them, before they are looked through.</summary>
     private const int LeastTags = 64;
 
+    /// <summary>Sets less a deployment that are remembered.</summary>
+    private const int MostSets = 4096;
+
     private readonly QueueLine[] _lines = [new(), new(), new()];
     private readonly Dictionary<EligibleSet, QueueTag> _tags = [];
     private readonly ConcurrentDictionary<string, QueuePlace> _places = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ServiceCounter> _counters = new(StringComparer.Ordinal);
     private readonly KeyedHeap<QueueEntry, QueueEntry.ByDeadline> _deadlines = new();
+    private readonly Dictionary<(EligibleSet Set, string Id), EligibleSet> _without = [];
     private readonly Stack<Flow> _freeFlows = new();
     private int _tagsBeforePruning = LeastTags;
     private long _sequence;

@@ -140,10 +140,9 @@ public sealed class ModelQueue(FleetState fleet)
     /// <summary>Gives a place back, to whose turn it is where somebody waits for it.</summary>
     public void Release(Deployment deployment, long nowNs)
     {
-        DeploymentState live = fleet.Of(deployment);
         if (Count == 0)
         {
-            live.Leave();
+            Free(deployment);
             Interlocked.MemoryBarrier();
             if (Count == 0)
             {
@@ -160,7 +159,7 @@ public sealed class ModelQueue(FleetState fleet)
 
         lock (_lock)
         {
-            live.Leave();
+            Free(deployment);
             OfferAt(deployment, nowNs);
         }
     }
@@ -211,6 +210,7 @@ public sealed class ModelQueue(FleetState fleet)
     {
         lock (_lock)
         {
+            _queue.ForgetSets();
             for (int c = 0; c < FairQueue.Classes; c++)
             {
                 foreach (QueueEntry entry in _queue.Waiting((PriorityClass)c))
@@ -254,7 +254,7 @@ public sealed class ModelQueue(FleetState fleet)
 
     private bool TryTakeUncontended(QueueWaiter waiter, long nowNs)
     {
-        if (!OfferAll(waiter.Eligible, nowNs) || waiter.Route(nowNs) is not { } place)
+        if (!OfferAll(waiter.Eligible, nowNs) || waiter.Route(waiter.Eligible, nowNs) is not { } place)
         {
             return false;
         }
@@ -340,7 +340,7 @@ public sealed class ModelQueue(FleetState fleet)
     /// there; else at the deployment that has room.</summary>
     private Deployment? Take(QueueWaiter next, Deployment freed, long nowNs)
     {
-        Deployment? routed = next.Route(nowNs);
+        Deployment? routed = next.Route(next.Eligible, nowNs);
         if (routed is not null)
         {
             if (routed.Id == freed.Id
@@ -349,18 +349,25 @@ public sealed class ModelQueue(FleetState fleet)
                 return routed;
             }
 
-            fleet.Of(routed).Leave();
+            next.Undo();
         }
 
         foreach (Deployment deployment in next.Eligible.Deployments)
         {
             if (deployment.Id == freed.Id)
             {
-                return fleet.Of(deployment).TryEnter(fleet.PlacesOf(deployment, nowNs)) ? deployment : null;
+                return next.Route(_queue.Only(deployment), nowNs);
             }
         }
 
         return null;
+    }
+
+    private void Free(Deployment deployment)
+    {
+        DeploymentState live = fleet.Of(deployment);
+        live.Leave();
+        fleet.LoadOf(deployment).Publish(live.InFlight);
     }
 
     private bool HasRoom(Deployment deployment, long nowNs) =>

@@ -1,3 +1,5 @@
+using Forebay.Core.Serving.Permission;
+
 namespace Forebay.Core.Serving.Queue;
 
 /// <summary>
@@ -13,6 +15,9 @@ internal sealed class QueuePlace
 
     /// <summary>Tags that may use it, with or without requests.</summary>
     public List<QueueTag> Tags { get; } = [];
+
+    /// <summary>The set of this deployment alone, once one was asked for.</summary>
+    public EligibleSet? Only { get; set; }
 
     /// <summary>Per class: grants here to other classes since it last got one, while it waited.</summary>
     public int[] Passed { get; } = new int[FairQueue.Classes];

@@ -1,4 +1,5 @@
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Serving.Queue;
 
@@ -28,9 +29,12 @@ public abstract class QueueWaiter : QueueEntry
     /// <summary>Seconds after which it may try again; where it was refused, expired or displaced.</summary>
     public int RetryAfterSeconds { get; internal set; }
 
-    /// <summary>Chooses among all deployments that may serve it and have room, and takes a place there; null when there
-    /// is none.</summary>
-    public abstract Deployment? Route(long nowNs);
+    /// <summary>Chooses among the deployments of a set that have room, and takes a place there; null when none has.
+    /// </summary>
+    public abstract Deployment? Route(EligibleSet among, long nowNs);
+
+    /// <summary>Gives the place back that <see cref="Route"/> took last, and tells nobody.</summary>
+    public abstract void Undo();
 
     /// <summary>Tells it; at most once each, but for <see cref="QueueNotice.FleetChanged"/>.</summary>
     public abstract void Notify(QueueNotice notice);

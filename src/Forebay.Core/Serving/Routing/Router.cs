@@ -1,96 +1,309 @@
-using System.Numerics;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Links;
+using Forebay.Core.Time;
+using Forebay.Core.Usage;
 
 namespace Forebay.Core.Serving.Routing;
 
 /// <summary>
-/// Step 7, route, in its first form: the least loaded. Pure over the snapshot and the live counters; costs one pass
-/// over the eligible deployments.
+/// Step 7, route: chooses a deployment among those that may serve a request, and takes a place there. Pure over the
+/// table, the live cells and what is passed in; nothing is allocated. Two levels: the way to each site first, which
+/// leaves out those that cannot be reached and those too far to win; then the deployments of those that remain.
 /// </summary>
 public static class Router
 {
-    /// <summary>
-    /// Picks the eligible deployment with the smallest share of its places taken, and takes a place there. One that
-    /// speaks the client's dialect comes before one that does not, and those that are out after failures come last;
-    /// between equal ones the tie breaker decides: requests with the same one go to the same of them.
-    /// </summary>
-    /// <param name="eligible">What police found.</param>
-    /// <param name="state">Live counters.</param>
-    /// <param name="dialect">Wire format of the client.</param>
-    /// <param name="tried">Indexes of deployments already tried for this request.</param>
-    /// <param name="nowMonotonicNs">The present.</param>
-    /// <param name="tieBreaker">The request's number, for turns, or a hash of its prefix, for affinity.</param>
-    /// <returns>The deployment entered, or null when every untried one is full.</returns>
-    public static Deployment? Enter(
-        ReadOnlySpan<Deployment> eligible,
-        FleetState state,
-        Dialect dialect,
-        ReadOnlySpan<int> tried,
-        long nowMonotonicNs,
-        uint tieBreaker)
-    {
-        // A place can be lost to a racing request between choosing and entering: then choose again.
-        for (int round = 0; round <= eligible.Length; round++)
-        {
-            Deployment? best = LeastLoaded(eligible, state, dialect, tried, nowMonotonicNs, tieBreaker);
-            if (best is null || state.Of(best).TryEnter(best.Config.MaxConcurrency))
-            {
-                return best;
-            }
-        }
+    /// <summary>A deployment of another dialect comes after all of the client's; one that is out, or whose site will be
+    /// cut off before the answer is done, after those. Far above any time to first token.</summary>
+    private const float TierNs = 1e13f;
 
-        return null;
+    /// <summary>Predictions beyond this are the same: a tier is never passed by a time.</summary>
+    private const float MostNs = 0.9f * TierNs;
+
+    private const float Never = float.PositiveInfinity;
+
+    private const int Rounds = 16;
+
+    /// <summary>
+    /// Looks up what each deployment's cache holds of a prompt.
+    /// </summary>
+    /// <param name="memory">Prefix index and clocks.</param>
+    /// <param name="config">The policy, and the size of the index should it have to be made.</param>
+    /// <param name="prefix">Chained hashes of the prompt's blocks.</param>
+    /// <param name="overlaps">Cleared, then filled.</param>
+    public static void LookUp(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, OverlapMap overlaps)
+    {
+        overlaps.Clear();
+        if (config.Policy == RoutingPolicy.CacheAware)
+        {
+            memory.Trees.Match(prefix, overlaps);
+        }
+        else if (!prefix.IsEmpty)
+        {
+            memory.Index(config.PrefixBlocks).Match(prefix, memory.Clocks, overlaps);
+        }
+    }
+
+    /// <summary>Notes where a prompt went, once it is sent.</summary>
+    public static void Remember(
+        RoutingMemory memory, RoutingConfig config, ReadOnlySpan<ulong> prefix, in Route route)
+    {
+        if (config.Policy == RoutingPolicy.CacheAware)
+        {
+            memory.Trees.Insert(prefix, route.Load.Number);
+        }
+        else if (!prefix.IsEmpty && route.Load.Number < PrefixIndex.MaxDeployments)
+        {
+            memory.Index(config.PrefixBlocks).Insert(prefix, route.Load.Number, ref memory.Clocks[route.Load.Number]);
+        }
     }
 
     /// <summary>
-    /// What decides between equally loaded deployments: the prompt's prefix where it has one, so that a conversation
-    /// comes back to the engine that still holds its beginning, else the request's number. The prefix that counts is
-    /// the longest power of two of blocks: prompts that share a short beginning alone spread, and a conversation moves
-    /// only when it has doubled.
+    /// Chooses and takes a place.
     /// </summary>
-    /// <param name="prefixHashes">Chained hashes of the prompt's blocks, from its start.</param>
-    /// <param name="requestNumber">The request's number.</param>
-    public static uint TieBreaker(ReadOnlySpan<ulong> prefixHashes, uint requestNumber) => prefixHashes.IsEmpty
-        ? requestNumber
-        : (uint)prefixHashes[(1 << BitOperations.Log2((uint)prefixHashes.Length)) - 1];
-
-    private static Deployment? LeastLoaded(
-        ReadOnlySpan<Deployment> eligible,
-        FleetState state,
-        Dialect dialect,
-        ReadOnlySpan<int> tried,
-        long nowMonotonicNs,
-        uint tieBreaker)
+    /// <param name="query">The request.</param>
+    /// <param name="table">Who may serve it.</param>
+    /// <param name="config">How to choose.</param>
+    /// <param name="scratch">Its overlaps say what the caches hold of the prompt.</param>
+    /// <param name="now">The present.</param>
+    /// <param name="route">Where it goes.</param>
+    /// <returns>False when every candidate that was not tried is full or cannot be reached.</returns>
+    public static bool TryEnter(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        Instant now,
+        out Route route)
     {
-        Deployment? best = null;
-        double bestScore = double.PositiveInfinity;
-        int offset = eligible.IsEmpty ? 0 : (int)(tieBreaker % (uint)eligible.Length);
-        for (int i = 0; i < eligible.Length; i++)
+        // A place can be lost to a racing request between choosing and entering: then choose again.
+        for (int round = 0; round < Rounds + table.Count; round++)
         {
-            Deployment candidate = eligible[(i + offset) % eligible.Length];
-            if (tried.Contains(candidate.Index))
+            int chosen = Choose(query, table, config, scratch, now);
+            if (chosen < 0)
             {
+                break;
+            }
+
+            DeploymentState state = table.States[chosen];
+            if (state.TryEnter(Places(table, chosen)))
+            {
+                route = Take(query, table, scratch, chosen, now);
+                return true;
+            }
+
+            table.Loads[chosen].Publish(state.InFlight);
+        }
+
+        route = default;
+        return false;
+    }
+
+    /// <summary>The candidate that <see cref="TryEnter"/> would try to enter; negative when there is none.</summary>
+    public static int Choose(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        Instant now)
+    {
+        scratch.Reserve(table.Count);
+        return config.Policy == RoutingPolicy.Predictive
+            ? ChoosePredicted(query, table, config, scratch, now)
+            : Baselines.Choose(query, table, config.Policy, scratch, now);
+    }
+
+    private static int ChoosePredicted(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        Instant now)
+    {
+        float toleranceNs = (float)(config.ToleranceMs * Instant.NsPerMs);
+        float best = ScoreAll(query, table, scratch, now, toleranceNs);
+        if (best == Never)
+        {
+            return -1;
+        }
+
+        float tier = MathF.Floor(best / TierNs) * TierNs;
+        float limit = best + Math.Max(toleranceNs, (float)((best - tier) * config.ToleranceShare));
+        return Among(query, table, config, scratch, limit, now);
+    }
+
+    /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that are out of the question get
+    /// <see cref="Never"/>. Returns the least.</summary>
+    private static float ScoreAll(
+        in RouteQuery query,
+        RouteTable table,
+        RouteScratch scratch,
+        Instant now,
+        float toleranceNs)
+    {
+        Span<float> scores = scratch.Scores;
+        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
+        ReadOnlySpan<int> numbers = table.Numbers;
+        float best = Never;
+        foreach (SiteGroup group in table.Sites)
+        {
+            LinkState link = group.Site.LinkAt(group.Link, now.WallUnixMs);
+            float way = (float)(link.NsFor(query.BodyBytes) + group.Site.PathNs(query.Region));
+            if (!link.Available || way > best + toleranceNs)
+            {
+                scores[group.Start..group.End].Fill(Never);
                 continue;
             }
 
-            DeploymentState live = state.Of(candidate);
-            double load = live.InFlight / (double)candidate.Config.MaxConcurrency;
-            if (load >= 1)
+            double leftNs = (link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs;
+            for (int i = group.Start; i < group.End; i++)
             {
-                continue;
-            }
+                int tier = Tier(query, table, i, now.MonotonicNs);
+                if (tier < 0)
+                {
+                    scores[i] = Never;
+                    continue;
+                }
 
-            // Loads are below 1: a translated answer beats one from a deployment that is out, and nothing else.
-            double score = load
-                + (candidate.Speaks(dialect) ? 0 : 1)
-                + (live.DownUntilMonotonicNs > nowMonotonicNs ? 2 : 0);
-            if (score < bestScore)
-            {
-                best = candidate;
-                bestScore = score;
+                ref readonly RouteCell cell = ref cells[numbers[i]];
+                long cached = Cached(query, cell, scratch.Overlaps[numbers[i]]);
+                long uncached = query.InputTokens - cached;
+                float own = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
+                if (own + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
+                {
+                    tier |= 2;
+                }
+
+                scores[i] = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
+                best = Math.Min(best, scores[i]);
             }
         }
 
         return best;
+    }
+
+    /// <summary>Where a candidate stands before times are compared: 0 first, negative out of the question.</summary>
+    internal static int Tier(in RouteQuery query, RouteTable table, int candidate, long nowNs)
+    {
+        DeploymentState state = table.States[candidate];
+        Deployment deployment = table.Deployments[candidate];
+        if (state.InFlight >= Places(table, candidate) || query.Tried.Contains(deployment.Index))
+        {
+            return -1;
+        }
+
+        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.DownUntilMonotonicNs > nowNs ? 2 : 0);
+    }
+
+    /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
+    /// is cached, turns.</summary>
+    private static int Among(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        float limit,
+        Instant now)
+    {
+        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
+        ReadOnlySpan<int> numbers = table.Numbers;
+        ReadOnlySpan<float> scores = scratch.Scores;
+        Span<int> ties = scratch.Ties;
+        int count = 0;
+        float leastTokenNs = Never;
+        for (int i = 0; i < table.Count; i++)
+        {
+            if (scores[i] <= limit)
+            {
+                ties[count++] = i;
+                leastTokenNs = Math.Min(leastTokenNs, cells[numbers[i]].PredictOutputTokenNs);
+            }
+        }
+
+        int kept = 0;
+        long cheapest = long.MaxValue;
+        int overlap = 0;
+        float most = (float)(leastTokenNs + Math.Max(
+            leastTokenNs * config.ToleranceShare,
+            config.ToleranceMs * Instant.NsPerMs / Math.Max(1, query.OutputTokens)));
+        for (int k = 0; k < count; k++)
+        {
+            int i = ties[k];
+            if (cells[numbers[i]].PredictOutputTokenNs > most)
+            {
+                continue;
+            }
+
+            long price = Price(query, table.Deployments[i], now);
+            int held = scratch.Overlaps[numbers[i]];
+            if (price < cheapest || (price == cheapest && held > overlap))
+            {
+                (cheapest, overlap, kept) = (price, held, 0);
+            }
+
+            if (price == cheapest && held == overlap)
+            {
+                ties[kept++] = i;
+            }
+        }
+
+        return ties[(int)(Mix(query.Number) % (uint)kept)];
+    }
+
+    private static Route Take(in RouteQuery query, RouteTable table, RouteScratch scratch, int chosen, Instant now)
+    {
+        RouteLoad load = table.Loads[chosen];
+        DeploymentState state = table.States[chosen];
+        RouteCell cell = table.Memory.Cells[load.Number];
+        long cached = Cached(query, cell, scratch.Overlaps[load.Number]);
+        SiteGroup group = default;
+        foreach (SiteGroup candidate in table.Sites)
+        {
+            group = chosen >= candidate.Start ? candidate : group;
+        }
+
+        double way = group.Site.LinkAt(group.Link, now.WallUnixMs).NsFor(query.BodyBytes)
+            + group.Site.PathNs(query.Region);
+        long uncached = query.InputTokens - cached;
+        double predicted = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
+        int inFlight = state.InFlight;
+        long queued = load.Sent(uncached, inFlight, query.Stream, now.MonotonicNs);
+        return new Route(
+            table.Deployments[chosen],
+            state,
+            load,
+            cached,
+            uncached,
+            queued,
+            inFlight,
+            query.Stream,
+            way,
+            predicted);
+    }
+
+    /// <summary>Prompt tokens that are thought to be cached; at least one is always computed.</summary>
+    private static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
+        : Math.Max(0, Math.Min(
+            query.InputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
+
+    internal static int Places(RouteTable table, int candidate) =>
+        table.Deployments[candidate].Config.MaxConcurrency;
+
+    /// <summary>What one more such request costs there, in millionths of a US dollar. Capacity that is paid for anyway
+    /// costs nothing more.</summary>
+    private static long Price(in RouteQuery query, Deployment deployment, Instant now) =>
+        deployment.Config.Cost.Length == 0
+            ? 0
+            : deployment.Cost.At(now.WallUnixMs)
+                .Of(new TokenUsage(query.InputTokens, 0, 0, (long)query.OutputTokens));
+
+    /// <summary>Spreads consecutive numbers (the finaliser of MurmurHash3).</summary>
+    internal static uint Mix(uint number)
+    {
+        number ^= number >> 16;
+        number *= 0x85ebca6b;
+        number ^= number >> 13;
+        number *= 0xc2b2ae35;
+        return number ^ (number >> 16);
     }
 }

@@ -18,7 +18,7 @@ public sealed class ExamplesTests
     [MemberData(nameof(Files))]
     public void Every_example_is_valid(string file)
     {
-        FleetFileResult result = Fixture.Reader.Read(Fixture.Example(file), file);
+        FleetFileResult result = Fixture.Reader.ReadFile(PathOf(file));
 
         Assert.Equal("", ProblemText.Format(result.Problems));
         Assert.NotNull(result.Config);
@@ -28,7 +28,7 @@ public sealed class ExamplesTests
     [MemberData(nameof(Files))]
     public void Every_example_survives_the_loss_of_any_one_group_while_idle(string file)
     {
-        FleetConfig config = Fixture.Reader.Read(Fixture.Example(file), file).Config!;
+        FleetConfig config = Fixture.Reader.ReadFile(PathOf(file)).Config!;
         var engines = config.Deployments.ToDictionary(d => d.Id, _ => new Uri("http://127.0.0.1:1"));
 
         FleetSummary summary = FleetSummary.Of(FleetModel.Build(config, engines), []);
@@ -37,6 +37,8 @@ public sealed class ExamplesTests
         Assert.NotEmpty(summary.Losses);
         Assert.All(summary.Losses, loss => Assert.True(loss.Survived, loss.ToString()));
     }
+
+    private static string PathOf(string file) => Path.Combine(SharedFiles.RepositoryRoot, "examples", file);
 
     [Fact]
     public void The_program_carries_the_small_example()

@@ -71,6 +71,23 @@ public sealed class EngineModelTests
     }
 
     [Fact]
+    public void What_is_cached_can_be_asked_without_touching_it()
+    {
+        var engine = new EngineModel(Plain);
+        EngineRequest first = Request(1, 160, 1, family: 7);
+        Assert.Equal(0, engine.CachedBlocks(first.PrefixHashes));
+        engine.Submit(first, At(0));
+
+        // Nothing is there before it is computed, and what differs ends the prefix.
+        Assert.Equal(0, engine.CachedBlocks(first.PrefixHashes));
+        engine.Advance(At(100), []);
+        Assert.Equal(10, engine.CachedBlocks(first.PrefixHashes));
+        Assert.Equal(3, engine.CachedBlocks([.. first.PrefixHashes[..3], 99, .. first.PrefixHashes[4..]]));
+        Assert.Equal(0, engine.CachedBlocks(first.PrefixHashes.AsSpan(1, 0)));
+        Assert.Equal(10, engine.Counters.CachedBlocks);
+    }
+
+    [Fact]
     public void A_second_prompt_with_the_same_prefix_computes_only_the_rest()
     {
         var engine = new EngineModel(Plain);

@@ -1,5 +1,6 @@
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
+using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
@@ -162,7 +163,7 @@ public sealed class ModelQueueTests
     {
         ModelQueue queue = Queue;
         var racer = new Racer(_fleet, set);
-        if (queue.Count == 0 && racer.Route(0) is { } free)
+        if (queue.Count == 0 && racer.Route(set, 0) is { } free)
         {
             ServiceMeter direct = queue.Admit(tenant, 10);
             direct.Settle(3, 5);
@@ -211,12 +212,27 @@ public sealed class ModelQueueTests
     {
         private readonly TaskCompletionSource<QueueNotice> _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+        private Route _route;
+
         public EligibleSet Set { get; } = set;
 
         public Task<QueueNotice> Told => _told.Task;
 
-        public override Deployment? Route(long nowNs) => Router.Enter(
-            Set.Deployments.AsSpan(), fleet.State, Forebay.Core.Serving.Dialect.OpenAi, [], nowNs, 0);
+        public override Deployment? Route(EligibleSet among, long nowNs)
+        {
+            var query = new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 1, OutputTokens = 1 };
+            if (!Router.TryEnter(
+                query, fleet.State.TableOf(among), new RoutingConfig(), RouteScratch.OfThread, new Instant(nowNs, 0), out _route))
+            {
+                return null;
+            }
+
+            // The stream's first token comes at once, for the router.
+            _route.Load.Answered(_route);
+            return _route.Deployment;
+        }
+
+        public override void Undo() => _route.State.Leave();
 
         // Twice would throw: nobody is granted two places.
         public override void Notify(QueueNotice notice) => _told.SetResult(notice);

@@ -1,0 +1,29 @@
+using Forebay.Core.Fleet;
+
+namespace Forebay.Core.Serving.Routing;
+
+/// <summary>
+/// Where a request was sent and what was thought of it: a place is held at <see cref="Deployment"/>, and what is
+/// learned from the answer goes back through it.
+/// </summary>
+/// <param name="Deployment">Where it goes.</param>
+/// <param name="State">Its counters; the place is given back there.</param>
+/// <param name="Load">Its load and speed.</param>
+/// <param name="ExpectedCachedTokens">Prompt tokens thought to be in its cache.</param>
+/// <param name="UncachedTokens">Prompt tokens thought to have to be computed.</param>
+/// <param name="QueuedTokens">Prompt tokens queued there once it was sent, its own included.</param>
+/// <param name="InFlight">Requests in flight there, this one included.</param>
+/// <param name="Stream">Whether its first token will be seen.</param>
+/// <param name="WayNs">Time on the way there and back.</param>
+/// <param name="FirstTokenNs">Predicted time to first token, the way included.</param>
+public readonly record struct Route(
+    Deployment Deployment,
+    DeploymentState State,
+    RouteLoad Load,
+    long ExpectedCachedTokens,
+    long UncachedTokens,
+    long QueuedTokens,
+    int InFlight,
+    bool Stream,
+    double WayNs,
+    double FirstTokenNs);

@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+
+namespace Forebay.Core.Serving.Routing;
+
+/// <summary>
+/// What the router reads of a deployment, on one cache line: published by <see cref="RouteLoad"/> whenever it changes,
+/// read without a lock. A torn reading makes one decision a little worse, and entering checks the places again.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+public struct RouteCell
+{
+    /// <summary>Prompt tokens sent there whose first token has not come.</summary>
+    public long QueuedTokens;
+
+    /// <summary>Until when prompts are computed whose first token is not seen by itself, on the monotonic clock.
+    /// </summary>
+    public long BusyUntilNs;
+
+    public int InFlight;
+
+    /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
+    public int Waiting;
+
+    /// <summary>Share of what is thought to be cached that turned out to be.</summary>
+    public float CacheTruth;
+
+    /// <summary>Time to first token: nanoseconds, per queued token, per request in flight.</summary>
+    public float FirstTokenNs;
+    public float QueuedTokenNs;
+    public float InFlightNs;
+
+    /// <summary>Time per output token: nanoseconds, per request in flight.</summary>
+    public float OutputTokenNs;
+    public float BatchNs;
+
+    /// <summary>Time to the first token of a prompt sent now, the way there and back apart.</summary>
+    public readonly float PredictFirstTokenNs(long uncachedTokens, long nowNs) =>
+        FirstTokenNs + QueuedTokenNs * (QueuedTokens + uncachedTokens) + InFlightNs * InFlight
+            + Math.Max(0, BusyUntilNs - nowNs);
+
+    /// <summary>
+    /// By how much a prompt sent now delays the first tokens of those that come after it, taken together: each that
+    /// comes while it is computed by its uncached tokens, each that comes while it runs by what one more running
+    /// request costs. By Little's law the former are as many as wait there now, the latter as many as are in flight.
+    /// Who looks at their own time alone leaves this to others (Roughgarden and Tardos, "How Bad is Selfish Routing?",
+    /// J. ACM 49, 2002).
+    /// </summary>
+    public readonly float PredictDelayOfOthersNs(long uncachedTokens) =>
+        QueuedTokenNs * uncachedTokens * Waiting + InFlightNs * InFlight;
+
+    /// <summary>Time per output token once one more request runs.</summary>
+    public readonly float PredictOutputTokenNs => OutputTokenNs + BatchNs * (InFlight + 1);
+}

@@ -1,0 +1,175 @@
+namespace Forebay.Core.Serving.Routing;
+
+/// <summary>
+/// What routing knows live of one deployment: the work sent there and not yet answered, and its speed as learned from
+/// traffic. All members are safe for concurrent callers.
+/// </summary>
+public sealed class RouteLoad
+{
+    private const double TruthWeight = 0.05;
+
+    /// <summary>A second's part of the way back to the prior: half of it in half a minute.</summary>
+    private const double RelaxShare = 0.023;
+
+    private readonly SpeedEstimate _firstToken;
+    private readonly SpeedEstimate _outputToken;
+    private readonly RoutingMemory _memory;
+    private long _queuedTokens;
+    private int _waiting;
+    private long _busyUntilNs = long.MinValue / 2;
+    private long _seen;
+    private double _truth = 1;
+    private double _cachedShare;
+
+    public RouteLoad(RoutingMemory memory, int number, SpeedPrior prior)
+    {
+        _memory = memory;
+        Number = number;
+        Prior = prior;
+        _firstToken = new SpeedEstimate(prior.FirstTokenNs, prior.PromptTokenNs, prior.RunningNs, prior.Trust);
+        _outputToken = new SpeedEstimate(prior.TokenNs, prior.BatchNs, 0, prior.Trust);
+        _memory.Clocks[number] = new CacheClock(prior.CacheBlocks);
+        Publish(0);
+    }
+
+    /// <summary>The deployment's number: its place among the cells and its name in the prefix index.</summary>
+    public int Number { get; }
+
+    /// <summary>What was assumed before it was seen at work.</summary>
+    public SpeedPrior Prior { get; }
+
+    /// <summary>Prompt tokens sent there whose first token has not come.</summary>
+    public long QueuedTokens => Volatile.Read(ref _queuedTokens);
+
+    /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Time to first token: learned over queued tokens and requests in flight.</summary>
+    public SpeedEstimate FirstToken => _firstToken;
+
+    /// <summary>Time per output token: learned over requests in flight.</summary>
+    public SpeedEstimate OutputToken => _outputToken;
+
+    /// <summary>Share of what was thought to be cached that turned out to be.</summary>
+    public double CacheTruth => _truth;
+
+    /// <summary>Share of prompts that was read from caches lately.</summary>
+    public double CachedShare => _cachedShare;
+
+    /// <summary>A request was sent.</summary>
+    /// <param name="uncachedTokens">Prompt tokens that it is thought to have to compute.</param>
+    /// <param name="inFlight">Requests in flight, this one included.</param>
+    /// <param name="stream">Whether its first token will be seen; if not, its prompt counts as computed once that
+    /// should have taken place.</param>
+    /// <param name="nowNs">The present.</param>
+    /// <returns>Tokens queued, its own included.</returns>
+    public long Sent(long uncachedTokens, int inFlight, bool stream, long nowNs)
+    {
+        long queued = QueuedTokens + uncachedTokens;
+        if (stream)
+        {
+            queued = Interlocked.Add(ref _queuedTokens, uncachedTokens);
+            Interlocked.Increment(ref _waiting);
+        }
+        else
+        {
+            // Racing callers may lose a prompt's time, which makes the deployment look that much less busy.
+            long from = Math.Max(Volatile.Read(ref _busyUntilNs), nowNs);
+            Volatile.Write(ref _busyUntilNs, from + (long)(uncachedTokens * _firstToken.Coefficients.B));
+        }
+
+        Publish(inFlight);
+        return queued;
+    }
+
+    /// <summary>Its first token came, or it ended without one: call exactly once for each that was sent.</summary>
+    /// <exception cref="InvalidOperationException">More was answered than was sent: an invariant is broken.</exception>
+    public void Answered(in Route route)
+    {
+        if (route.Stream
+            && (Interlocked.Decrement(ref _waiting) < 0
+                || Interlocked.Add(ref _queuedTokens, -route.UncachedTokens) < 0))
+        {
+            throw new InvalidOperationException($"Deployment {route.Deployment.Id} answered more than it was sent.");
+        }
+
+        Publish(route.State.InFlight);
+    }
+
+    /// <summary>Learns from a time to first token, the way to the site taken off.</summary>
+    /// <param name="queuedTokens">What <see cref="Sent"/> gave back.</param>
+    /// <param name="inFlight">Requests in flight when it was sent.</param>
+    /// <param name="ns">Observed nanoseconds.</param>
+    public void LearnFirstToken(long queuedTokens, int inFlight, double ns) =>
+        _firstToken.Observe(queuedTokens, inFlight, ns);
+
+    /// <summary>
+    /// Learns from an answer that came in one piece: its time is shared out as was expected, since which part of it was
+    /// late cannot be seen.
+    /// </summary>
+    /// <param name="route">How it was sent.</param>
+    /// <param name="outputTokens">Its length.</param>
+    /// <param name="ns">Observed nanoseconds, the way to the site taken off.</param>
+    public void LearnWhole(in Route route, long outputTokens, double ns)
+    {
+        double first = Math.Max(1, route.FirstTokenNs - route.WayNs);
+        double each = Math.Max(1, _outputToken.At(route.InFlight, 0));
+        double ratio = Math.Max(0, ns) / (first + each * Math.Max(0, outputTokens - 1));
+        _firstToken.Observe(route.QueuedTokens, route.InFlight, ratio * first);
+        if (outputTokens > 1)
+        {
+            _outputToken.Observe(route.InFlight, 0, ratio * each);
+        }
+    }
+
+    /// <summary>Call about once a second: what was not observed for a while is trusted less.</summary>
+    public void Relax(int inFlight)
+    {
+        if (_seen != _firstToken.Observations)
+        {
+            _seen = _firstToken.Observations;
+            return;
+        }
+
+        _firstToken.Relax(RelaxShare);
+        _outputToken.Relax(RelaxShare);
+        Publish(inFlight);
+    }
+
+    /// <summary>Learns from the output of a whole answer.</summary>
+    /// <param name="inFlight">Requests in flight while it ran, on average.</param>
+    /// <param name="nsPerToken">Observed nanoseconds per token after the first.</param>
+    public void LearnOutput(double inFlight, double nsPerToken) => _outputToken.Observe(inFlight, 0, nsPerToken);
+
+    /// <summary>Learns from how much of a prompt was read from the cache.</summary>
+    /// <param name="promptTokens">The prompt.</param>
+    /// <param name="expectedTokens">What was thought to be cached.</param>
+    /// <param name="cachedTokens">What was.</param>
+    /// <param name="answerTokens">Output, which takes cache memory that is not found again.</param>
+    public void LearnCache(long promptTokens, long expectedTokens, long cachedTokens, long answerTokens)
+    {
+        _cachedShare += TruthWeight * ((double)cachedTokens / Math.Max(1, promptTokens) - _cachedShare);
+        ref CacheClock clock = ref _memory.Clocks[Number];
+        clock.Displace((int)Math.Min(answerTokens / RoutingMemory.TokensPerBlock, clock.Blocks));
+        if (expectedTokens > 0)
+        {
+            double truth = Math.Min(1, (double)cachedTokens / expectedTokens);
+            _truth += TruthWeight * (truth - _truth);
+        }
+    }
+
+    /// <summary>Writes what the router reads.</summary>
+    public void Publish(int inFlight)
+    {
+        (double a, double b, double c) = _firstToken.Coefficients;
+        (double t, double batch, _) = _outputToken.Coefficients;
+        ref RouteCell cell = ref _memory.Cells[Number];
+        cell.QueuedTokens = QueuedTokens;
+        cell.BusyUntilNs = Volatile.Read(ref _busyUntilNs);
+        cell.InFlight = inFlight;
+        cell.Waiting = Volatile.Read(ref _waiting);
+        cell.CacheTruth = (float)_truth;
+        (cell.FirstTokenNs, cell.QueuedTokenNs, cell.InFlightNs) = ((float)a, (float)b, (float)c);
+        (cell.OutputTokenNs, cell.BatchNs) = ((float)t, (float)batch);
+    }
+}

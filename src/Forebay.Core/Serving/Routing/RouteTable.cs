@@ -1,0 +1,59 @@
+using System.Collections.Immutable;
+using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Links;
+
+namespace Forebay.Core.Serving.Routing;
+
+/// <summary>
+/// The candidates of one eligible set, laid out for the router: grouped by site, with their live state at hand. Made
+/// once per set and snapshot.
+/// </summary>
+public sealed class RouteTable
+{
+    private readonly ImmutableArray<int> _numbers;
+
+    /// <param name="deployments">The candidates.</param>
+    /// <param name="state">Where their live state is.</param>
+    public RouteTable(ImmutableArray<Deployment> deployments, FleetState state)
+    {
+        Memory = state.Routing;
+        Deployments = [.. deployments.GroupBy(d => d.Site.Id, StringComparer.Ordinal).SelectMany(g => g)];
+        States = [.. Deployments.Select(state.Of)];
+        Loads = [.. Deployments.Select(state.LoadOf)];
+        _numbers = [.. Loads.Select(l => l.Number)];
+        var sites = ImmutableArray.CreateBuilder<SiteGroup>();
+        for (int at = 0; at < Deployments.Length;)
+        {
+            Deployment first = Deployments[at];
+            int end = at;
+            while (end < Deployments.Length && Deployments[end].Site.Id == first.Site.Id)
+            {
+                end++;
+            }
+
+            sites.Add(new SiteGroup(state.SiteOf(first.Site), first.Link, at, end));
+            at = end;
+        }
+
+        Sites = sites.ToImmutable();
+    }
+
+    public RoutingMemory Memory { get; }
+
+    /// <summary>The candidates, site by site.</summary>
+    public ImmutableArray<Deployment> Deployments { get; }
+
+    public ImmutableArray<DeploymentState> States { get; }
+
+    public ImmutableArray<RouteLoad> Loads { get; }
+
+    public ImmutableArray<SiteGroup> Sites { get; }
+
+    public int Count => Deployments.Length;
+
+    /// <summary>The candidates' numbers, for cells and the prefix index.</summary>
+    public ReadOnlySpan<int> Numbers => _numbers.AsSpan();
+}
+
+/// <summary>The candidates of one site: <see cref="Start"/> up to but not including <see cref="End"/>.</summary>
+public readonly record struct SiteGroup(SiteState Site, LinkSchedule Link, int Start, int End);

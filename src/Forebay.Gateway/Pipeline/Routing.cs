@@ -1,0 +1,110 @@
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Routing;
+using Forebay.Core.Time;
+
+namespace Forebay.Gateway.Pipeline;
+
+/// <summary>Step 7: asks the router for a place, and tells it what came of the request: when its first token came, how
+/// fast it ran, how much of its prompt was cached. One route at a time; each is ended exactly once.</summary>
+internal static class Routing
+{
+    /// <summary>Takes a place at the best deployment of a set that has one and was not tried.</summary>
+    public static bool TryEnter(
+        Exchange x, GatewayRuntime runtime, EligibleSet among, ReadOnlySpan<int> tried)
+    {
+        RouteScratch scratch = RouteScratch.OfThread;
+        RoutingConfig config = x.Fleet.Config.Server.Routing;
+        ReadOnlySpan<ulong> prefix = x.Prefix is { } known ? known.Hashes : default;
+        Router.LookUp(runtime.State.Routing, config, prefix, scratch.Overlaps);
+        var now = Instant.From(runtime.Time);
+        var query = new RouteQuery
+        {
+            Dialect = x.Dialect,
+            InputTokens = Math.Max(1, x.Facts.EstimatedInputTokens),
+            OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
+            BodyBytes = x.Body!.Length,
+            Region = x.Region = ClientRegion.Of(x),
+            Tried = tried,
+            Number = (uint)x.Id,
+            Stream = x.Facts.Stream,
+        };
+        RouteTable table = runtime.State.TableOf(among);
+        if (!Router.TryEnter(query, table, config, scratch, now, out Route route))
+        {
+            return false;
+        }
+
+        Router.Remember(runtime.State.Routing, config, prefix, route);
+        x.Route = route;
+        x.RouteAnswered = false;
+        x.SentNs = now.MonotonicNs;
+        x.FirstTokenNs = 0;
+        return true;
+    }
+
+    /// <summary>The first token of an attempt came.</summary>
+    public static void FirstToken(Exchange x, long nowNs)
+    {
+        if (x.FirstTokenNs != 0)
+        {
+            return;
+        }
+
+        x.FirstTokenNs = nowNs;
+        Route route = x.Route;
+        route.Load.LearnFirstToken(route.QueuedTokens, route.InFlight, nowNs - x.SentNs - route.WayNs);
+        Answered(x);
+    }
+
+    /// <summary>The attempt was answered in full.</summary>
+    public static void Completed(Exchange x, GatewayRuntime runtime)
+    {
+        long nowNs = Instant.MonotonicNsOf(runtime.Time);
+        Route route = x.Route;
+        long output = x.Tokens.Output;
+        if (x.TokensEstimated)
+        {
+            return;
+        }
+
+        if (x.FirstTokenNs == 0)
+        {
+            route.Load.LearnWhole(route, output, nowNs - x.SentNs - route.WayNs);
+        }
+        else if (output > 1)
+        {
+            double each = (nowNs - x.FirstTokenNs) / (double)(output - 1);
+            route.Load.LearnOutput((route.InFlight + route.State.InFlight) / 2.0, each);
+        }
+
+        runtime.State.OutputOf(x.Model!).Observe(output);
+        route.Load.LearnCache(x.Tokens.Prompt, route.ExpectedCachedTokens, x.Tokens.CacheRead, output);
+    }
+
+    /// <summary>Gives the place back, however the attempt ended.</summary>
+    public static void Leave(Exchange x, GatewayRuntime runtime)
+    {
+        Route route = x.Route;
+        Answered(x);
+        long nowNs = Instant.MonotonicNsOf(runtime.Time);
+        runtime.State.QueueOf(x.Model!).Release(route.Deployment, nowNs);
+    }
+
+    /// <summary>Gives a place back that was taken a moment ago, and is not to be used: it is offered to nobody yet.
+    /// </summary>
+    public static void Undo(Exchange x)
+    {
+        Answered(x);
+        x.Route.State.Leave();
+        x.Route.Load.Publish(x.Route.State.InFlight);
+    }
+
+    private static void Answered(Exchange x)
+    {
+        if (!x.RouteAnswered)
+        {
+            x.RouteAnswered = true;
+            x.Route.Load.Answered(x.Route);
+        }
+    }
+}
