@@ -93,28 +93,11 @@ public sealed class GatewayServer : IAsyncDisposable
     public static async Task<GatewayServer> StartAsync(GatewayParts parts, CancellationToken cancel)
     {
         var cut = new CancellationTokenSource();
-        var memory = new MemoryBudget();
-        ILogger logger = parts.Loggers.CreateLogger("Forebay.Gateway");
         FleetState state = parts.State;
-        var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
-        var gate = new ConnectionGate(state, metrics, plain: parts.ConfigureListener is null);
-        metrics.Watch(() => gate.Open);
-        metrics.WatchPins(() => state.Pins.Count);
-        parts.Upstreams.RoundTrip = (site, took) => state.Measured(site, took);
-        var runtime = new GatewayRuntime(
-            state,
-            parts.Journal,
-            parts.Upstreams,
-            parts.Time,
-            logger,
-            new FailureLog(logger, metrics, parts.Time),
-            metrics,
-            memory,
-            new StreamSweep(state, parts.Time),
-            cut.Token)
-        {
-            LimitHistory = parts.LimitHistory,
-        };
+        GatewayRuntime runtime = RuntimeOf(parts, cut.Token);
+        ILogger logger = runtime.Logger;
+        var gate = new ConnectionGate(state, runtime.Metrics, plain: parts.ConfigureListener is null);
+        runtime.Metrics.Watch(() => gate.Open);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(parts.Loggers);
@@ -144,6 +127,7 @@ public sealed class GatewayServer : IAsyncDisposable
         catch
         {
             runtime.Sweep.Dispose();
+            runtime.QueueClock.Dispose();
             runtime.Metrics.Dispose();
             cut.Dispose();
             await app.DisposeAsync();
@@ -185,9 +169,35 @@ public sealed class GatewayServer : IAsyncDisposable
     {
         _health.Dispose();
         _runtime.Sweep.Dispose();
+        _runtime.QueueClock.Dispose();
         await _app.DisposeAsync();
         _runtime.Metrics.Dispose();
         _cut.Dispose();
+    }
+
+    private static GatewayRuntime RuntimeOf(GatewayParts parts, CancellationToken cut)
+    {
+        FleetState state = parts.State;
+        var memory = new MemoryBudget();
+        ILogger logger = parts.Loggers.CreateLogger("Forebay.Gateway");
+        var metrics = new GatewayMetrics(new BoundedLabels(), () => state.Waiting, memory);
+        metrics.WatchPins(() => state.Pins.Count);
+        parts.Upstreams.RoundTrip = (site, took) => state.Measured(site, took);
+        return new GatewayRuntime(
+            state,
+            parts.Journal,
+            parts.Upstreams,
+            parts.Time,
+            logger,
+            new FailureLog(logger, metrics, parts.Time),
+            metrics,
+            memory,
+            new StreamSweep(state, parts.Time),
+            new QueueClock(state, parts.Time),
+            cut)
+        {
+            LimitHistory = parts.LimitHistory,
+        };
     }
 
     private static void Limit(KestrelServerLimits limits, GatewayConfig settings)

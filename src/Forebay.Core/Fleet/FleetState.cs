@@ -3,10 +3,11 @@ using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Explain;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -22,7 +23,7 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, OutputEstimate> _outputs = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, WaitRoom> _rooms = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
@@ -30,7 +31,6 @@ public sealed class FleetState
     private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
-    private int _waiting;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
     /// one comparison tells whether a decision still stands.</summary>
@@ -73,9 +73,19 @@ public sealed class FleetState
     }
 
     /// <summary>Requests waiting for capacity, over all models.</summary>
-    public int Waiting => Volatile.Read(ref _waiting);
+    public int Waiting
+    {
+        get
+        {
+            int waiting = 0;
+            foreach (KeyValuePair<string, ModelQueue> queue in _queues)
+            {
+                waiting += queue.Value.Count;
+            }
 
-    public void ChangeWaiting(int delta) => Interlocked.Add(ref _waiting, delta);
+            return waiting;
+        }
+    }
 
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
@@ -116,17 +126,48 @@ public sealed class FleetState
     public RouteTable TableOf(EligibleSet eligible) => Volatile.Read(ref _tables)
         .GetOrAdd(eligible, static (set, self) => new RouteTable(set.Deployments, self), this);
 
-    /// <summary>Where requests for a model wait.</summary>
-    public WaitRoom RoomOf(ServedModel model) => _rooms.GetOrAdd(model.Id, static _ => new WaitRoom());
+    /// <summary>How many requests a deployment may serve at once now; the queue asks nowhere else.</summary>
+    public int PlacesOf(Deployment deployment, long nowNs) =>
+        Of(deployment).Places(deployment.Config.MaxConcurrency, nowNs);
 
-    /// <summary>Wakes every waiting request: the fleet changed, or time passed that may have let a deployment back in.
-    /// </summary>
+    /// <summary>Where requests for a model wait.</summary>
+    public ModelQueue QueueOf(ServedModel model) =>
+        _queues.TryGetValue(model.Id, out ModelQueue? queue)
+            ? queue
+            : _queues.GetOrAdd(model.Id, static (_, fleet) => new ModelQueue(fleet), this);
+
+    /// <summary>Another fleet is in force: every waiting request sees what it may use now.</summary>
     public void WakeWaiters()
     {
-        foreach (KeyValuePair<string, WaitRoom> room in _rooms)
+        foreach (KeyValuePair<string, ModelQueue> queue in _queues)
         {
-            room.Value.WakeAll();
+            queue.Value.FleetChanged();
         }
+    }
+
+    /// <summary>Time passed: sends those away who waited until their deadline, and hands out places of deployments that
+    /// are back or take more. Nothing while nobody waits.</summary>
+    /// <returns>The next deadline; <see cref="long.MaxValue"/> for none.</returns>
+    public long TendQueues(long nowNs)
+    {
+        long next = long.MaxValue;
+        foreach (KeyValuePair<string, ModelQueue> queue in _queues)
+        {
+            if (queue.Value.Count == 0)
+            {
+                continue;
+            }
+
+            queue.Value.Expire(nowNs);
+            if (Model.FindModel(queue.Key) is { } model)
+            {
+                queue.Value.Offer(model, nowNs);
+            }
+
+            next = Math.Min(next, queue.Value.NextDeadlineNs);
+        }
+
+        return next;
     }
 
     /// <summary>Stories of requests, for reading back.</summary>

@@ -1,5 +1,6 @@
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -43,6 +44,9 @@ public sealed record GatewayConfig
 
     [ConfigKey("Longest wait for capacity.", Minimum = 0, Maximum = 3600)]
     public double MaxWaitSeconds { get; init; } = 60;
+
+    [ConfigKey("In which order requests wait.")]
+    public QueueConfig Queue { get; init; } = new();
 
     [ConfigKey("Silence on a stream after which a keep-alive is sent.", Minimum = 0.01, Maximum = 60)]
     public double KeepAliveSeconds { get; init; } = 10;

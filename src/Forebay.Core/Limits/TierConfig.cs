@@ -10,6 +10,18 @@ public enum PriorityClass : byte
     Batch,
 }
 
+/// <summary>The words for priority classes in files, metrics and answers.</summary>
+public static class PriorityClassWords
+{
+    public static string Word(this PriorityClass priority) => priority switch
+    {
+        PriorityClass.Interactive => "interactive",
+        PriorityClass.Standard => "standard",
+        PriorityClass.Batch => "batch",
+        _ => throw new ArgumentOutOfRangeException(nameof(priority), priority, "There is no such priority class."),
+    };
+}
+
 /// <summary>Limits and priority that tenants share. Its own limits hold over all models together.</summary>
 public sealed record TierConfig : LimitsConfig
 {
@@ -18,6 +30,14 @@ public sealed record TierConfig : LimitsConfig
 
     [ConfigKey("interactive, standard or batch.")]
     public PriorityClass Priority { get; init; } = PriorityClass.Standard;
+
+    [ConfigKey("Share of a tenant beside others of its class while requests wait: one of weight 2 gets twice the " +
+        "tokens.", Minimum = 0.01, Maximum = 1000)]
+    public double Weight { get; init; } = 1;
+
+    [ConfigKey("Longest wait for capacity of this tier's requests; server.gateway.max_wait_seconds bounds it too.",
+        Minimum = 0, Maximum = 3600)]
+    public double? MaxWaitSeconds { get; init; }
 
     [ConfigKey("Day (UTC) on which weekly windows begin.")]
     public DayOfWeek WeekStartsOn { get; init; } = DayOfWeek.Monday;

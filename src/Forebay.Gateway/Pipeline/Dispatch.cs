@@ -2,6 +2,8 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
+using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Time;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Pinning;
@@ -19,6 +21,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 {
     private readonly List<string> _triedIds = [];
     private int[] _tried = [];
+    private Waiting? _waiting;
 
     public async Task<Failure> RunAsync()
     {
@@ -131,6 +134,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             HealthJudge.Judge(x, deployment, live, result, runtime);
+            NoteHeld(deployment, result);
             if (result.End == AttemptEnd.PoliceAgain)
             {
                 x.Attempts--;
@@ -143,6 +147,16 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         {
             upstream.Release();
             Routing.Leave(x, runtime);
+        }
+    }
+
+    /// <summary>How long answers hold their places is what waiting times are predicted from.</summary>
+    private void NoteHeld(Deployment deployment, AttemptResult result)
+    {
+        if (result.End == AttemptEnd.Served)
+        {
+            long nowNs = Instant.MonotonicNsOf(runtime.Time);
+            runtime.State.QueueOf(x.Model!).Served(deployment, nowNs - x.EnteredNs, nowNs);
         }
     }
 
@@ -171,117 +185,30 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
     private async ValueTask<(Deployment? Entered, Failure Failure)> EnterAsync(Failure last)
     {
-        WaitRoom room = runtime.State.RoomOf(x.Model!);
-        if (!room.Competes(x.Eligible.Deployments.AsSpan()) && TryEnter() is { } free)
+        ModelQueue queue = runtime.State.QueueOf(x.Model!);
+        if (queue.Count == 0 && TryEnter(x.Eligible) is { } free)
         {
+            if (!x.Service.IsOpen)
+            {
+                x.Service = queue.Admit(x.Tenant!, x.Facts.EstimatedInputTokens);
+            }
+
             return (free, Failure.None);
         }
 
-        // A retry that finds every other place taken answers with why the first one failed rather than wait again.
-        if (!last.IsNone)
-        {
-            return (TryEnter(), last);
-        }
-
+        _waiting ??= new Waiting(x, runtime, TryEnter, FollowReload);
         double before = x.QueueMs;
-        (Deployment? Entered, Failure) waited = await WaitAsync(room);
-        Explaining.Waited(x, runtime, x.QueueMs - before, waited.Entered is not null);
-        return waited;
+        (Deployment? entered, Failure failure) = await _waiting.EnterAsync(_triedIds);
+        if (x.QueueMs > before)
+        {
+            Explaining.Waited(x, runtime, x.QueueMs - before, entered is not null);
+        }
+
+        // One that was tried before answers with why that failed.
+        return (entered, entered is null && !last.IsNone ? last : failure);
     }
 
-    private async ValueTask<(Deployment? Entered, Failure Failure)> WaitAsync(WaitRoom room)
-    {
-        Failure outage = HealthJudge.AllOut(x, runtime);
-        if (!outage.IsNone)
-        {
-            return (null, outage);
-        }
-
-        using var waiter = new Waiter(x);
-        LinkedListNode<IWaiter>? place = room.TryEnter(waiter, x.Settings.MaxWaiting);
-        if (place is null)
-        {
-            return (null, new Failure(
-                Reason.Overloaded,
-                $"Every place for {x.Model!.Id} is taken and {room.Count} requests wait already; try again shortly.",
-                null,
-                RetrySeconds(room.Count)));
-        }
-
-        var started = Instant.From(runtime.Time);
-        using var deadline = new CancellationTokenSource(
-            TimeSpan.FromSeconds(x.Settings.MaxWaitSeconds), runtime.Time);
-        using CancellationTokenRegistration client = x.Http.RequestAborted.UnsafeRegister(
-            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
-        using CancellationTokenRegistration server = runtime.Cut.UnsafeRegister(
-            static s => ((CancellationTokenSource)s!).Cancel(), deadline);
-        runtime.State.ChangeWaiting(1);
-        if (room.IsFirst(place))
-        {
-            // A place may have been freed just before we stood in line, with nobody there to be woken.
-            waiter.Wake();
-        }
-
-        try
-        {
-            while (true)
-            {
-                await waiter.WaitAsync(deadline.Token);
-                Failure gone = FollowReload();
-                if (!gone.IsNone)
-                {
-                    return (null, gone);
-                }
-
-                if (TryEnter() is { } entered)
-                {
-                    return (entered, Failure.None);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
-        {
-            return (null, runtime.Cut.IsCancellationRequested
-                ? new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1)
-                : new Failure(
-                    Reason.QueueTimeout,
-                    $"No place for {x.Model!.Id} became free within {x.Settings.MaxWaitSeconds} s; try again later.",
-                    null,
-                    RetrySeconds(room.Count)));
-        }
-        finally
-        {
-            runtime.State.ChangeWaiting(-1);
-            room.Leave(place);
-            // Hand a wake-up on that came too late for us, or for more places than one.
-            room.WakeFirst();
-            x.QueueMs += Instant.From(runtime.Time).MsSince(started);
-        }
-    }
-
-    private Deployment? TryEnter() => Routing.TryEnter(x, runtime, _tried) ? x.Route.Deployment : null;
-
-    /// <summary>The fuller the room, the longer the advice; between 1 and 30 s.</summary>
-    private int RetrySeconds(int waiting) =>
-        Math.Clamp(1 + 29 * waiting / Math.Max(1, x.Settings.MaxWaiting), 1, 30);
-
-    private sealed class Waiter(Exchange x) : IWaiter, IDisposable
-    {
-        private readonly SemaphoreSlim _signal = new(0);
-
-        public bool CanUse(string deploymentId) => x.Eligible.Contains(deploymentId);
-
-        public void Wake()
-        {
-            if (_signal.CurrentCount == 0)
-            {
-                _signal.Release();
-            }
-        }
-
-        public Task WaitAsync(CancellationToken cancel) => _signal.WaitAsync(cancel);
-
-        /// <summary>Safe once it has left the room: waking happens under the room's lock.</summary>
-        public void Dispose() => _signal.Dispose();
-    }
+    private Deployment? TryEnter(EligibleSet among) => Routing.TryEnter(x, runtime, among, _tried)
+        ? x.Route.Deployment
+        : null;
 }

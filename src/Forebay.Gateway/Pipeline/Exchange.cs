@@ -4,6 +4,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
@@ -82,9 +83,7 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>The router was told that the attempt's prompt has been computed, or never will be.</summary>
     public bool RouteAnswered { get; set; }
 
-    /// <summary>Monotonic time at which the attempt in hand began, and of its first token; 0 before it.</summary>
-    public long SentNs { get; set; }
-
+    /// <summary>Monotonic time of the first token of the attempt in hand; 0 before it.</summary>
     public long FirstTokenNs { get; set; }
 
     /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
@@ -108,6 +107,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public bool Settled { get; set; }
 
     // Steps 6 to 9.
+    /// <summary>Monotonic time until which the client can use a place; the server's own bounds come on top.</summary>
+    public long ClientDeadlineNs { get; set; } = long.MaxValue;
+
+    /// <summary>Charges the tenant's share of the model.</summary>
+    public ServiceMeter Service;
+
     public Deployment? Deployment { get; set; }
 
     public int Attempts { get; set; }

@@ -20,6 +20,7 @@ internal sealed record GatewayRuntime(
     GatewayMetrics Metrics,
     MemoryBudget Memory,
     StreamSweep Sweep,
+    QueueClock QueueClock,
     CancellationToken Cut)
 {
     public ILimitHistory? LimitHistory { get; init; }

@@ -82,6 +82,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         failure = Policing.Check(x);
         failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
+        failure = failure.IsNone ? ClientDeadline.Read(x) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         Explaining.Policed(x, runtime, failure);
         if (!failure.IsNone)

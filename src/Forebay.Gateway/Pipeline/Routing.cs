@@ -1,3 +1,4 @@
+using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 
@@ -7,8 +8,9 @@ namespace Forebay.Gateway.Pipeline;
 /// fast it ran, how much of its prompt was cached. One route at a time; each is ended exactly once.</summary>
 internal static class Routing
 {
-    /// <summary>Takes a place at the best deployment that has one and was not tried.</summary>
-    public static bool TryEnter(Exchange x, GatewayRuntime runtime, ReadOnlySpan<int> tried)
+    /// <summary>Takes a place at the best deployment of a set that has one and was not tried.</summary>
+    public static bool TryEnter(
+        Exchange x, GatewayRuntime runtime, EligibleSet among, ReadOnlySpan<int> tried)
     {
         RouteScratch scratch = RouteScratch.OfThread;
         RoutingConfig config = x.Fleet.Config.Server.Routing;
@@ -26,7 +28,7 @@ internal static class Routing
             Number = (uint)x.Id,
             Stream = x.Facts.Stream,
         };
-        RouteTable table = runtime.State.TableOf(x.Eligible);
+        RouteTable table = runtime.State.TableOf(among);
         RouteCandidate[]? seen = x.Story is null ? null : RouteExplanation.Read(query, table, scratch, now);
         bool entered = Router.TryEnter(query, table, config, scratch, now, out Route route);
         if (seen is not null)
@@ -43,7 +45,6 @@ internal static class Routing
         Router.Remember(runtime.State.Routing, config, prefix, route);
         x.Route = route;
         x.RouteAnswered = false;
-        x.SentNs = now.MonotonicNs;
         x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
         x.FirstTokenNs = 0;
         return true;
@@ -59,7 +60,7 @@ internal static class Routing
 
         x.FirstTokenNs = nowNs;
         Route route = x.Route;
-        route.Load.LearnFirstToken(route.QueuedTokens, route.InFlight, nowNs - x.SentNs - route.WayNs);
+        route.Load.LearnFirstToken(route.QueuedTokens, route.InFlight, nowNs - x.EnteredNs - route.WayNs);
         Answered(x);
     }
 
@@ -76,7 +77,7 @@ internal static class Routing
 
         if (x.FirstTokenNs == 0)
         {
-            route.Load.LearnWhole(route, output, nowNs - x.SentNs - route.WayNs);
+            route.Load.LearnWhole(route, output, nowNs - x.EnteredNs - route.WayNs);
         }
         else if (output > 1)
         {
@@ -92,10 +93,18 @@ internal static class Routing
     public static void Leave(Exchange x, GatewayRuntime runtime)
     {
         Route route = x.Route;
-        route.State.Leave(x.EnteredNs);
         Answered(x);
-        route.Load.Publish(route.State.InFlight);
-        runtime.State.RoomOf(x.Model!).Freed(route.Deployment.Id);
+        long nowNs = Instant.MonotonicNsOf(runtime.Time);
+        runtime.State.QueueOf(x.Model!).Release(route.Deployment, x.EnteredNs, nowNs);
+    }
+
+    /// <summary>Gives a place back that was taken a moment ago, and is not to be used: it is offered to nobody yet.
+    /// </summary>
+    public static void Undo(Exchange x)
+    {
+        Answered(x);
+        x.Route.State.Leave(x.EnteredNs);
+        x.Route.Load.Publish(x.Route.State.InFlight);
     }
 
     private static void Answered(Exchange x)

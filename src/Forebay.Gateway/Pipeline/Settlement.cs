@@ -26,6 +26,7 @@ internal static class Settlement
         x.Settled = true;
         var now = Instant.From(runtime.Time);
         CutImplausible(x, runtime);
+        SettleService(x);
         long acceptedMs = x.ReservedAt.WallUnixMs;
         bool charged = outcome is UsageOutcome.Completed or UsageOutcome.ClientGone;
         long price = charged ? x.Model!.Prices.At(acceptedMs).Of(x.Tokens) : 0;
@@ -99,6 +100,15 @@ internal static class Settlement
             Log.ImplausibleUsage(
                 runtime.Logger, x.IdText, x.Deployment?.Id ?? "none", told.Prompt, told.Output, x.Tokens.Prompt,
                 x.Tokens.Output);
+        }
+    }
+
+    /// <summary>Corrects what the request charged to its tenant's share.</summary>
+    private static void SettleService(Exchange x)
+    {
+        if (x.Service.IsOpen)
+        {
+            x.Service.Settle(x.Tokens.Prompt - x.Tokens.CacheRead, x.Tokens.Output);
         }
     }
 }

@@ -82,7 +82,7 @@ internal static class StreamRelay
                 return Broken(client, failure);
             }
 
-            NoteFirstToken(x, batch, observer, runtime);
+            NoteProgress(x, batch, observer, runtime);
             if (batch.Terminal)
             {
                 settle();
@@ -123,9 +123,9 @@ internal static class StreamRelay
         : read < LeastReadBytes ? LeastReadBytes
         : readBytes;
 
-    private static void NoteFirstToken(
-        Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
+    private static void NoteProgress(Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
+        x.Service.Produced(observer.ContentEvents);
         if (batch.HasContent && x.FirstTokenNs == 0)
         {
             long nowNs = Instant.MonotonicNsOf(runtime.Time);

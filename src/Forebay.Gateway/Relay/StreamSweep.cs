@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Forebay.Gateway.Relay;
 
 /// <summary>
-/// One timer for all open streams: sends keep-alives into silence, cuts clients that stopped reading, and lets waiting
-/// requests try again. Costs one pass over the open streams per tick, instead of a timer per stream.
+/// One timer for all open streams: sends keep-alives into silence and cuts clients that stopped reading. Costs one pass
+/// over the open streams per tick, instead of a timer per stream.
 /// </summary>
 internal sealed class StreamSweep : IDisposable
 {
@@ -57,11 +57,6 @@ internal sealed class StreamSweep : IDisposable
         if (++_ticks % TicksPerSecond == 0)
         {
             _state.RelaxSpeeds();
-        }
-
-        if (_state.Waiting > 0)
-        {
-            _state.WakeWaiters();
         }
     }
 }

@@ -93,7 +93,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     private async Task<bool> TryAsync(Exchange x)
     {
         Translating.KeepNative(x);
-        if (!Routing.TryEnter(x, runtime, []))
+        // Counting takes no place that somebody waits for.
+        if (runtime.State.QueueOf(x.Model!).Count > 0 || !Routing.TryEnter(x, runtime, x.Eligible, []))
         {
             return false;
         }

@@ -82,10 +82,20 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
 
         state.OutputOf(spec.Fleet.Model).Observe(what.OutputTokens);
         route.Load.LearnCache(what.InputTokens, route.ExpectedCachedTokens, cachedTokens, what.OutputTokens);
-        route.State.Leave();
-        route.Load.Publish(route.State.InFlight);
-        _routes[request] = default;
+        state.QueueOf(spec.Fleet.Model).Release(route.Deployment, _sentNs[request], now.MonotonicNs);
     }
+
+    /// <summary>A place that was taken a moment ago is given back, and offered to nobody yet.</summary>
+    public void Undo(int request)
+    {
+        Route route = _routes[request];
+        route.Load.Answered(route);
+        route.State.Leave(_sentNs[request]);
+        route.Load.Publish(route.State.InFlight);
+    }
+
+    /// <summary>When a request was sent.</summary>
+    public long SentNs(int request) => _sentNs[request];
 
     private void ReadCaches(CellRequest what)
     {

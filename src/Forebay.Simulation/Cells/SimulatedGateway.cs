@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Simulation.Events;
@@ -19,6 +20,7 @@ internal struct ServedRequest
     public int OutputTokens;
     public LimitReservation Reservation;
     public EligibleSet Eligible;
+    public ServiceMeter Service;
     public Waiter? Waiter;
 }
 
@@ -31,9 +33,11 @@ internal sealed class SimulatedGateway : IEventTarget
     public const int FirstToken = 1;
     public const int Finished = 2;
     private const int Arrive = 0;
-    private const int Woken = 3;
-    private const int WaitedTooLong = 4;
-    private const int EachSecond = 5;
+    private const int Granted = 3;
+    private const int Expired = 4;
+    private const int Displaced = 5;
+    private const int TendQueue = 6;
+    private const int EachSecond = 7;
 
     private readonly CellSpec _spec;
     private readonly EventLoop _loop;
@@ -71,7 +75,32 @@ internal sealed class SimulatedGateway : IEventTarget
 
     public ref ServedRequest Served(long request) => ref _served[request];
 
-    public void Wake(Waiter waiter) => _loop.After(0, this, Woken, waiter.Request);
+    private ModelQueue Queue => _state.QueueOf(_model);
+
+    /// <summary>A waiting request is told something: it acts on it at the same virtual time, outside the queue.
+    /// </summary>
+    public void Tell(int request, QueueNotice notice) => _loop.After(
+        0,
+        this,
+        notice switch
+        {
+            QueueNotice.Granted => Granted,
+            QueueNotice.Expired => Expired,
+            QueueNotice.Displaced => Displaced,
+            _ => throw new InvalidOperationException("The fleet of a cell does not change."),
+        },
+        request);
+
+    /// <summary>Takes a place by the router.</summary>
+    public Deployment? Route(int request, EligibleSet among)
+    {
+        int deployment = _router.TryEnter(
+            request, Requests[request].Request, among, _served[request].Region, _loop.Now);
+        _served[request].Deployment = deployment;
+        return deployment < 0 ? null : _model.Deployments[deployment];
+    }
+
+    public void Undo(int request) => _router.Undo(request);
 
     void IEventTarget.Handle(int kind, long subject, Instant now)
     {
@@ -93,11 +122,17 @@ internal sealed class SimulatedGateway : IEventTarget
             case Finished:
                 Settle(request, now);
                 break;
-            case Woken:
-                TryAgain(request, now);
+            case Granted:
+                Start(request, now);
                 break;
-            case WaitedTooLong:
-                GiveUp(request, now);
+            case Expired:
+                Refuse(request, Reason.QueueTimeout, now);
+                break;
+            case Displaced:
+                Refuse(request, Reason.Overloaded, now);
+                break;
+            case TendQueue:
+                Queue.Expire(now.MonotonicNs);
                 break;
             case EachSecond:
                 _state.RelaxSpeeds();
@@ -138,80 +173,58 @@ internal sealed class SimulatedGateway : IEventTarget
         }
 
         _served[request].Reservation = limit.Reservation;
-        WaitRoom room = _state.RoomOf(_model);
-        if (room.Competes(_served[request].Eligible.Deployments.AsSpan()) || !TryPlace(request, now))
+        if (Queue.Count == 0 && Route(request, _served[request].Eligible) is not null)
         {
-            Queue(request, room, now);
+            _served[request].Service = Queue.Admit(tenant, what.InputTokens);
+            Start(request, now);
+            return;
         }
+
+        Wait(request, tenant, now);
     }
 
-    private void Queue(int request, WaitRoom room, Instant now)
+    private void Wait(int request, Tenant tenant, Instant now)
     {
-        var waiter = new Waiter(this, request, _served[request].Eligible);
-        if (room.TryEnter(waiter, _spec.MaxWaiting) is not { } place)
+        long deadlineNs = _spec.MaxWaitSeconds < double.PositiveInfinity
+            ? now.MonotonicNs + (long)(_spec.MaxWaitSeconds * Instant.NsPerSecond)
+            : long.MaxValue;
+        var waiter = new Waiter(this, request);
+        waiter.Prepare(
+            Queue.CounterOf(tenant),
+            tenant.Tier.Priority,
+            _served[request].Eligible,
+            Requests[request].Request.InputTokens,
+            deadlineNs);
+        GatewayConfig settings = _state.Model.Config.Server.Gateway with { MaxWaiting = _spec.MaxWaiting };
+        QueueAnswer answer = Queue.Enter(waiter, settings, now.MonotonicNs);
+        if (answer is QueueAnswer.TooLate or QueueAnswer.Full)
         {
             Refuse(request, Reason.Overloaded, now);
             return;
         }
 
-        waiter.Place = place;
         _served[request].Waiter = waiter;
-        if (_spec.MaxWaitSeconds < double.PositiveInfinity)
+        if (answer == QueueAnswer.Entered)
         {
-            _loop.After((long)(_spec.MaxWaitSeconds * Instant.NsPerSecond), this, WaitedTooLong, request);
+            Start(request, now);
         }
-
-        if (room.IsFirst(place))
+        else if (deadlineNs != long.MaxValue)
         {
-            waiter.Wake();
-        }
-    }
-
-    private void TryAgain(int request, Instant now)
-    {
-        if (_served[request].Waiter is { } waiter)
-        {
-            waiter.IsWoken = false;
-            if (TryPlace(request, now))
-            {
-                LeaveRoom(request);
-            }
+            _loop.At(deadlineNs, this, TendQueue, request);
         }
     }
 
-    private void GiveUp(int request, Instant now)
+    private void Start(int request, Instant now)
     {
-        if (_served[request].Waiter is not null)
-        {
-            LeaveRoom(request);
-            Refuse(request, Reason.QueueTimeout, now);
-        }
-    }
-
-    private void LeaveRoom(int request)
-    {
-        WaitRoom room = _state.RoomOf(_model);
-        room.Leave(_served[request].Waiter!.Place!);
-        _served[request].Waiter = null;
-
-        // As the live gateway does: a wake-up that came too late, or for more places than one, is handed on.
-        room.WakeFirst();
-    }
-
-    private bool TryPlace(int request, Instant now)
-    {
-        CellRequest what = Requests[request].Request;
         ref ServedRequest served = ref _served[request];
-        int deployment = _router.TryEnter(request, what, served.Eligible, served.Region, now);
-        if (deployment < 0)
+        if (served.Waiter is { } waited)
         {
-            return false;
+            served.Service = ServiceMeter.Open(Queue, waited.Counter, waited.InputTokens, waited.Lifts);
+            served.Waiter = null;
         }
 
-        served.Deployment = deployment;
-        _observer.Placed(request, deployment, now);
-        _deployments[deployment].Send(request, what);
-        return true;
+        _observer.Placed(request, served.Deployment, now);
+        _deployments[served.Deployment].Send(request, Requests[request].Request);
     }
 
     private void Settle(int request, Instant now)
@@ -225,10 +238,12 @@ internal sealed class SimulatedGateway : IEventTarget
             served.Reservation,
             new LimitUse(tokens.Input, tokens.Output, _model.Prices.At(now.WallUnixMs).Of(tokens), Complete: true),
             now);
-        _router.Finished(request, what, served.CachedTokens, now);
+        served.Service.Settle(what.InputTokens - served.CachedTokens, served.OutputTokens);
+        Deployment at = _model.Deployments[served.Deployment];
+        Queue.Served(at, now.MonotonicNs - _router.SentNs(request), now.MonotonicNs);
         _ended++;
         _observer.Finished(request, served.Deployment, served.OutputTokens, now);
-        _state.RoomOf(_model).Freed(_model.Deployments[served.Deployment].Id);
+        _router.Finished(request, what, served.CachedTokens, now);
     }
 
     /// <summary>Turns away what had a reservation.</summary>
@@ -246,24 +261,12 @@ internal sealed class SimulatedGateway : IEventTarget
     }
 }
 
-/// <summary>A request in the wait room.</summary>
-internal sealed class Waiter(SimulatedGateway gateway, int request, EligibleSet eligible) : IWaiter
+/// <summary>A request that waits.</summary>
+internal sealed class Waiter(SimulatedGateway gateway, int request) : QueueWaiter
 {
-    public int Request => request;
+    public override Deployment? Route(EligibleSet among, long nowNs) => gateway.Route(request, among);
 
-    public LinkedListNode<IWaiter>? Place { get; set; }
+    public override void Undo() => gateway.Undo(request);
 
-    /// <summary>Told to try again, and has not yet.</summary>
-    public bool IsWoken { get; set; }
-
-    public bool CanUse(string deploymentId) => eligible.Contains(deploymentId);
-
-    public void Wake()
-    {
-        if (!IsWoken)
-        {
-            IsWoken = true;
-            gateway.Wake(this);
-        }
-    }
+    public override void Notify(QueueNotice notice) => gateway.Tell(request, notice);
 }

@@ -15,6 +15,12 @@ public static class StatusCommand
         new("MAX", true), new("COMPLETED", true), new("FAILED", true), new("LAST FAILURE"), new("STATE"),
     ];
 
+    private static readonly Column[] QueueColumns =
+    [
+        new("QUEUE"), new("CLASS"), new("WAITING", true), new("OLDEST S", true), new("GRANTED", true),
+        new("SHED", true), new("DISPLACED", true), new("EXPIRED", true),
+    ];
+
     public static Command Create() => AdminAction.On(
         new Command("status", "Show the running server, its fleet and its deployments."),
         async (session, cancel) =>
@@ -41,6 +47,12 @@ public static class StatusCommand
 
             session.Output.Line("");
             session.Output.Table(Columns, [.. status.Deployments.Select(RowOf)]);
+            if (status.Queues.Count > 0)
+            {
+                session.Output.Line("");
+                session.Output.Table(QueueColumns, [.. status.Queues.Select(RowOf)]);
+            }
+
             return 0;
         });
 
@@ -48,6 +60,18 @@ public static class StatusCommand
         ? "none"
         : $"{file.Path}, load {file.Loads} at {TimeText.Of(file.Loaded)}, sha256 {file.Sha256}" +
             (file.Rejected is { } at ? $"; a later one at {TimeText.Of(at)} has problems and is not in force" : "");
+
+    private static string[] RowOf(QueueView q) =>
+    [
+        q.Model,
+        q.Class,
+        q.Waiting.ToString(CultureInfo.InvariantCulture),
+        q.OldestSeconds.ToString("0.0", CultureInfo.InvariantCulture),
+        q.Granted.ToString(CultureInfo.InvariantCulture),
+        q.Shed.ToString(CultureInfo.InvariantCulture),
+        q.Displaced.ToString(CultureInfo.InvariantCulture),
+        q.Expired.ToString(CultureInfo.InvariantCulture),
+    ];
 
     private static string[] RowOf(DeploymentView d) =>
     [

@@ -128,6 +128,7 @@ internal sealed partial class ServerStart(
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(state, store.Journal, time));
+        Own(new QueueMetrics(state, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);

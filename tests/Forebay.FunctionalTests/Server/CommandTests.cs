@@ -105,7 +105,8 @@ public sealed partial class CommandTests(UpFixture fixture)
         foreach (string series in (string[])
             ["forebay_gateway_requests_total", "forebay_gateway_tokens_total", "forebay_gateway_in_flight",
                 "forebay_gateway_request_duration_seconds_bucket", "forebay_gateway_time_to_first_token_seconds_count",
-                "forebay_deployment_in_flight", "forebay_keys", "forebay_journal_writable"])
+                "forebay_deployment_in_flight", "forebay_queue_waiting", "forebay_queue_oldest_seconds",
+                "forebay_keys", "forebay_journal_writable"])
         {
             Assert.Contains($"\n{series}", metrics, StringComparison.Ordinal);
         }

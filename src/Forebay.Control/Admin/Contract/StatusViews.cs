@@ -18,7 +18,19 @@ public sealed record StatusView(
     bool JournalWritable,
     FleetView Fleet,
     FleetFileView? FleetFile,
-    IReadOnlyList<DeploymentView> Deployments);
+    IReadOnlyList<DeploymentView> Deployments,
+    IReadOnlyList<QueueView> Queues);
+
+/// <summary>The queue of one model and priority class; only those that anything ever waited in.</summary>
+public sealed record QueueView(
+    string Model,
+    string Class,
+    int Waiting,
+    double OldestSeconds,
+    long Granted,
+    long Shed,
+    long Displaced,
+    long Expired);
 
 /// <summary>The fleet in counts; <c>Summary</c> says them in a line.</summary>
 public sealed record FleetView(

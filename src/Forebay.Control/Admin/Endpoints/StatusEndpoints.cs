@@ -2,8 +2,10 @@ using System.Reflection;
 using Forebay.Control.Admin.Contract;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Queue;
 using Forebay.Core.Time;
 using Microsoft.AspNetCore.Http;
 
@@ -31,7 +33,8 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             services.Journal.Writable,
             FleetOf(model, state.Keys.Count),
             services.FleetFile(),
-            [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))]);
+            [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))],
+            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))]);
         return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
     }
 
@@ -75,6 +78,20 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
     }
 
     private static string Of(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
+
+    private static IEnumerable<QueueView> QueuesOf(ServedModel model, ModelQueue queue, Instant now) =>
+        from priority in Enum.GetValues<PriorityClass>()
+        let tally = queue.TallyOf(priority)
+        where tally with { OldestSinceNs = null } != default
+        select new QueueView(
+            model.Id,
+            priority.Word(),
+            tally.Waiting,
+            (tally.OldestSinceNs is { } since ? Math.Max(0, now.MonotonicNs - since) : 0) / (double)Instant.NsPerSecond,
+            tally.Granted,
+            tally.Shed,
+            tally.Displaced,
+            tally.Expired);
 
     private static DeploymentView ViewOf(Deployment d, DeploymentState state, Instant now)
     {
