@@ -51,6 +51,8 @@ internal sealed class Waiting(
             }
 
             Ready(queue, untried, triedIds.Count > 0, startedNs);
+            // Before it can be seen to wait, and once more when it does: the clock may have fired in between.
+            runtime.QueueClock.Arm(DeadlineNs, startedNs);
             QueueAnswer answer = queue.Enter(this, x.Settings, startedNs);
             Failure failure = answer switch
             {
@@ -127,7 +129,7 @@ internal sealed class Waiting(
     private async ValueTask<Failure> WaitAsync(
         ModelQueue queue, IReadOnlyCollection<string> triedIds, long startedNs)
     {
-        runtime.QueueClock.Arm(DeadlineNs, startedNs);
+        runtime.QueueClock.Arm(DeadlineNs, NowNs);
         using CancellationTokenRegistration client = x.Http.RequestAborted.UnsafeRegister(
             static s => ((Waiting)s!).Notify(QueueNotice.FleetChanged), this);
         using CancellationTokenRegistration server = runtime.Cut.UnsafeRegister(
