@@ -40,7 +40,7 @@ public class RoutingBenchmarks
         for (int i = 0; i < _prompts.Length; i++)
         {
             // All prompts share four blocks, so those are held everywhere; each of the rest is held at one place.
-            int number = _table.Numbers[i % Deployments];
+            int number = _table.Facts[i % Deployments].Number;
             _state.Routing.Index(Blocks).Insert(_prompts[i], number, ref _state.Routing.Clocks[number]);
         }
     }

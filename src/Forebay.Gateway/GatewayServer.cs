@@ -193,7 +193,7 @@ public sealed class GatewayServer : IAsyncDisposable
             metrics,
             memory,
             new StreamSweep(state, parts.Time),
-            new QueueClock(state, parts.Time),
+            new QueueClock(state, parts.Time, logger),
             cut)
         {
             LimitHistory = parts.LimitHistory,

@@ -18,6 +18,8 @@ namespace Forebay.Core.Fleet;
 /// </summary>
 public sealed class FleetState
 {
+    private const int MostTables = 4096;
+
     private readonly ConcurrentDictionary<string, DeploymentState> _deployments = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RouteLoad> _loads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, OutputEstimate> _outputs = new(StringComparer.Ordinal);
@@ -27,7 +29,7 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
-    private ConcurrentDictionary<EligibleSet, RouteTable> _tables = new(ReferenceEqualityComparer.Instance);
+    private ConcurrentDictionary<EligibleSet, RouteTable> _tables = NoTables();
     private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
@@ -95,14 +97,15 @@ public sealed class FleetState
 
     /// <summary>Load and speed of a deployment.</summary>
     public RouteLoad LoadOf(Deployment deployment) =>
-        _loads.GetOrAdd(deployment.Id, static (_, a) => a.Routing.Add(a.Prior), (Routing, deployment.Prior));
+        _loads.GetOrAdd(
+            deployment.Id, static (_, a) => a.Self.Routing.Add(a.Of.Prior, a.Self.Of(a.Of)), (Self: this, Of: deployment));
 
     /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
     public void RelaxSpeeds()
     {
-        foreach ((string id, RouteLoad load) in _loads)
+        foreach (KeyValuePair<string, RouteLoad> load in _loads)
         {
-            load.Relax(_deployments.TryGetValue(id, out DeploymentState? state) ? state.InFlight : 0);
+            load.Value.Relax();
         }
     }
 
@@ -123,8 +126,35 @@ public sealed class FleetState
     }
 
     /// <summary>The candidates of an eligible set, laid out for the router.</summary>
-    public RouteTable TableOf(EligibleSet eligible) => Volatile.Read(ref _tables)
-        .GetOrAdd(eligible, static (set, self) => new RouteTable(set.Deployments, self), this);
+    public RouteTable TableOf(EligibleSet eligible)
+    {
+        ConcurrentDictionary<EligibleSet, RouteTable> tables = Volatile.Read(ref _tables);
+        if (tables.TryGetValue(eligible, out RouteTable? table))
+        {
+            return table;
+        }
+
+        if (tables.Count >= MostTables)
+        {
+            // Sets of what requests have not been tried at come and go.
+            Interlocked.CompareExchange(ref _tables, NoTables(), tables);
+        }
+
+        return Volatile.Read(ref _tables)
+            .GetOrAdd(eligible, static (set, self) => new RouteTable(set.Deployments, self), this);
+    }
+
+    /// <summary>A deployment's endpoint is another one: what was learned of the old one's speed and caches is left
+    /// behind with it.</summary>
+    public void ForgetSpeed(Deployment deployment)
+    {
+        if (_loads.TryRemove(deployment.Id, out _))
+        {
+            Volatile.Write(ref _tables, NoTables());
+        }
+    }
+
+    private static ConcurrentDictionary<EligibleSet, RouteTable> NoTables() => new(ReferenceEqualityComparer.Instance);
 
     /// <summary>How many requests a deployment may serve at once now; the queue asks nowhere else.</summary>
     public int PlacesOf(Deployment deployment, long nowNs) =>
@@ -230,8 +260,7 @@ public sealed class FleetState
         lock (_swapping)
         {
             Volatile.Write(ref _inForce, next(_inForce));
-            Volatile.Write(
-                ref _tables, new ConcurrentDictionary<EligibleSet, RouteTable>(ReferenceEqualityComparer.Instance));
+            Volatile.Write(ref _tables, NoTables());
         }
     }
 }

@@ -99,7 +99,10 @@ internal static class Continuing
 
         if (next.TokensLeft <= 0)
         {
-            return await EndAsync(x, answer, runtime);
+            // Events never outnumber tokens, so they prove that the limit is reached; an estimate does not.
+            return x.Facts.MaxTokens <= answer.SoFar.TextEvents
+                ? await EndAsync(x, answer, runtime)
+                : Refused(x, deployment, ContinuationBar.LimitNear, runtime);
         }
 
         answer.Charge(deployment);

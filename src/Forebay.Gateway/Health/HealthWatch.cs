@@ -168,6 +168,7 @@ internal sealed class HealthWatch : IDisposable
             {
                 // Another address, credential or trust: what was learned of the old one says nothing.
                 asked.Live.ForgetHealth(now);
+                _state.ForgetSpeed(asked.Deployment);
                 asked.Watched.StartAnew();
             }
 
@@ -213,6 +214,7 @@ internal sealed class HealthWatch : IDisposable
             asked.Deployment.Config.Health,
             asked.Fleet.Config.Server.Health,
             Jitter(asked.Deployment.Index));
+        _state.LoadOf(asked.Deployment).Publish();
     }
 
     private async Task ReadMetricsAsync(Asked asked)

@@ -42,18 +42,11 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                 return waited;
             }
 
-            if (!Translating.CanSend(x, deployment, runtime))
+            if (Lease(deployment) is not { } upstream)
             {
-                // It is out of the question from here on; whoever speaks the client's dialect is not.
-                Routing.Leave(x, runtime);
-                continue;
-            }
-
-            if (runtime.Upstreams.Lease(deployment) is not { } upstream)
-            {
-                // A reload took the deployment out or moved it since, which is no failure of either. It may be still
-                // under way: the next round finds the snapshot that goes with it.
-                Routing.Leave(x, runtime);
+                // It cannot be sent what the request holds, which leaves those that can. Or a reload took the
+                // deployment out or moved it since, which is no failure of either: it may be still under way, and the
+                // next round finds the snapshot that goes with it.
                 x.Http.RequestAborted.ThrowIfCancellationRequested();
                 await Task.Yield();
                 continue;
@@ -79,6 +72,25 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
                     return Failure.None;
                 case GoOn.No:
                     return last;
+            }
+        }
+    }
+
+    /// <summary>What to send to; null where that cannot be, and then the place is given back, as it is whatever goes
+    /// wrong here.</summary>
+    private Upstream? Lease(Deployment deployment)
+    {
+        Upstream? upstream = null;
+        try
+        {
+            upstream = Translating.CanSend(x, deployment, runtime) ? runtime.Upstreams.Lease(deployment) : null;
+            return upstream;
+        }
+        finally
+        {
+            if (upstream is null)
+            {
+                Routing.Leave(x, runtime);
             }
         }
     }
@@ -127,7 +139,9 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         x.Tokens = x.Answer is { Times: > 0 } ? x.Tokens : default;
         try
         {
+            x.AttemptOpen = true;
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
+            x.AttemptOpen = false;
             if (result.End == AttemptEnd.Served && result.Failure.IsNone && x.Answer is not { Times: > 0 })
             {
                 Routing.Completed(x, runtime);
@@ -176,6 +190,12 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         if (x.Story is not null)
         {
             Explaining.Policed(x, runtime, failure);
+        }
+
+        if (!failure.IsNone)
+        {
+            // What was found under the rules before must not be used by anyone.
+            x.Eligible = EligibleSet.Empty;
         }
 
         Continuing.Narrow(x);

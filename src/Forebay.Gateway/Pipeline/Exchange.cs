@@ -80,6 +80,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Where the attempt in hand goes; a place is held there.</summary>
     public Route Route { get; set; }
 
+    /// <summary>Its story says already that no place was free.</summary>
+    public bool NoPlaceTold { get; set; }
+
     /// <summary>The router was told that the attempt's prompt has been computed, or never will be.</summary>
     public bool RouteAnswered { get; set; }
 
@@ -116,6 +119,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public Deployment? Deployment { get; set; }
 
     public int Attempts { get; set; }
+
+    /// <summary>An upstream has the request and did not answer it to the end yet.</summary>
+    public bool AttemptOpen { get; set; }
 
     /// <summary>When the attempt under way got its place, on the monotonic clock.</summary>
     public long EnteredNs { get; set; }

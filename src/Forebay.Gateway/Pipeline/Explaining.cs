@@ -86,10 +86,15 @@ internal static class Explaining
         }
     }
 
-    /// <summary>Keeps the story. A failure is one in any case.</summary>
+    private static bool IsLimit(Reason reason) => reason is Reason.LimitRequests or Reason.LimitInputTokens
+        or Reason.LimitOutputTokens or Reason.LimitFiveHours or Reason.LimitWeek or Reason.LimitAcceleration
+        or Reason.LimitSpend or Reason.LimitBatchQueue;
+
+    /// <summary>Keeps the story. A failure is one in any case, but for those of limits.</summary>
     public static void Finish(Exchange x, GatewayRuntime runtime, Failure failure)
     {
-        if (!failure.IsNone && !failure.IsClientGone)
+        // Of a tenant's own limits the refusal says all there is, and there may be very many.
+        if (!failure.IsNone && !failure.IsClientGone && !IsLimit(failure.Reason))
         {
             Late(x, runtime, ExplainCause.Failed);
         }

@@ -33,7 +33,9 @@ internal static class PermissionGuard
         if (inForce == x.InForce)
         {
             Permit permit = Policing.PermitOf(x, inForce);
-            if (permit.Set.Permits(deployment) && ReferenceEquals(x.Fleet.Deployments[deployment.Index], deployment))
+            if (permit.Set.Permits(deployment)
+                && deployment.Index < x.Fleet.Deployments.Length
+                && ReferenceEquals(x.Fleet.Deployments[deployment.Index], deployment))
             {
                 Note(x, deployment, permit.Context);
                 return GuardVerdict.Send;

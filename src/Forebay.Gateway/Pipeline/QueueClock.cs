@@ -1,5 +1,7 @@
 using Forebay.Core.Fleet;
 using Forebay.Core.Time;
+using Forebay.Gateway.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -16,12 +18,14 @@ internal sealed class QueueClock : IDisposable
 
     private readonly FleetState _state;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private long _dueNs = long.MaxValue;
 
-    public QueueClock(FleetState state, TimeProvider time)
+    public QueueClock(FleetState state, TimeProvider time, ILogger logger)
     {
+        _logger = logger;
         _state = state;
         _time = time;
         _timer = time.CreateTimer(
@@ -58,10 +62,20 @@ internal sealed class QueueClock : IDisposable
             Volatile.Write(ref _dueNs, long.MaxValue);
         }
 
-        long next = _state.TendQueues(Instant.MonotonicNsOf(_time) + SlackNs);
+        long next = 0;
+        try
+        {
+            next = _state.TendQueues(Instant.MonotonicNsOf(_time) + SlackNs);
+        }
+        catch (Exception e)
+        {
+            // A broken invariant of one request must not end the process, nor the waiting of all others.
+            Log.QueueClockFailed(_logger, e);
+        }
+
         if (_state.Waiting > 0)
         {
-            Arm(next, Instant.MonotonicNsOf(_time));
+            Arm(Math.Max(next, 1), Instant.MonotonicNsOf(_time));
         }
     }
 }

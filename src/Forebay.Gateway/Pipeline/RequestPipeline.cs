@@ -157,7 +157,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             x.Status = inStream ? StatusCodes.Status200OK : ErrorReply.StatusOf(x.Wire, failure.Reason);
         }
 
-        if (failure.IsClientGone && x.Attempts > 0 && x.Tokens == default)
+        if (failure.IsClientGone && x.AttemptOpen && x.Tokens == default)
         {
             // The engine read the prompt, whatever came of it: leaving before the first event is not free.
             x.Tokens = new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, 0);

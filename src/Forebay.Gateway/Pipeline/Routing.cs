@@ -9,8 +9,13 @@ namespace Forebay.Gateway.Pipeline;
 internal static class Routing
 {
     /// <summary>Takes a place at the best deployment of a set that has one and was not tried.</summary>
+    /// <param name="x">The request.</param>
+    /// <param name="runtime">Shared parts.</param>
+    /// <param name="among">Who may serve it.</param>
+    /// <param name="tried">Indexes of those it was tried at.</param>
+    /// <param name="tokens">Prompt tokens to compute; the request's own when left out.</param>
     public static bool TryEnter(
-        Exchange x, GatewayRuntime runtime, EligibleSet among, ReadOnlySpan<int> tried)
+        Exchange x, GatewayRuntime runtime, EligibleSet among, ReadOnlySpan<int> tried, long? tokens = null)
     {
         RouteScratch scratch = RouteScratch.OfThread;
         RoutingConfig config = x.Fleet.Config.Server.Routing;
@@ -20,7 +25,7 @@ internal static class Routing
         var query = new RouteQuery
         {
             Dialect = x.Dialect,
-            InputTokens = Math.Max(1, x.Facts.EstimatedInputTokens),
+            InputTokens = Math.Max(1, tokens ?? x.Facts.EstimatedInputTokens),
             OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
             BodyBytes = x.Body!.Length,
             Region = x.Region = ClientRegion.Of(x),
@@ -31,23 +36,28 @@ internal static class Routing
         RouteTable table = runtime.State.TableOf(among);
         RouteCandidate[]? seen = x.Story is null ? null : RouteExplanation.Read(query, table, scratch, now);
         bool entered = Router.TryEnter(query, table, config, scratch, now, out Route route);
-        if (seen is not null)
+        if (entered)
         {
-            string? chosen = entered ? route.Deployment.Id : null;
-            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, chosen));
+            // First of all, so that the place is given back whatever happens next.
+            x.Route = route;
+            x.RouteAnswered = false;
+            x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
+            x.FirstTokenNs = 0;
         }
 
-        if (!entered)
+        // One that waits may be looked at often in vain: that is told once.
+        if (seen is not null && (entered || !x.NoPlaceTold))
         {
-            return false;
+            x.NoPlaceTold = !entered;
+            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, entered ? route.Deployment.Id : null));
         }
 
-        Router.Remember(runtime.State.Routing, config, prefix, route);
-        x.Route = route;
-        x.RouteAnswered = false;
-        x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
-        x.FirstTokenNs = 0;
-        return true;
+        if (entered)
+        {
+            Router.Remember(runtime.State.Routing, config, prefix, route);
+        }
+
+        return entered;
     }
 
     /// <summary>The first token of an attempt came.</summary>
@@ -104,7 +114,7 @@ internal static class Routing
     {
         Answered(x);
         x.Route.State.Leave(x.EnteredNs);
-        x.Route.Load.Publish(x.Route.State.InFlight);
+        x.Route.Load.Publish();
     }
 
     private static void Answered(Exchange x)

@@ -53,7 +53,24 @@ internal sealed class Waiting(
             Ready(queue, untried, triedIds.Count > 0, startedNs);
             // Before it can be seen to wait, and once more when it does: the clock may have fired in between.
             runtime.QueueClock.Arm(DeadlineNs, startedNs);
+            (Deployment? place, Failure failure) = await HoldAsync(queue, triedIds, startedNs);
+            if (place is not null || !failure.IsNone)
+            {
+                return (place, failure);
+            }
+        }
+    }
+
+    /// <summary>Stands in line until it holds a place. Neither a place nor a failure: a reload took the place away, and
+    /// it stands in line again.</summary>
+    private async ValueTask<(Deployment? Place, Failure Failure)> HoldAsync(
+        ModelQueue queue, IReadOnlyCollection<string> triedIds, long startedNs)
+    {
+        bool holds = false;
+        try
+        {
             QueueAnswer answer = queue.Enter(this, x.Settings, startedNs);
+            holds = answer == QueueAnswer.Entered;
             Failure failure = answer switch
             {
                 QueueAnswer.Entered => Failure.None,
@@ -65,20 +82,28 @@ internal sealed class Waiting(
                 return (null, failure);
             }
 
+            holds = true;
             Charge(queue);
-            Deployment held = Place!;
-            failure = follow();
-            if (failure.IsNone && Find(held.Id) is { } place)
+            failure = _refused.IsNone ? follow() : _refused;
+            if (failure.IsNone && Find(Place!.Id) is { } place)
             {
                 return (place, failure);
             }
 
             // A reload took the place away between granting and now.
+            holds = false;
             Routing.Leave(x, runtime);
-            if (!failure.IsNone)
+            return (null, failure);
+        }
+        catch
+        {
+            // Whatever broke: nobody may be granted a place, or keep one, who is not there to give it back.
+            if (!queue.Leave(this) && (holds || Volatile.Read(ref _end) == (int)QueueNotice.Granted))
             {
-                return (null, failure);
+                Routing.Leave(x, runtime);
             }
+
+            throw;
         }
     }
 

@@ -94,7 +94,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
     {
         Translating.KeepNative(x);
         // Counting takes no place that somebody waits for.
-        if (runtime.State.QueueOf(x.Model!).Count > 0 || !Routing.TryEnter(x, runtime, x.Eligible, []))
+        if (runtime.State.QueueOf(x.Model!).Count > 0 || !Routing.TryEnter(x, runtime, x.Eligible, [], tokens: 1))
         {
             return false;
         }

@@ -60,6 +60,10 @@ internal static partial class Log
         "Request {RequestId}: the answer that broke off at deployment {Deployment} cannot be gone on with: {Bar}.")]
     public static partial void NotContinued(ILogger logger, string requestId, string deployment, ContinuationBar bar);
 
+    [LoggerMessage(1021, LogLevel.Error,
+        "Looking after those who wait failed; it is done again within a moment. This is a defect; report it.")]
+    public static partial void QueueClockFailed(ILogger logger, Exception exception);
+
     [LoggerMessage(1020, LogLevel.Warning,
         "Request {RequestId}: deployment {Deployment} reported {ToldPrompt} prompt and {ToldOutput} output tokens, " +
         "which the model cannot have; {Prompt} and {Output} are charged. Check the upstream, or the model's " +

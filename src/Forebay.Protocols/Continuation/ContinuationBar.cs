@@ -42,6 +42,9 @@ public enum ContinuationBar : byte
     /// <summary>Another field of the request asks for what a continued answer cannot give.</summary>
     Field,
 
+    /// <summary>About as much was produced as was asked for, and how much exactly is not known.</summary>
+    LimitNear,
+
     /// <summary>The stream was not as the dialect has it: it began twice, or could not be read.</summary>
     Stream,
 }

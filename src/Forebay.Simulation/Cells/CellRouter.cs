@@ -91,7 +91,7 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
         Route route = _routes[request];
         route.Load.Answered(route);
         route.State.Leave(_sentNs[request]);
-        route.Load.Publish(route.State.InFlight);
+        route.Load.Publish();
     }
 
     /// <summary>When a request was sent.</summary>

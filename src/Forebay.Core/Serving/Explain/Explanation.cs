@@ -83,13 +83,17 @@ public sealed class Explanation(UInt128 requestId, long acceptedUnixMs, ExplainC
 
     public void Add(ExplainStep step)
     {
-        if (_steps.Count == MaxSteps)
+        // While a request waits, whoever frees a place may look for one for it, on another thread.
+        lock (_steps)
         {
-            return;
-        }
+            if (_steps.Count == MaxSteps)
+            {
+                return;
+            }
 
-        _steps.Add(step);
-        Bytes += BytesOfStep + 2 * (step.Text.Length + (step.Rules?.Length ?? 0))
-            + BytesOfCandidate * ((step.Policed?.Count ?? 0) + (step.Route?.Candidates.Count ?? 0));
+            _steps.Add(step);
+            Bytes += BytesOfStep + 2 * (step.Text.Length + (step.Rules?.Length ?? 0))
+                + BytesOfCandidate * ((step.Policed?.Count ?? 0) + (step.Route?.Candidates.Count ?? 0));
+        }
     }
 }

@@ -100,6 +100,9 @@ public sealed partial class Breaker
     /// <summary>Trial requests at it now.</summary>
     public int Trials => Volatile.Read(ref _trials);
 
+    /// <summary>Whether nothing is the matter: it is neither out nor on trial nor recovering.</summary>
+    public bool IsSteady => Volatile.Read(ref _condition) is null;
+
     /// <summary>Whether it takes no ordinary traffic.</summary>
     public bool IsOut(long nowNs) => Volatile.Read(ref _condition) is { } condition && condition.IsOut(nowNs);
 

@@ -42,9 +42,15 @@ public static class HealthSweep
         {
             Span<Peer> seen = Look(state, model, rules, attempt.NowNs, peers);
             long outPlaces = OutlierDetection.OutPlaces(seen, out long allPlaces, out int inCount);
-            return OutlierDetection.Fits(
+            if (!OutlierDetection.Fits(
                     deployment.Config.MaxConcurrency, outPlaces, allPlaces, inCount, rules.MaxEjectedShare)
-                && state.Of(deployment).Breaker.TakeOut(cause, attempt.Reason, attempt.NowNs, attempt.Jitter, rules);
+                || !state.Of(deployment).Breaker.TakeOut(cause, attempt.Reason, attempt.NowNs, attempt.Jitter, rules))
+            {
+                return false;
+            }
+
+            state.LoadOf(deployment).Publish();
+            return true;
         }
         finally
         {

@@ -305,7 +305,7 @@ public sealed class ModelQueue(FleetState fleet)
         bool room = false;
         foreach (Deployment deployment in eligible.Deployments)
         {
-            if (HasRoom(deployment, nowNs))
+            if (HasRoom(deployment, nowNs) && MayServe(deployment, eligible, nowNs))
             {
                 OfferAt(deployment, nowNs);
                 room |= HasRoom(deployment, nowNs);
@@ -321,7 +321,7 @@ public sealed class ModelQueue(FleetState fleet)
         int granted = 0;
         while (granted < GrantsAtOnce && HasRoom(freed, nowNs) && _queue.Peek(freed.Id) is QueueWaiter next)
         {
-            if (Take(next, freed, nowNs) is not { } place)
+            if (!MayServe(freed, next.Eligible, nowNs) || Take(next, freed, nowNs) is not { } place)
             {
                 break;
             }
@@ -363,11 +363,29 @@ public sealed class ModelQueue(FleetState fleet)
         return null;
     }
 
+    /// <summary>One that is out is for those whom nobody else may serve: the rest wait for one that is not.</summary>
+    private bool MayServe(Deployment freed, EligibleSet eligible, long nowNs)
+    {
+        if (!fleet.Of(freed).IsOut(nowNs))
+        {
+            return true;
+        }
+
+        foreach (Deployment deployment in eligible.Deployments)
+        {
+            if (!fleet.Of(deployment).IsOut(nowNs))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private void Free(Deployment deployment, long enteredNs)
     {
-        DeploymentState live = fleet.Of(deployment);
-        live.Leave(enteredNs);
-        fleet.LoadOf(deployment).Publish(live.InFlight);
+        fleet.Of(deployment).Leave(enteredNs);
+        fleet.LoadOf(deployment).Publish();
     }
 
     private bool HasRoom(Deployment deployment, long nowNs) =>

@@ -42,6 +42,7 @@ internal static class Baselines
     {
         int count = 0;
         int best = int.MaxValue;
+        bool anyIn = false;
         foreach (SiteGroup group in table.Sites)
         {
             if (!group.Site.LinkAt(group.Link, now.WallUnixMs).Available)
@@ -51,7 +52,8 @@ internal static class Baselines
 
             for (int i = group.Start; i < group.End; i++)
             {
-                int tier = Router.Tier(query, table, i, now.MonotonicNs);
+                int tier = Router.Tier(
+                    query, table, i, table.Memory.Cells[table.Facts[i].Number], now.MonotonicNs, ref anyIn);
                 if (tier < 0 || tier > best)
                 {
                     continue;
@@ -63,7 +65,7 @@ internal static class Baselines
             }
         }
 
-        return count;
+        return anyIn && best >= Router.OutTier ? 0 : count;
     }
 
     private static double Load(RouteTable table, int candidate, long nowNs) =>
@@ -102,7 +104,7 @@ internal static class Baselines
         foreach (int candidate in open)
         {
             most = Math.Max(most, table.States[candidate].InFlight);
-            matched = overlaps[table.Numbers[candidate]] > overlaps[table.Numbers[matched]] ? candidate : matched;
+            matched = overlaps[table.Facts[candidate].Number] > overlaps[table.Facts[matched].Number] ? candidate : matched;
         }
 
         int fewest = table.States[least].InFlight;
@@ -111,7 +113,7 @@ internal static class Baselines
             return least;
         }
 
-        long cached = (long)overlaps[table.Numbers[matched]] * RoutingMemory.TokensPerBlock;
+        long cached = (long)overlaps[table.Facts[matched].Number] * RoutingMemory.TokensPerBlock;
         return cached > CacheThreshold * query.InputTokens ? matched : SmallestTree(table, open);
     }
 
@@ -132,7 +134,7 @@ internal static class Baselines
         PrefixTrees trees = table.Memory.Trees;
         foreach (int candidate in open)
         {
-            smallest = trees.SizeOf(table.Numbers[candidate]) < trees.SizeOf(table.Numbers[smallest])
+            smallest = trees.SizeOf(table.Facts[candidate].Number) < trees.SizeOf(table.Facts[smallest].Number)
                 ? candidate
                 : smallest;
         }

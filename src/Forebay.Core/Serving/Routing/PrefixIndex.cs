@@ -80,7 +80,7 @@ public sealed class PrefixIndex
     public void Match(ReadOnlySpan<ulong> prompt, ReadOnlySpan<CacheClock> clocks, OverlapMap overlaps)
     {
         Prefetch(prompt);
-        int hotLeft = 4;
+        int hotLeft = 2;
         int nextHot = int.MaxValue;
         for (int block = prompt.Length - 1; block >= 0; block--)
         {
@@ -104,7 +104,7 @@ public sealed class PrefixIndex
             {
                 // Whoever holds a block holds those before it, so half as deep is soon enough to look again.
                 hotLeft--;
-                nextHot = hotLeft == 1 ? 0 : block / 2;
+                nextHot = block / 2;
                 _hot.Match((int)holders[0].Stamp, prompt[block], clocks, overlaps, block + 1);
             }
         }

@@ -18,6 +18,12 @@ public struct RouteCell
 
     public int InFlight;
 
+    /// <summary>Places that health leaves it, whatever is configured.</summary>
+    public int Limit;
+
+    /// <summary>Whether health has more to say than <see cref="Limit"/>: it is out, on trial or recovering.</summary>
+    public bool IsUnsteady;
+
     /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
     public int Waiting;
 

@@ -95,8 +95,8 @@ public static class RouteExplanation
     {
         Deployment deployment = table.Deployments[index];
         DeploymentState state = table.States[index];
-        RouteCell cell = table.Memory.Cells[table.Numbers[index]];
-        long cached = Router.Cached(query, cell, scratch.Overlaps[table.Numbers[index]]);
+        RouteCell cell = table.Memory.Cells[table.Facts[index].Number];
+        long cached = Router.Cached(query, cell, scratch.Overlaps[table.Facts[index].Number]);
         float firstNs = cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
         double prefillNs = cell.FirstTokenNs + (double)cell.QueuedTokenNs * (query.InputTokens - cached);
         int places = Router.Places(table, index, now.MonotonicNs);

@@ -14,22 +14,25 @@ public sealed class RouteLoad
     private readonly SpeedEstimate _firstToken;
     private readonly SpeedEstimate _outputToken;
     private readonly RoutingMemory _memory;
+    private readonly DeploymentState _state;
     private long _queuedTokens;
     private int _waiting;
     private long _busyUntilNs = long.MinValue / 2;
     private long _seen;
+    private bool _tellsCached;
     private double _truth = 1;
     private double _cachedShare;
 
-    public RouteLoad(RoutingMemory memory, int number, SpeedPrior prior)
+    public RouteLoad(RoutingMemory memory, int number, SpeedPrior prior, DeploymentState state)
     {
         _memory = memory;
+        _state = state;
         Number = number;
         Prior = prior;
         _firstToken = new SpeedEstimate(prior.FirstTokenNs, prior.PromptTokenNs, prior.RunningNs, prior.Trust);
         _outputToken = new SpeedEstimate(prior.TokenNs, prior.BatchNs, 0, prior.Trust);
         _memory.Clocks[number] = new CacheClock(prior.CacheBlocks);
-        Publish(0);
+        Publish();
     }
 
     /// <summary>The deployment's number: its place among the cells and its name in the prefix index.</summary>
@@ -58,12 +61,11 @@ public sealed class RouteLoad
 
     /// <summary>A request was sent.</summary>
     /// <param name="uncachedTokens">Prompt tokens that it is thought to have to compute.</param>
-    /// <param name="inFlight">Requests in flight, this one included.</param>
     /// <param name="stream">Whether its first token will be seen; if not, its prompt counts as computed once that
     /// should have taken place.</param>
     /// <param name="nowNs">The present.</param>
     /// <returns>Tokens queued, its own included.</returns>
-    public long Sent(long uncachedTokens, int inFlight, bool stream, long nowNs)
+    public long Sent(long uncachedTokens, bool stream, long nowNs)
     {
         long queued = QueuedTokens + uncachedTokens;
         if (stream)
@@ -74,11 +76,14 @@ public sealed class RouteLoad
         else
         {
             // Racing callers may lose a prompt's time, which makes the deployment look that much less busy.
-            long from = Math.Max(Volatile.Read(ref _busyUntilNs), nowNs);
-            Volatile.Write(ref _busyUntilNs, from + (long)(uncachedTokens * _firstToken.Coefficients.B));
+            // It is never busy for longer than the requests in flight there could keep it, were they all like this one.
+            long own = (long)(uncachedTokens * _firstToken.Coefficients.B);
+            long most = nowNs + Math.Max(0, _state.InFlight - 1) * own;
+            long from = Math.Clamp(Volatile.Read(ref _busyUntilNs), nowNs, most);
+            Volatile.Write(ref _busyUntilNs, from + own);
         }
 
-        Publish(inFlight);
+        Publish();
         return queued;
     }
 
@@ -93,7 +98,7 @@ public sealed class RouteLoad
             throw new InvalidOperationException($"Deployment {route.Deployment.Id} answered more than it was sent.");
         }
 
-        Publish(route.State.InFlight);
+        Publish();
     }
 
     /// <summary>Learns from a time to first token, the way to the site taken off.</summary>
@@ -112,7 +117,7 @@ public sealed class RouteLoad
     /// <param name="ns">Observed nanoseconds, the way to the site taken off.</param>
     public void LearnWhole(in Route route, long outputTokens, double ns)
     {
-        double first = Math.Max(1, route.FirstTokenNs - route.WayNs);
+        double first = Math.Max(1, _firstToken.At(route.QueuedTokens, route.InFlight));
         double each = Math.Max(1, _outputToken.At(route.InFlight, 0));
         double ratio = Math.Max(0, ns) / (first + each * Math.Max(0, outputTokens - 1));
         _firstToken.Observe(route.QueuedTokens, route.InFlight, ratio * first);
@@ -123,7 +128,7 @@ public sealed class RouteLoad
     }
 
     /// <summary>Call about once a second: what was not observed for a while is trusted less.</summary>
-    public void Relax(int inFlight)
+    public void Relax()
     {
         if (_seen != _firstToken.Observations)
         {
@@ -133,7 +138,7 @@ public sealed class RouteLoad
 
         _firstToken.Relax(RelaxShare);
         _outputToken.Relax(RelaxShare);
-        Publish(inFlight);
+        Publish();
     }
 
     /// <summary>Learns from the output of a whole answer.</summary>
@@ -151,22 +156,27 @@ public sealed class RouteLoad
         _cachedShare += TruthWeight * ((double)cachedTokens / Math.Max(1, promptTokens) - _cachedShare);
         ref CacheClock clock = ref _memory.Clocks[Number];
         clock.Displace((int)Math.Min(answerTokens / RoutingMemory.TokensPerBlock, clock.Blocks));
-        if (expectedTokens > 0)
+        // An engine that never tells of cached tokens says nothing about them.
+        _tellsCached |= cachedTokens > 0;
+        if (expectedTokens > 0 && _tellsCached)
         {
             double truth = Math.Min(1, (double)cachedTokens / expectedTokens);
             _truth += TruthWeight * (truth - _truth);
         }
     }
 
-    /// <summary>Writes what the router reads.</summary>
-    public void Publish(int inFlight)
+    /// <summary>Writes what the router reads: call after whatever changed the deployment's places, load or health.
+    /// </summary>
+    public void Publish()
     {
         (double a, double b, double c) = _firstToken.Coefficients;
         (double t, double batch, _) = _outputToken.Coefficients;
         ref RouteCell cell = ref _memory.Cells[Number];
         cell.QueuedTokens = QueuedTokens;
         cell.BusyUntilNs = Volatile.Read(ref _busyUntilNs);
-        cell.InFlight = inFlight;
+        cell.InFlight = _state.InFlight;
+        cell.Limit = _state.Limit.Within(int.MaxValue);
+        cell.IsUnsteady = !_state.Breaker.IsSteady;
         cell.Waiting = Volatile.Read(ref _waiting);
         cell.CacheTruth = (float)_truth;
         (cell.FirstTokenNs, cell.QueuedTokenNs, cell.InFlightNs) = ((float)a, (float)b, (float)c);

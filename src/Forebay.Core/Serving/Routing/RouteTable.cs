@@ -10,7 +10,7 @@ namespace Forebay.Core.Serving.Routing;
 /// </summary>
 public sealed class RouteTable
 {
-    private readonly ImmutableArray<int> _numbers;
+    private readonly RouteFacts[] _facts;
 
     /// <param name="deployments">The candidates.</param>
     /// <param name="state">Where their live state is.</param>
@@ -20,7 +20,7 @@ public sealed class RouteTable
         Deployments = [.. deployments.GroupBy(d => d.Site.Id, StringComparer.Ordinal).SelectMany(g => g)];
         States = [.. Deployments.Select(state.Of)];
         Loads = [.. Deployments.Select(state.LoadOf)];
-        _numbers = [.. Loads.Select(l => l.Number)];
+        _facts = [.. Deployments.Select((d, i) => new RouteFacts(d, Loads[i].Number))];
         var sites = ImmutableArray.CreateBuilder<SiteGroup>();
         for (int at = 0; at < Deployments.Length;)
         {
@@ -51,8 +51,39 @@ public sealed class RouteTable
 
     public int Count => Deployments.Length;
 
-    /// <summary>The candidates' numbers, for cells and the prefix index.</summary>
-    public ReadOnlySpan<int> Numbers => _numbers.AsSpan();
+    /// <summary>What decisions read of each candidate's configuration.</summary>
+    public ReadOnlySpan<RouteFacts> Facts => _facts;
+}
+
+/// <summary>What decisions read of a candidate's configuration, side by side with that of its neighbours.</summary>
+public readonly struct RouteFacts
+{
+    private readonly byte _dialects;
+
+    public RouteFacts(Deployment deployment, int number)
+    {
+        Number = number;
+        Index = deployment.Index;
+        MaxConcurrency = deployment.Config.MaxConcurrency;
+        IsPaid = deployment.Config.Cost.Length == 0;
+        foreach (Dialect dialect in deployment.Config.Dialects)
+        {
+            _dialects |= (byte)(1 << (int)dialect);
+        }
+    }
+
+    /// <summary>Its number, for cells and the prefix index.</summary>
+    public int Number { get; }
+
+    /// <summary>Its place in the snapshot.</summary>
+    public int Index { get; }
+
+    public int MaxConcurrency { get; }
+
+    /// <summary>Whether its capacity is paid for, used or not.</summary>
+    public bool IsPaid { get; }
+
+    public bool Speaks(Dialect dialect) => (_dialects >> (int)dialect & 1) != 0;
 }
 
 /// <summary>The candidates of one site: <see cref="Start"/> up to but not including <see cref="End"/>.</summary>

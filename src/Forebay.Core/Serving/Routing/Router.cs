@@ -12,9 +12,12 @@ namespace Forebay.Core.Serving.Routing;
 /// </summary>
 public static class Router
 {
-    /// <summary>A deployment of another dialect comes after all of the client's; one that is out, or whose site will be
-    /// cut off before the answer is done, after those. Far above any time to first token.</summary>
+    /// <summary>A deployment of another dialect comes after all of the client's; one whose site will be cut off before
+    /// the answer is done after those, and one that is out last of all. Far above any time to first token.</summary>
     private const float TierNs = 1e13f;
+
+    /// <summary>The first tier of those that are out.</summary>
+    internal const int OutTier = 4;
 
     /// <summary>Predictions beyond this are the same: a tier is never passed by a time.</summary>
     private const float MostNs = 0.9f * TierNs;
@@ -92,7 +95,7 @@ public static class Router
                 return true;
             }
 
-            table.Loads[chosen].Publish(state.InFlight);
+            table.Loads[chosen].Publish();
         }
 
         route = default;
@@ -143,8 +146,9 @@ public static class Router
     {
         Span<float> scores = scratch.Scores;
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
-        ReadOnlySpan<int> numbers = table.Numbers;
+        ReadOnlySpan<RouteFacts> facts = table.Facts;
         float best = Never;
+        bool anyIn = false;
         foreach (SiteGroup group in table.Sites)
         {
             LinkState link = group.Site.LinkAt(group.Link, now.WallUnixMs);
@@ -155,21 +159,20 @@ public static class Router
                 continue;
             }
 
-            double leftNs = (link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs;
+            float leftNs = (float)((link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs);
             for (int i = group.Start; i < group.End; i++)
             {
-                int tier = Tier(query, table, i, now.MonotonicNs);
+                ref readonly RouteCell cell = ref cells[facts[i].Number];
+                int tier = Tier(query, table, i, cell, now.MonotonicNs, ref anyIn);
                 if (tier < 0)
                 {
                     scores[i] = Never;
                     continue;
                 }
 
-                ref readonly RouteCell cell = ref cells[numbers[i]];
-                long cached = Cached(query, cell, scratch.Overlaps[numbers[i]]);
-                long uncached = query.InputTokens - cached;
+                long uncached = query.InputTokens - Cached(query, cell, scratch.Overlaps[facts[i].Number]);
                 float own = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
-                if (own + query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
+                if (own + (float)query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
                 {
                     tier |= 2;
                 }
@@ -179,20 +182,39 @@ public static class Router
             }
         }
 
-        return best;
+        // One that is out is for requests that nobody else may serve, not for those that could wait a little.
+        return anyIn && best >= OutTier * TierNs ? Never : best;
     }
 
     /// <summary>Where a candidate stands before times are compared: 0 first, negative out of the question.</summary>
-    internal static int Tier(in RouteQuery query, RouteTable table, int candidate, long nowNs)
+    /// <param name="query">The request.</param>
+    /// <param name="table">Who may serve it.</param>
+    /// <param name="candidate">Which of them.</param>
+    /// <param name="cell">The candidate's cell.</param>
+    /// <param name="nowNs">The present.</param>
+    /// <param name="anyIn">Set where it could serve the request, now or when it has a place.</param>
+    internal static int Tier(
+        in RouteQuery query, RouteTable table, int candidate, in RouteCell cell, long nowNs, ref bool anyIn)
     {
-        DeploymentState state = table.States[candidate];
-        Deployment deployment = table.Deployments[candidate];
-        if (state.InFlight >= Places(table, candidate, nowNs) || query.Tried.Contains(deployment.Index))
+        ref readonly RouteFacts facts = ref table.Facts[candidate];
+        if (!query.Tried.IsEmpty && query.Tried.Contains(facts.Index))
         {
             return -1;
         }
 
-        return (deployment.Speaks(query.Dialect) ? 0 : 1) + (state.IsOut(nowNs) ? 2 : 0);
+        bool isOut = cell.IsUnsteady && table.States[candidate].IsOut(nowNs);
+        anyIn |= !isOut;
+        int places = cell.IsUnsteady
+            ? Places(table, candidate, nowNs)
+            : Math.Min(cell.Limit, facts.MaxConcurrency);
+
+        // Cells are written by racing threads: one that says full is asked again, or a free place might go unseen.
+        if (cell.InFlight >= places && table.States[candidate].InFlight >= Places(table, candidate, nowNs))
+        {
+            return -1;
+        }
+
+        return (facts.Speaks(query.Dialect) ? 0 : 1) + (isOut ? OutTier : 0);
     }
 
     /// <summary>Decides among those whose time to first token is as good as the best: time per token, price, what
@@ -206,7 +228,7 @@ public static class Router
         Instant now)
     {
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
-        ReadOnlySpan<int> numbers = table.Numbers;
+        ReadOnlySpan<RouteFacts> facts = table.Facts;
         ReadOnlySpan<float> scores = scratch.Scores;
         Span<int> ties = scratch.Ties;
         int count = 0;
@@ -216,7 +238,7 @@ public static class Router
             if (scores[i] <= limit)
             {
                 ties[count++] = i;
-                leastTokenNs = Math.Min(leastTokenNs, cells[numbers[i]].PredictOutputTokenNs);
+                leastTokenNs = Math.Min(leastTokenNs, cells[facts[i].Number].PredictOutputTokenNs);
             }
         }
 
@@ -229,13 +251,13 @@ public static class Router
         for (int k = 0; k < count; k++)
         {
             int i = ties[k];
-            if (cells[numbers[i]].PredictOutputTokenNs > most)
+            if (cells[facts[i].Number].PredictOutputTokenNs > most)
             {
                 continue;
             }
 
-            long price = Price(query, table.Deployments[i], now);
-            int held = scratch.Overlaps[numbers[i]];
+            long price = facts[i].IsPaid ? 0 : Price(query, table.Deployments[i], now);
+            int held = scratch.Overlaps[facts[i].Number];
             if (price < cheapest || (price == cheapest && held > overlap))
             {
                 (cheapest, overlap, kept) = (price, held, 0);
@@ -247,7 +269,10 @@ public static class Router
             }
         }
 
-        return ties[(int)(Mix(query.Number) % (uint)kept)];
+        // A cell may have been written between the two looks at it: then the first of the best in time will do.
+        return kept > 0 ? ties[(int)(Mix(query.Number) % (uint)kept)]
+            : count > 0 ? ties[0]
+            : -1;
     }
 
     private static Route Take(in RouteQuery query, RouteTable table, RouteScratch scratch, int chosen, Instant now)
@@ -267,7 +292,7 @@ public static class Router
         long uncached = query.InputTokens - cached;
         double predicted = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
         int inFlight = state.InFlight;
-        long queued = load.Sent(uncached, inFlight, query.Stream, now.MonotonicNs);
+        long queued = load.Sent(uncached, query.Stream, now.MonotonicNs);
         return new Route(
             table.Deployments[chosen],
             state,
@@ -288,7 +313,7 @@ public static class Router
 
     /// <summary>Places as health gives them out now.</summary>
     internal static int Places(RouteTable table, int candidate, long nowNs) =>
-        table.States[candidate].Places(table.Deployments[candidate].Config.MaxConcurrency, nowNs);
+        table.States[candidate].Places(table.Facts[candidate].MaxConcurrency, nowNs);
 
     /// <summary>What one more such request costs there, in millionths of a US dollar. Capacity that is paid for anyway
     /// costs nothing more.</summary>

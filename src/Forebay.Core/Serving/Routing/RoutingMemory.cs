@@ -36,7 +36,7 @@ public sealed class RoutingMemory
     public PrefixTrees Trees { get; } = new();
 
     /// <summary>Makes the state of a deployment that is new.</summary>
-    public RouteLoad Add(SpeedPrior prior)
+    public RouteLoad Add(SpeedPrior prior, DeploymentState state)
     {
         lock (_lock)
         {
@@ -52,7 +52,7 @@ public sealed class RoutingMemory
                 Volatile.Write(ref _cells, cells);
             }
 
-            return new RouteLoad(this, number, prior);
+            return new RouteLoad(this, number, prior, state);
         }
     }
 }

@@ -67,7 +67,12 @@ public sealed class SpeedEstimate
             Span<double> gain = stackalloc double[3];
             for (int i = 0; i < 3; i++)
             {
-                _p[i, i] = Math.Min(_p[i, i] + Square(Drift * Scale(i)), Square(Math.Max(20, _trust) * Scale(i)));
+                _p[i, i] += Square(Drift * Scale(i));
+                Bound(i, Square(Math.Max(20, _trust) * Scale(i)));
+            }
+
+            for (int i = 0; i < 3; i++)
+            {
                 gain[i] = _p[i, 0] * _x[0] + _p[i, 1] * _x[1] + _p[i, 2] * _x[2];
             }
 
@@ -75,6 +80,8 @@ public sealed class SpeedEstimate
             {
                 variance += _x[i] * gain[i];
             }
+
+            variance = Math.Max(variance, noise);
 
             // Huber's rule: an error beyond two deviations moves the estimate no further than one of two would.
             double bound = 2 * Math.Sqrt(variance);
@@ -95,8 +102,26 @@ public sealed class SpeedEstimate
             _c -= share * Math.Max(0, _c - _prior[2]);
             for (int i = 0; i < 3; i++)
             {
-                _p[i, i] = Math.Min(_p[i, i] + Square(share * Scale(i)), Square(Math.Max(1, _trust) * Scale(i)));
+                _p[i, i] += Square(share * Scale(i));
+                Bound(i, Square(Math.Max(1, _trust) * Scale(i)));
             }
+        }
+    }
+
+    /// <summary>Keeps a variance below a bound, its covariances with it: a variance alone made smaller would leave a
+    /// matrix that is no covariance.</summary>
+    private void Bound(int i, double most)
+    {
+        if (_p[i, i] <= most)
+        {
+            return;
+        }
+
+        double by = Math.Sqrt(most / _p[i, i]);
+        for (int j = 0; j < 3; j++)
+        {
+            _p[i, j] *= by;
+            _p[j, i] *= by;
         }
     }
 

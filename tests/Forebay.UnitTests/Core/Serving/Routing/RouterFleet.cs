@@ -122,7 +122,7 @@ internal sealed class RouterFleet
     public void Leave(string id)
     {
         StateOf(id).Leave();
-        LoadOf(id).Publish(StateOf(id).InFlight);
+        LoadOf(id).Publish();
     }
 
     private Deployment Find(string id) => Model.Deployments.Single(d => d.Id == id);

@@ -35,6 +35,7 @@ public sealed class RouterTests
         Assert.Equal("b", fleet.Enter(Dialect.OpenAi, 1, tried: fleet.IndexOf("a")));
         fleet.StateOf("a").Breaker.TakeOut(
             OutCause.Probes, Reason.UpstreamCut, Now.MonotonicNs, 0.5, new HealthRulesConfig());
+        fleet.LoadOf("a").Publish();
 
         Assert.Equal("a", fleet.Enter(Dialect.OpenAi, 2));
         fleet.Leave("b");
@@ -66,7 +67,7 @@ public sealed class RouterTests
         fleet.FirstToken();
 
         // The home is buried in other work: computing the prompt anew elsewhere is faster.
-        fleet.LoadOf(home).Sent(400_000, fleet.StateOf(home).InFlight, stream: true, Now.MonotonicNs);
+        fleet.LoadOf(home).Sent(400_000, stream: true, Now.MonotonicNs);
         string moved = fleet.Enter(Dialect.OpenAi, 3, prompt: RouterFleet.Prompt(7, 540));
         Assert.NotEqual(home, moved);
         fleet.FirstToken();
@@ -128,7 +129,7 @@ public sealed class RouterTests
         var contact = new Instant(0, RouterFleet.SkyStartsUnixMs + 10_000);
         var late = new Instant(0, RouterFleet.SkyStartsUnixMs + 59_900);
         var cut = new Instant(0, RouterFleet.SkyStartsUnixMs + 70_000);
-        fleet.LoadOf("near").Sent(3_000_000, 1, stream: true, 0);
+        fleet.LoadOf("near").Sent(3_000_000, stream: true, 0);
 
         Assert.Equal("sky", fleet.Enter(Dialect.OpenAi, 1, at: contact));
         Assert.Equal("near", fleet.Enter(Dialect.OpenAi, 2, at: late));
@@ -145,7 +146,7 @@ public sealed class RouterTests
 
         Assert.Equal("near", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 0));
         Assert.Equal("far", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 1));
-        fleet.LoadOf("near").Sent(100_000, 1, stream: true, Now.MonotonicNs);
+        fleet.LoadOf("near").Sent(100_000, stream: true, Now.MonotonicNs);
         Assert.Equal("far", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 0));
     }
 
@@ -157,10 +158,10 @@ public sealed class RouterTests
         var fleet = new RouterFleet(RouterFleet.Engine("crowded"), RouterFleet.Engine("busy"));
         for (int i = 0; i < 20; i++)
         {
-            fleet.LoadOf("crowded").Sent(100, 0, stream: true, Now.MonotonicNs);
+            fleet.LoadOf("crowded").Sent(100, stream: true, Now.MonotonicNs);
         }
 
-        fleet.LoadOf("busy").Sent(4000, 0, stream: true, Now.MonotonicNs);
+        fleet.LoadOf("busy").Sent(4000, stream: true, Now.MonotonicNs);
         Assert.Equal((20, 1), (fleet.LoadOf("crowded").Waiting, fleet.LoadOf("busy").Waiting));
         Assert.Equal("busy", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 8000));
         fleet.FirstToken();
