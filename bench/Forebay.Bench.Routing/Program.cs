@@ -57,7 +57,7 @@ try
 
     string fairness = Fairness.ToMarkdown(
         Setting.ReadFleet(asked.Fleet ?? Path.Combine(fleets, "mixed.yaml")), asked.Seeds);
-    Write(asked.Markdown ?? "-", table.ToMarkdown() + fairness);
+    Write(asked.Markdown ?? "-", table.ToMarkdown() + Environment.NewLine + fairness);
     if (asked.Json is { } json)
     {
         Write(json, CellFigures.Json(table.Cells));
