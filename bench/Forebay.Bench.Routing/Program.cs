@@ -55,7 +55,9 @@ try
         }
     }
 
-    Write(asked.Markdown ?? "-", table.ToMarkdown());
+    string fairness = Fairness.ToMarkdown(
+        Setting.ReadFleet(asked.Fleet ?? Path.Combine(fleets, "mixed.yaml")), asked.Seeds);
+    Write(asked.Markdown ?? "-", table.ToMarkdown() + Environment.NewLine + fairness);
     if (asked.Json is { } json)
     {
         Write(json, CellFigures.Json(table.Cells));

@@ -1,5 +1,6 @@
 using Forebay.Control.FleetFile;
 using Forebay.Core.Capacity;
+using Forebay.Core.Fleet;
 using Forebay.Simulation.Cells;
 using Forebay.Simulation.Traces;
 
@@ -61,12 +62,25 @@ internal sealed class Setting
         };
     }
 
-    private static CellFleet? ReadFleet(string file, List<string> problems)
+    /// <summary>Reads a fleet file.</summary>
+    /// <exception cref="UnusableException">Says all that is wrong.</exception>
+    public static FleetConfig ReadFleet(string file)
+    {
+        var problems = new List<string>();
+        return ReadConfig(file, problems) ?? throw new UnusableException(problems);
+    }
+
+    private static FleetConfig? ReadConfig(string file, List<string> problems)
     {
         var known = AcceleratorCatalogue.BuiltIn.Names.ToHashSet(StringComparer.OrdinalIgnoreCase);
         FleetFileResult read = new FleetFileReader(known).Read(File.ReadAllText(file), file);
         problems.AddRange(read.Problems.Select(p => $"{p.File}:{p.Line}:{p.Column}: {p.Message}. {p.Fix}"));
-        if (read.Config is not { } config)
+        return read.Config;
+    }
+
+    private static CellFleet? ReadFleet(string file, List<string> problems)
+    {
+        if (ReadConfig(file, problems) is not { } config)
         {
             return null;
         }

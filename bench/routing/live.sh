@@ -25,7 +25,7 @@ work=$(mktemp -d)
 server=
 finish() {
     if [[ -n $server ]]; then
-        kill -INT "$server" 2>/dev/null || true
+        kill -TERM "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
     fi
     rm -rf -- "$work"

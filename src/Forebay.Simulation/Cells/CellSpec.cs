@@ -21,6 +21,11 @@ public sealed record CellSpec
     /// <summary>Longest wait for a place.</summary>
     public double MaxWaitSeconds { get; init; } = double.PositiveInfinity;
 
+    /// <summary>How often output is charged to its tenant while it streams, in milliseconds; 0 for with its last token
+    /// alone, which is enough where one tenant waits. The live gateway charges with every piece that it relays.
+    /// </summary>
+    public double ProgressMs { get; init; }
+
     /// <summary>Wall time at virtual time zero: 2026-01-01.</summary>
     public long StartWallUnixMs { get; init; } = 1_767_225_600_000;
 }

@@ -49,6 +49,9 @@ internal sealed class SimulatedDeployment : IEventTarget
         return most;
     }
 
+    /// <summary>Tokens that a request under way has got so far.</summary>
+    public int TokensBy(int request, Instant now) => _gateway.Served(request).Replica!.Engine.TokensBy(request, now);
+
     /// <summary>Sends a request on its way.</summary>
     public void Send(int request, CellRequest what)
     {
@@ -64,6 +67,7 @@ internal sealed class SimulatedDeployment : IEventTarget
             replica = _replicas[i].Engine.Live < replica.Engine.Live ? _replicas[i] : replica;
         }
 
+        _gateway.Served(subject).Replica = replica;
         CellRequest request = _gateway.Requests[subject].Request;
         replica.Submit(
             new EngineRequest(subject, request.InputTokens, request.OutputTokens, request.PrefixHashes), now);

@@ -16,6 +16,7 @@ internal struct ServedRequest
 {
     public int Deployment;
     public int Region;
+    public SimulatedReplica? Replica;
     public int CachedTokens;
     public int OutputTokens;
     public LimitReservation Reservation;
@@ -38,6 +39,7 @@ internal sealed class SimulatedGateway : IEventTarget
     private const int Displaced = 5;
     private const int TendQueue = 6;
     private const int EachSecond = 7;
+    private const int Progress = 8;
 
     private readonly CellSpec _spec;
     private readonly EventLoop _loop;
@@ -118,6 +120,10 @@ internal sealed class SimulatedGateway : IEventTarget
             case FirstToken:
                 _router.FirstToken(request, now);
                 _observer.FirstToken(request, _served[request].Deployment, _served[request].CachedTokens, now);
+                Charge(request, now);
+                break;
+            case Progress:
+                Charge(request, now);
                 break;
             case Finished:
                 Settle(request, now);
@@ -225,6 +231,18 @@ internal sealed class SimulatedGateway : IEventTarget
 
         _observer.Placed(request, served.Deployment, now);
         _deployments[served.Deployment].Send(request, Requests[request].Request);
+    }
+
+    /// <summary>Charges the output so far, and again after a while; the engine's end of it is charged as it is settled.
+    /// </summary>
+    private void Charge(int request, Instant now)
+    {
+        ref ServedRequest served = ref _served[request];
+        if (_spec.ProgressMs > 0 && served.OutputTokens == 0)
+        {
+            served.Service.Produced(_deployments[served.Deployment].TokensBy(request, now));
+            _loop.After((long)(_spec.ProgressMs * Instant.NsPerMs), this, Progress, request);
+        }
     }
 
     private void Settle(int request, Instant now)
