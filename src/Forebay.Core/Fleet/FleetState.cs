@@ -98,7 +98,9 @@ public sealed class FleetState
     /// <summary>Load and speed of a deployment.</summary>
     public RouteLoad LoadOf(Deployment deployment) =>
         _loads.GetOrAdd(
-            deployment.Id, static (_, a) => a.Self.Routing.Add(a.Of.Prior, a.Self.Of(a.Of)), (Self: this, Of: deployment));
+            deployment.Id,
+            static (_, a) => a.Self.Routing.Add(a.Of.Prior, a.Self.Of(a.Of)),
+            (Self: this, Of: deployment));
 
     /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
     public void RelaxSpeeds()

@@ -63,7 +63,20 @@ public sealed class HostileTlsTests : IAsyncLifetime
 
         using RawClient second = await RawClient.ConnectAsync(gateway);
 
-        Assert.Equal("", await second.ReadToEndAsync());
+        Assert.Equal("", await ReadUntilClosedAsync(second));
+    }
+
+    /// <summary>A connection that is closed with our bytes unread is reset, which is as good.</summary>
+    private static async Task<string> ReadUntilClosedAsync(RawClient client)
+    {
+        try
+        {
+            return await client.ReadToEndAsync();
+        }
+        catch (IOException)
+        {
+            return "";
+        }
     }
 
     /// <summary>More requests at once than a connection has streams; a third of them are given up.</summary>

@@ -53,14 +53,16 @@ public sealed class ExplainStore
                 return;
             }
 
-            _order.Enqueue(story);
-            _bytes += story.Bytes;
-            while (_bytes > mostBytes)
+            // Room first: whoever looks at the bytes never sees the bound passed.
+            while (_bytes + story.Bytes > mostBytes)
             {
                 Explanation oldest = _order.Dequeue();
                 _byId.Remove(oldest.RequestId);
-                _bytes -= oldest.Bytes;
+                Volatile.Write(ref _bytes, _bytes - oldest.Bytes);
             }
+
+            _order.Enqueue(story);
+            Volatile.Write(ref _bytes, _bytes + story.Bytes);
         }
     }
 

@@ -104,7 +104,9 @@ internal static class Baselines
         foreach (int candidate in open)
         {
             most = Math.Max(most, table.States[candidate].InFlight);
-            matched = overlaps[table.Facts[candidate].Number] > overlaps[table.Facts[matched].Number] ? candidate : matched;
+            matched = overlaps[table.Facts[candidate].Number] > overlaps[table.Facts[matched].Number]
+                ? candidate
+                : matched;
         }
 
         int fewest = table.States[least].InFlight;

@@ -37,9 +37,11 @@ public sealed class RouterTests
             OutCause.Probes, Reason.UpstreamCut, Now.MonotonicNs, 0.5, new HealthRulesConfig());
         fleet.LoadOf("a").Publish();
 
-        Assert.Equal("a", fleet.Enter(Dialect.OpenAi, 2));
+        // It is for those whom nobody else may serve: the rest wait until the other has a place.
+        Assert.Equal("none", fleet.Enter(Dialect.OpenAi, 2));
+        Assert.Equal("a", fleet.Enter(Dialect.OpenAi, 3, tried: fleet.IndexOf("b")));
         fleet.Leave("b");
-        Assert.Equal("b", fleet.Enter(Dialect.OpenAi, 3));
+        Assert.Equal("b", fleet.Enter(Dialect.OpenAi, 4));
     }
 
     [Fact]
