@@ -48,6 +48,9 @@ public sealed class LinkSchedule
             steps, link.StartUnixMs ?? 0, link.RepeatSeconds is { } s ? (long)(s * 1000) : null);
     }
 
+    /// <summary>Whether nothing is ever in the way, so that nobody needs to ask.</summary>
+    public bool IsIdeal => _steps is [{ LatencyMs: 0, BandwidthMbps: null, Loss: 0, Available: true }];
+
     /// <summary>The link at a wall time.</summary>
     public LinkState At(long wallUnixMs)
     {

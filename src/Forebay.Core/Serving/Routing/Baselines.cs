@@ -45,15 +45,16 @@ internal static class Baselines
         bool anyIn = false;
         foreach (SiteGroup group in table.Sites)
         {
-            if (!group.Site.LinkAt(group.Link, now.WallUnixMs).Available)
+            if (!group.LinkAt(now.WallUnixMs).Available)
             {
                 continue;
             }
 
             for (int i = group.Start; i < group.End; i++)
             {
+                RouteFacts facts = table.Facts[i];
                 int tier = Router.Tier(
-                    query, table, i, table.Memory.Cells[table.Facts[i].Number], now.MonotonicNs, ref anyIn);
+                    query, table, i, facts, table.Memory.Cells[facts.Number], now.MonotonicNs, ref anyIn);
                 if (tier < 0 || tier > best)
                 {
                     continue;

@@ -13,6 +13,13 @@ public sealed class OverlapMap
     /// <summary>Blocks of the prompt that the deployment holds; 0 where nothing is known.</summary>
     public int this[int deployment] => (uint)deployment < (uint)_blocks.Length ? _blocks[deployment] : 0;
 
+    /// <summary>Whether nobody holds anything.</summary>
+    public bool IsEmpty => _count == 0;
+
+    /// <summary>The same by position, for loops; shorter than there are deployments where the rest hold nothing.
+    /// </summary>
+    internal ReadOnlySpan<int> Blocks => IsEmpty ? [] : _blocks;
+
     /// <summary>Sets the overlap unless it is larger already.</summary>
     public void Raise(int deployment, int blocks)
     {

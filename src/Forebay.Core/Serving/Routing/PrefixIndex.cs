@@ -27,6 +27,9 @@ public sealed class PrefixIndex
     private const int Stripes = 64;
     private const int DenseBlocks = 32;
     private const int Stride = 8;
+    /// <summary>A shorter beginning that many hold decides nothing: who lacks it computes 100 tokens more.</summary>
+    private const int LeastHotBlocks = 8;
+
     private const ushort NoHolder = ushort.MaxValue;
     private const ushort Hot = ushort.MaxValue - 1;
 
@@ -100,7 +103,7 @@ public sealed class PrefixIndex
                     }
                 }
             }
-            else if (hotLeft > 0 && block <= nextHot)
+            else if (hotLeft > 0 && block <= nextHot && block + 1 >= LeastHotBlocks)
             {
                 // Whoever holds a block holds those before it, so half as deep is soon enough to look again.
                 hotLeft--;

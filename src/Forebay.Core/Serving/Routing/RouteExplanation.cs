@@ -20,7 +20,7 @@ public static class RouteExplanation
         var candidates = new RouteCandidate[table.Count];
         foreach (SiteGroup group in table.Sites)
         {
-            LinkState link = group.Site.LinkAt(group.Link, now.WallUnixMs);
+            LinkState link = group.LinkAt(now.WallUnixMs);
             double wayNs = link.NsFor(query.BodyBytes) + group.Site.PathNs(query.Region);
             for (int i = group.Start; i < group.End; i++)
             {
@@ -96,7 +96,7 @@ public static class RouteExplanation
         Deployment deployment = table.Deployments[index];
         DeploymentState state = table.States[index];
         RouteCell cell = table.Memory.Cells[table.Facts[index].Number];
-        long cached = Router.Cached(query, cell, scratch.Overlaps[table.Facts[index].Number]);
+        long cached = Router.Cached(query.InputTokens, cell, scratch.Overlaps[table.Facts[index].Number]);
         float firstNs = cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
         double prefillNs = cell.FirstTokenNs + (double)cell.QueuedTokenNs * (query.InputTokens - cached);
         int places = Router.Places(table, index, now.MonotonicNs);

@@ -16,12 +16,15 @@ public sealed class RouteScratch
 
     internal int[] Ties { get; private set; } = [];
 
+    internal float[] TokenNs { get; private set; } = [];
+
     internal void Reserve(int candidates)
     {
         if (Scores.Length < candidates)
         {
             Scores = new float[candidates * 2];
             Ties = new int[candidates * 2];
+            TokenNs = new float[candidates * 2];
         }
     }
 }

@@ -31,7 +31,8 @@ public sealed class RouteTable
                 end++;
             }
 
-            sites.Add(new SiteGroup(state.SiteOf(first.Site), first.Link, at, end));
+            sites.Add(new SiteGroup(
+                state.SiteOf(first.Site), first.Link.IsIdeal ? null : first.Link, at, end));
             at = end;
         }
 
@@ -87,4 +88,12 @@ public readonly struct RouteFacts
 }
 
 /// <summary>The candidates of one site: <see cref="Start"/> up to but not including <see cref="End"/>.</summary>
-public readonly record struct SiteGroup(SiteState Site, LinkSchedule Link, int Start, int End);
+/// <param name="Site">The site's live state.</param>
+/// <param name="Link">Its link; null where nothing is ever in the way.</param>
+/// <param name="Start">The first candidate.</param>
+/// <param name="End">The one after the last.</param>
+public readonly record struct SiteGroup(SiteState Site, LinkSchedule? Link, int Start, int End)
+{
+    /// <summary>The site's link at a wall time.</summary>
+    public LinkState LinkAt(long wallUnixMs) => Link is null ? LinkState.Ideal : Site.LinkAt(Link, wallUnixMs);
+}

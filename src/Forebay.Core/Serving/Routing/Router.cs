@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Time;
@@ -145,13 +146,11 @@ public static class Router
         float toleranceNs)
     {
         Span<float> scores = scratch.Scores;
-        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
-        ReadOnlySpan<RouteFacts> facts = table.Facts;
         float best = Never;
         bool anyIn = false;
         foreach (SiteGroup group in table.Sites)
         {
-            LinkState link = group.Site.LinkAt(group.Link, now.WallUnixMs);
+            LinkState link = group.LinkAt(now.WallUnixMs);
             float way = (float)(link.NsFor(query.BodyBytes) + group.Site.PathNs(query.Region));
             if (!link.Available || way > best + toleranceNs)
             {
@@ -159,44 +158,82 @@ public static class Router
                 continue;
             }
 
-            float leftNs = (float)((link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs);
-            for (int i = group.Start; i < group.End; i++)
-            {
-                ref readonly RouteCell cell = ref cells[facts[i].Number];
-                int tier = Tier(query, table, i, cell, now.MonotonicNs, ref anyIn);
-                if (tier < 0)
-                {
-                    scores[i] = Never;
-                    continue;
-                }
-
-                long uncached = query.InputTokens - Cached(query, cell, scratch.Overlaps[facts[i].Number]);
-                float own = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
-                if (own + (float)query.OutputTokens * cell.PredictOutputTokenNs > leftNs)
-                {
-                    tier |= 2;
-                }
-
-                scores[i] = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
-                best = Math.Min(best, scores[i]);
-            }
+            float leftNs = link.NextOutageUnixMs == long.MaxValue
+                ? Never
+                : (float)((link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs);
+            best = Math.Min(best, ScoreSite(query, table, scratch, group, now.MonotonicNs, way, leftNs, ref anyIn));
         }
 
         // One that is out is for requests that nobody else may serve, not for those that could wait a little.
         return anyIn && best >= OutTier * TierNs ? Never : best;
     }
 
+    /// <summary>Scores the candidates of a site, and returns the least. The loop that every deployment of a model
+    /// costs: what does not change is read before it.</summary>
+    private static float ScoreSite(
+        in RouteQuery query,
+        RouteTable table,
+        RouteScratch scratch,
+        SiteGroup group,
+        long nowNs,
+        float wayNs,
+        float leftNs,
+        ref bool anyIn)
+    {
+        int count = group.End - group.Start;
+        ReadOnlySpan<RouteFacts> facts = table.Facts.Slice(group.Start, count);
+        Span<float> scores = scratch.Scores.AsSpan(group.Start, count);
+        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
+        ReadOnlySpan<int> overlaps = scratch.Overlaps.Blocks;
+        long inputTokens = query.InputTokens;
+        float outputTokens = (float)query.OutputTokens;
+        float best = Never;
+        for (int i = 0; i < facts.Length; i++)
+        {
+            int number = facts[i].Number;
+            ref readonly RouteCell cell = ref cells[number];
+            int tier = Tier(query, table, group.Start + i, facts[i], cell, nowNs, ref anyIn);
+            if (tier < 0)
+            {
+                scores[i] = Never;
+                continue;
+            }
+
+            long uncached = (uint)number < (uint)overlaps.Length
+                ? inputTokens - Cached(inputTokens, cell, overlaps[number])
+                : inputTokens;
+            float own = wayNs + cell.PredictFirstTokenNs(uncached, nowNs);
+            if (own + outputTokens * cell.PredictOutputTokenNs > leftNs)
+            {
+                tier |= 2;
+            }
+
+            float score = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
+            scores[i] = score;
+            best = Math.Min(best, score);
+        }
+
+        return best;
+    }
+
     /// <summary>Where a candidate stands before times are compared: 0 first, negative out of the question.</summary>
     /// <param name="query">The request.</param>
     /// <param name="table">Who may serve it.</param>
     /// <param name="candidate">Which of them.</param>
+    /// <param name="facts">The candidate's configuration.</param>
     /// <param name="cell">The candidate's cell.</param>
     /// <param name="nowNs">The present.</param>
     /// <param name="anyIn">Set where it could serve the request, now or when it has a place.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Tier(
-        in RouteQuery query, RouteTable table, int candidate, in RouteCell cell, long nowNs, ref bool anyIn)
+        in RouteQuery query,
+        RouteTable table,
+        int candidate,
+        in RouteFacts facts,
+        in RouteCell cell,
+        long nowNs,
+        ref bool anyIn)
     {
-        ref readonly RouteFacts facts = ref table.Facts[candidate];
         if (!query.Tried.IsEmpty && query.Tried.Contains(facts.Index))
         {
             return -1;
@@ -231,14 +268,17 @@ public static class Router
         ReadOnlySpan<RouteFacts> facts = table.Facts;
         ReadOnlySpan<float> scores = scratch.Scores;
         Span<int> ties = scratch.Ties;
+        Span<float> tokenNs = scratch.TokenNs;
         int count = 0;
         float leastTokenNs = Never;
         for (int i = 0; i < table.Count; i++)
         {
             if (scores[i] <= limit)
             {
+                float each = cells[facts[i].Number].PredictOutputTokenNs;
+                tokenNs[count] = each;
                 ties[count++] = i;
-                leastTokenNs = Math.Min(leastTokenNs, cells[facts[i].Number].PredictOutputTokenNs);
+                leastTokenNs = Math.Min(leastTokenNs, each);
             }
         }
 
@@ -251,7 +291,7 @@ public static class Router
         for (int k = 0; k < count; k++)
         {
             int i = ties[k];
-            if (cells[facts[i].Number].PredictOutputTokenNs > most)
+            if (tokenNs[k] > most)
             {
                 continue;
             }
@@ -269,7 +309,7 @@ public static class Router
             }
         }
 
-        // A cell may have been written between the two looks at it: then the first of the best in time will do.
+        // Nothing is kept only where a number is none; then the first of the best in time will do.
         return kept > 0 ? ties[(int)(Mix(query.Number) % (uint)kept)]
             : count > 0 ? ties[0]
             : -1;
@@ -280,14 +320,14 @@ public static class Router
         RouteLoad load = table.Loads[chosen];
         DeploymentState state = table.States[chosen];
         RouteCell cell = table.Memory.Cells[load.Number];
-        long cached = Cached(query, cell, scratch.Overlaps[load.Number]);
+        long cached = Cached(query.InputTokens, cell, scratch.Overlaps[load.Number]);
         SiteGroup group = default;
         foreach (SiteGroup candidate in table.Sites)
         {
             group = chosen >= candidate.Start ? candidate : group;
         }
 
-        double way = group.Site.LinkAt(group.Link, now.WallUnixMs).NsFor(query.BodyBytes)
+        double way = group.LinkAt(now.WallUnixMs).NsFor(query.BodyBytes)
             + group.Site.PathNs(query.Region);
         long uncached = query.InputTokens - cached;
         double predicted = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
@@ -307,9 +347,9 @@ public static class Router
     }
 
     /// <summary>Prompt tokens that are thought to be cached; at least one is always computed.</summary>
-    internal static long Cached(in RouteQuery query, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
+    internal static long Cached(long inputTokens, in RouteCell cell, int overlapBlocks) => overlapBlocks == 0 ? 0
         : Math.Max(0, Math.Min(
-            query.InputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
+            inputTokens - 1, (long)(overlapBlocks * RoutingMemory.TokensPerBlock * cell.CacheTruth)));
 
     /// <summary>Places as health gives them out now.</summary>
     internal static int Places(RouteTable table, int candidate, long nowNs) =>
