@@ -1,6 +1,5 @@
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
@@ -132,7 +131,6 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
     private async Task<AttemptResult> TryAsync(Deployment deployment, Upstream upstream)
     {
-        DeploymentState live = runtime.State.Of(deployment);
         Deployment? before = x.Deployment;
         x.Deployment = deployment;
         x.Attempts++;
@@ -142,13 +140,14 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             x.AttemptOpen = true;
             AttemptResult result = await new Attempt(x, deployment, upstream, runtime).RunAsync();
             x.AttemptOpen = false;
+            long nowNs = Instant.MonotonicNsOf(runtime.Time);
             if (result.End == AttemptEnd.Served && result.Failure.IsNone && x.Answer is not { Times: > 0 })
             {
-                Routing.Completed(x, runtime);
+                Routing.Completed(x, runtime, nowNs);
             }
 
-            HealthJudge.Judge(x, deployment, live, result, runtime);
-            NoteHeld(deployment, result);
+            HealthJudge.Judge(x, deployment, x.Route.State, result, runtime);
+            NoteHeld(deployment, result, nowNs);
             if (result.End == AttemptEnd.PoliceAgain)
             {
                 x.Attempts--;
@@ -165,11 +164,10 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
     }
 
     /// <summary>How long answers hold their places is what waiting times are predicted from.</summary>
-    private void NoteHeld(Deployment deployment, AttemptResult result)
+    private void NoteHeld(Deployment deployment, AttemptResult result, long nowNs)
     {
         if (result.End == AttemptEnd.Served)
         {
-            long nowNs = Instant.MonotonicNsOf(runtime.Time);
             runtime.State.QueueOf(x.Model!).Served(deployment, nowNs - x.EnteredNs, nowNs);
         }
     }

@@ -69,34 +69,21 @@ internal static class Routing
         }
 
         x.FirstTokenNs = nowNs;
-        Route route = x.Route;
-        route.Load.LearnFirstToken(route.QueuedTokens, route.InFlight, nowNs - x.EnteredNs - route.WayNs);
+        x.Route.Load.FirstTokenCame(x.Route, x.EnteredNs, nowNs);
         Answered(x);
     }
 
     /// <summary>The attempt was answered in full.</summary>
-    public static void Completed(Exchange x, GatewayRuntime runtime)
+    public static void Completed(Exchange x, GatewayRuntime runtime, long nowNs)
     {
-        long nowNs = Instant.MonotonicNsOf(runtime.Time);
-        Route route = x.Route;
-        long output = x.Tokens.Output;
         if (x.TokensEstimated)
         {
             return;
         }
 
-        if (x.FirstTokenNs == 0)
-        {
-            route.Load.LearnWhole(route, output, nowNs - x.EnteredNs - route.WayNs);
-        }
-        else if (output > 1)
-        {
-            double each = (nowNs - x.FirstTokenNs) / (double)(output - 1);
-            route.Load.LearnOutput((route.InFlight + route.State.InFlight) / 2.0, each);
-        }
-
-        runtime.State.OutputOf(x.Model!).Observe(output);
-        route.Load.LearnCache(x.Tokens.Prompt, route.ExpectedCachedTokens, x.Tokens.CacheRead, output);
+        runtime.State.OutputOf(x.Model!).Observe(x.Tokens.Output);
+        x.Route.Load.Completed(x.Route, new RouteOutcome(
+            x.EnteredNs, x.FirstTokenNs, nowNs, x.Tokens.Prompt, x.Tokens.CacheRead, x.Tokens.Output));
     }
 
     /// <summary>Gives the place back, however the attempt ended.</summary>

@@ -65,8 +65,7 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
     {
         Route route = _routes[request];
         _firstNs[request] = now.MonotonicNs;
-        route.Load.LearnFirstToken(
-            route.QueuedTokens, route.InFlight, now.MonotonicNs - _sentNs[request] - route.WayNs);
+        route.Load.FirstTokenCame(route, _sentNs[request], now.MonotonicNs);
         route.Load.Answered(route);
     }
 
@@ -74,14 +73,14 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
     public void Finished(int request, CellRequest what, int cachedTokens, Instant now)
     {
         Route route = _routes[request];
-        if (what.OutputTokens > 1)
-        {
-            double each = (now.MonotonicNs - _firstNs[request]) / (double)(what.OutputTokens - 1);
-            route.Load.LearnOutput((route.InFlight + route.State.InFlight) / 2.0, each);
-        }
-
         state.OutputOf(spec.Fleet.Model).Observe(what.OutputTokens);
-        route.Load.LearnCache(what.InputTokens, route.ExpectedCachedTokens, cachedTokens, what.OutputTokens);
+        route.Load.Completed(route, new RouteOutcome(
+            _sentNs[request],
+            _firstNs[request],
+            now.MonotonicNs,
+            what.InputTokens,
+            cachedTokens,
+            what.OutputTokens));
         state.QueueOf(spec.Fleet.Model).Release(route.Deployment, _sentNs[request], now.MonotonicNs);
     }
 

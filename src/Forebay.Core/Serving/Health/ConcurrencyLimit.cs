@@ -70,15 +70,6 @@ public sealed class ConcurrencyLimit
         }
     }
 
-    /// <summary>Usual seconds to first token without load; null when nothing is known.</summary>
-    public double? BaselineSeconds(long uncachedTokens)
-    {
-        lock (_lock)
-        {
-            return _baseline.IsKnown ? _baseline.SecondsFor(uncachedTokens) : null;
-        }
-    }
-
     /// <summary>A first token came.</summary>
     /// <param name="ttftNs">From the request sent to its first token.</param>
     /// <param name="uncachedTokens">Prompt tokens that were not in a cache, as far as known.</param>

@@ -12,9 +12,6 @@ namespace Forebay.Core.Serving;
 /// where only one account serves the model, and is told so where several do.</remarks>
 public sealed class PinMap
 {
-    /// <summary>What an entry takes, the index over it included, at most.</summary>
-    public const int BytesPerEntry = 112;
-
     private const int ShardCount = 16;
 
     private readonly Shard[] _shards;

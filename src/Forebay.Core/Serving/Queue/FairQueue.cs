@@ -51,9 +51,6 @@ public sealed partial class FairQueue
     /// <summary>How many of a class wait.</summary>
     public int CountOf(PriorityClass priority) => _lines[(int)priority].Backlogs.Waiting;
 
-    /// <summary>How many tenants of a class wait.</summary>
-    public int TenantsOf(PriorityClass priority) => _lines[(int)priority].Backlogs.Tenants;
-
     /// <summary>The counter of a tenant. Safe for concurrent callers.</summary>
     public ServiceCounter CounterOf(string tenantId)
     {

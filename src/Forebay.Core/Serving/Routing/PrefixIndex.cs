@@ -27,6 +27,7 @@ public sealed class PrefixIndex
     private const int Stripes = 64;
     private const int DenseBlocks = 32;
     private const int Stride = 8;
+
     /// <summary>A shorter beginning that many hold decides nothing: who lacks it computes 100 tokens more.</summary>
     private const int LeastHotBlocks = 8;
 

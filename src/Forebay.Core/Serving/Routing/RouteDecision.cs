@@ -3,7 +3,8 @@ namespace Forebay.Core.Serving.Routing;
 /// <summary>What the router knew of one candidate, term by term.</summary>
 /// <param name="Deployment">The candidate.</param>
 /// <param name="Site">Where it is.</param>
-/// <param name="ExcludedBy">What kept it out of the choice: tried, full, link; null when it took part.</param>
+/// <param name="ExcludedBy">What kept it out of the choice: tried, full, link, or failing while another
+/// could serve; null when it took part.</param>
 /// <param name="OutOfOrder">Why it comes after others whatever its times: dialect, failing, outage; null for nothing.
 /// </param>
 /// <param name="LinkMs">Time on the way there and back.</param>

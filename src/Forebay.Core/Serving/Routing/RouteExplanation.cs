@@ -14,6 +14,9 @@ public static class RouteExplanation
     /// <summary>Most candidates written down; the best ones by predicted time to first token.</summary>
     public const int MaxCandidates = 64;
 
+    private const string Full = "full";
+    private const string Failing = "failing";
+
     /// <summary>Reads every candidate's terms. The scratch space's overlaps must be the prompt's.</summary>
     public static RouteCandidate[] Read(in RouteQuery query, RouteTable table, RouteScratch scratch, Instant now)
     {
@@ -25,6 +28,16 @@ public static class RouteExplanation
             for (int i = group.Start; i < group.End; i++)
             {
                 candidates[i] = Of(query, table, scratch, i, link, wayNs, now);
+            }
+        }
+
+        if (Array.Exists(candidates, c => c.OutOfOrder != Failing && c.ExcludedBy is null or Full))
+        {
+            // As the router has it: one that is out is only for requests that nobody else may serve.
+            for (int i = 0; i < candidates.Length; i++)
+            {
+                RouteCandidate c = candidates[i];
+                candidates[i] = c.OutOfOrder == Failing ? c with { ExcludedBy = c.ExcludedBy ?? Failing } : c;
             }
         }
 
@@ -46,7 +59,7 @@ public static class RouteExplanation
                 .Take(MaxCandidates),
         ];
         return new RouteDecision(policy, shown, chosen, won is null
-            ? "no candidate that was not tried had a place and a way to it"
+            ? "no candidate had a place for it: each was tried, full, failing or out of reach"
             : Why(won, candidates, config));
     }
 
@@ -106,9 +119,9 @@ public static class RouteExplanation
             deployment.Site.Id,
             query.Tried.Contains(deployment.Index) ? "tried"
                 : !link.Available ? "link"
-                : state.InFlight >= places ? "full"
+                : state.InFlight >= places ? Full
                 : null,
-            state.IsOut(now.MonotonicNs) ? "failing"
+            state.IsOut(now.MonotonicNs) ? Failing
                 : wayNs + firstNs + query.OutputTokens * cell.PredictOutputTokenNs > leftNs ? "outage"
                 : !deployment.Speaks(query.Dialect) ? "dialect"
                 : null,

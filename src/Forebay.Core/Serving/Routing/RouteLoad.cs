@@ -75,8 +75,8 @@ public sealed class RouteLoad
         }
         else
         {
-            // Racing callers may lose a prompt's time, which makes the deployment look that much less busy.
-            // It is never busy for longer than the requests in flight there could keep it, were they all like this one.
+            // Racing callers may lose a prompt's time, which makes the deployment look that much less busy. It is never
+            // busy for longer than the requests in flight there could keep it, were they all like this one.
             long own = (long)(uncachedTokens * _firstToken.Coefficients.B);
             long most = nowNs + Math.Max(0, _state.InFlight - 1) * own;
             long from = Math.Clamp(Volatile.Read(ref _busyUntilNs), nowNs, most);
@@ -101,30 +101,27 @@ public sealed class RouteLoad
         Publish();
     }
 
-    /// <summary>Learns from a time to first token, the way to the site taken off.</summary>
-    /// <param name="queuedTokens">What <see cref="Sent"/> gave back.</param>
-    /// <param name="inFlight">Requests in flight when it was sent.</param>
-    /// <param name="ns">Observed nanoseconds.</param>
-    public void LearnFirstToken(long queuedTokens, int inFlight, double ns) =>
-        _firstToken.Observe(queuedTokens, inFlight, ns);
-
-    /// <summary>
-    /// Learns from an answer that came in one piece: its time is shared out as was expected, since which part of it was
-    /// late cannot be seen.
-    /// </summary>
+    /// <summary>Learns from a first token that was seen to come.</summary>
     /// <param name="route">How it was sent.</param>
-    /// <param name="outputTokens">Its length.</param>
-    /// <param name="ns">Observed nanoseconds, the way to the site taken off.</param>
-    public void LearnWhole(in Route route, long outputTokens, double ns)
+    /// <param name="sentNs">When it was sent, on the monotonic clock.</param>
+    /// <param name="nowNs">The present.</param>
+    public void FirstTokenCame(in Route route, long sentNs, long nowNs) =>
+        _firstToken.Observe(route.QueuedTokens, route.InFlight, nowNs - sentNs - route.WayNs);
+
+    /// <summary>Learns from a whole answer: how fast it ran, and how much of its prompt was cached.</summary>
+    public void Completed(in Route route, in RouteOutcome outcome)
     {
-        double first = Math.Max(1, _firstToken.At(route.QueuedTokens, route.InFlight));
-        double each = Math.Max(1, _outputToken.At(route.InFlight, 0));
-        double ratio = Math.Max(0, ns) / (first + each * Math.Max(0, outputTokens - 1));
-        _firstToken.Observe(route.QueuedTokens, route.InFlight, ratio * first);
-        if (outputTokens > 1)
+        if (outcome.FirstTokenNs == 0)
         {
-            _outputToken.Observe(route.InFlight, 0, ratio * each);
+            LearnWhole(route, outcome.OutputTokens, outcome.EndNs - outcome.SentNs - route.WayNs);
         }
+        else if (outcome.OutputTokens > 1)
+        {
+            double each = (outcome.EndNs - outcome.FirstTokenNs) / (double)(outcome.OutputTokens - 1);
+            _outputToken.Observe((route.InFlight + _state.InFlight) / 2.0, 0, each);
+        }
+
+        LearnCache(outcome.PromptTokens, route.ExpectedCachedTokens, outcome.CachedTokens, outcome.OutputTokens);
     }
 
     /// <summary>Call about once a second: what was not observed for a while is trusted less.</summary>
@@ -139,30 +136,6 @@ public sealed class RouteLoad
         _firstToken.Relax(RelaxShare);
         _outputToken.Relax(RelaxShare);
         Publish();
-    }
-
-    /// <summary>Learns from the output of a whole answer.</summary>
-    /// <param name="inFlight">Requests in flight while it ran, on average.</param>
-    /// <param name="nsPerToken">Observed nanoseconds per token after the first.</param>
-    public void LearnOutput(double inFlight, double nsPerToken) => _outputToken.Observe(inFlight, 0, nsPerToken);
-
-    /// <summary>Learns from how much of a prompt was read from the cache.</summary>
-    /// <param name="promptTokens">The prompt.</param>
-    /// <param name="expectedTokens">What was thought to be cached.</param>
-    /// <param name="cachedTokens">What was.</param>
-    /// <param name="answerTokens">Output, which takes cache memory that is not found again.</param>
-    public void LearnCache(long promptTokens, long expectedTokens, long cachedTokens, long answerTokens)
-    {
-        _cachedShare += TruthWeight * ((double)cachedTokens / Math.Max(1, promptTokens) - _cachedShare);
-        ref CacheClock clock = ref _memory.Clocks[Number];
-        clock.Displace((int)Math.Min(answerTokens / RoutingMemory.TokensPerBlock, clock.Blocks));
-        // An engine that never tells of cached tokens says nothing about them.
-        _tellsCached |= cachedTokens > 0;
-        if (expectedTokens > 0 && _tellsCached)
-        {
-            double truth = Math.Min(1, (double)cachedTokens / expectedTokens);
-            _truth += TruthWeight * (truth - _truth);
-        }
     }
 
     /// <summary>Writes what the router reads: call after whatever changed the deployment's places, load or health.
@@ -181,5 +154,38 @@ public sealed class RouteLoad
         cell.CacheTruth = (float)_truth;
         (cell.FirstTokenNs, cell.QueuedTokenNs, cell.InFlightNs) = ((float)a, (float)b, (float)c);
         (cell.OutputTokenNs, cell.BatchNs) = ((float)t, (float)batch);
+    }
+
+    /// <summary>
+    /// Learns from an answer that came in one piece: its time is shared out as was expected, since which part of it was
+    /// late cannot be seen.
+    /// </summary>
+    private void LearnWhole(in Route route, long outputTokens, double ns)
+    {
+        double first = Math.Max(1, _firstToken.At(route.QueuedTokens, route.InFlight));
+        double each = Math.Max(1, _outputToken.At(route.InFlight, 0));
+        double ratio = Math.Max(0, ns) / (first + each * Math.Max(0, outputTokens - 1));
+        _firstToken.Observe(route.QueuedTokens, route.InFlight, ratio * first);
+        if (outputTokens > 1)
+        {
+            _outputToken.Observe(route.InFlight, 0, ratio * each);
+        }
+    }
+
+    private void LearnCache(long promptTokens, long expectedTokens, long cachedTokens, long outputTokens)
+    {
+        _cachedShare += TruthWeight * ((double)cachedTokens / Math.Max(1, promptTokens) - _cachedShare);
+
+        // Output takes cache memory that is not found again.
+        ref CacheClock clock = ref _memory.Clocks[Number];
+        clock.Displace((int)Math.Min(outputTokens / RoutingMemory.TokensPerBlock, clock.Blocks));
+
+        // An engine that never tells of cached tokens says nothing about them.
+        _tellsCached |= cachedTokens > 0;
+        if (expectedTokens > 0 && _tellsCached)
+        {
+            double truth = Math.Min(1, (double)cachedTokens / expectedTokens);
+            _truth += TruthWeight * (truth - _truth);
+        }
     }
 }

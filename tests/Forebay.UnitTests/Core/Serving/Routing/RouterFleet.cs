@@ -102,6 +102,15 @@ internal sealed class RouterFleet
         return _last.Deployment.Id;
     }
 
+    /// <summary>What would be written down of a decision that found no place.</summary>
+    public RouteDecision Explain()
+    {
+        var query = new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 100 };
+        _scratch.Overlaps.Clear();
+        RouteCandidate[] seen = RouteExplanation.Read(query, State.TableOf(_eligible), _scratch, DefaultNow);
+        return RouteExplanation.Decided(seen, Config, null);
+    }
+
     public bool TryEnter(RouteScratch scratch, uint number) => Router.TryEnter(
         new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 100, Number = number },
         State.TableOf(_eligible),
@@ -115,7 +124,7 @@ internal sealed class RouterFleet
     {
         SpeedPrior prior = _last.Load.Prior;
         double ns = prior.FirstTokenNs + prior.PromptTokenNs * _last.QueuedTokens + prior.RunningNs * _last.InFlight;
-        _last.Load.LearnFirstToken(_last.QueuedTokens, _last.InFlight, ns * slowness);
+        _last.Load.FirstTokenCame(_last, sentNs: 0, (long)(ns * slowness + _last.WayNs));
         _last.Load.Answered(_last);
     }
 

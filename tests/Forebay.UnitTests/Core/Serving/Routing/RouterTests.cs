@@ -39,6 +39,11 @@ public sealed class RouterTests
 
         // It is for those whom nobody else may serve: the rest wait until the other has a place.
         Assert.Equal("none", fleet.Enter(Dialect.OpenAi, 2));
+        RouteDecision why = fleet.Explain();
+        Assert.Equal(
+            [("a", "failing"), ("b", "full")],
+            why.Candidates.OrderBy(c => c.Deployment).Select(c => (c.Deployment, c.ExcludedBy ?? "")));
+        Assert.Contains("failing", why.Why, StringComparison.Ordinal);
         Assert.Equal("a", fleet.Enter(Dialect.OpenAi, 3, tried: fleet.IndexOf("b")));
         fleet.Leave("b");
         Assert.Equal("b", fleet.Enter(Dialect.OpenAi, 4));
