@@ -57,7 +57,7 @@ internal sealed partial class ServerStart(
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store);
+        FleetSource source = Own(SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
         await RebuildLimitsAsync(state, store, cancel);
