@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
+using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
@@ -38,6 +39,7 @@ public sealed class LocalStore : IAsyncDisposable
         Places = ledger;
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
+        Withdrawals = new SqliteWithdrawalStore(database);
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
@@ -53,6 +55,8 @@ public sealed class LocalStore : IAsyncDisposable
     public IAuditLog Audit { get; }
 
     public IExportStore Exports { get; }
+
+    public IWithdrawalStore Withdrawals { get; }
 
     /// <summary>Where requests were sent, and what permitted it.</summary>
     public IResidencyLedger Places { get; }

@@ -16,6 +16,7 @@ internal static class AdminRoutes
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var withdrawals = new WithdrawalEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -38,6 +39,10 @@ internal static class AdminRoutes
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            new("GET", "/v1/withdrawals", RouteAccess.Viewer, withdrawals.ListAsync),
+            new("POST", "/v1/withdrawals", RouteAccess.Operator, withdrawals.AskAsync),
+            new("GET", "/v1/withdrawals/{id}", RouteAccess.Viewer, withdrawals.OneAsync),
+            new("POST", "/v1/withdrawals/{id}/return", RouteAccess.Operator, withdrawals.ReturnAsync),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),

@@ -4,6 +4,7 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Fleet;
@@ -23,6 +24,8 @@ public sealed record AdminServices
     public required AdminTokenService Tokens { get; init; }
 
     public required ExportService Exports { get; init; }
+
+    public required WithdrawalService Withdrawals { get; init; }
 
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }

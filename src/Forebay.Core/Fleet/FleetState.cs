@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
@@ -26,6 +27,7 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ServiceTally> _tallies = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
@@ -201,6 +203,14 @@ public sealed class FleetState
 
         return next;
     }
+
+    /// <summary>What became of a model's requests.</summary>
+    public ServiceTally TallyOf(ServedModel model) => _tallies.GetOrAdd(model.Id, static _ => new ServiceTally());
+
+    /// <summary>What became of all models' requests until now.</summary>
+    public ServiceReading ReadService(long nowUnixMs) => new(
+        nowUnixMs,
+        _tallies.ToImmutableDictionary(t => t.Key, t => t.Value.Read(), StringComparer.Ordinal));
 
     /// <summary>Stories of requests, for reading back.</summary>
     public ExplainStore Explanations { get; } = new();

@@ -182,6 +182,12 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         Explaining.Finish(x, runtime, failure);
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
+        if (x.Model is { } model)
+        {
+            runtime.State.TallyOf(model)
+                .Ended(failure.Reason, x.Attempts, x.Answer is { Times: > 0 }, x.TimeToFirstTokenMs);
+        }
+
         if (!failure.IsNone)
         {
             runtime.Failures.Write(x, failure);

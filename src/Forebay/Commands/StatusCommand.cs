@@ -85,7 +85,7 @@ public static class StatusCommand
         d.Completed.ToString(CultureInfo.InvariantCulture),
         d.Failed.ToString(CultureInfo.InvariantCulture),
         d.LastFailure,
-        !d.Served ? "not served" : StateOf(d.Health, d.DownUntil),
+        d.Withdrawn ?? (!d.Served ? "not served" : StateOf(d.Health, d.DownUntil)),
     ];
 
     private static string StateOf(HealthView health, DateTimeOffset? until) =>

@@ -9,6 +9,7 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
 using Forebay.TestKit;
@@ -34,6 +35,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        Withdrawals = new WithdrawalService(
+            Fleet, new MemoryWithdrawalStore(), Change, Time, NullLoggerFactory.Instance);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
@@ -59,6 +62,8 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryExportStore ExportStore { get; } = new();
 
     public ExportService Exports { get; }
+
+    public WithdrawalService Withdrawals { get; }
 
     public MemoryPlaces Places { get; } = new();
 
@@ -129,6 +134,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys.Dispose();
         Tokens.Dispose();
         Exports.Dispose();
+        await Withdrawals.DisposeAsync();
         _folder.Dispose();
     }
 
@@ -138,6 +144,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
+        Withdrawals = Withdrawals,
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,

@@ -36,4 +36,7 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(ExportBody))]
 [JsonSerializable(typeof(ExportView))]
 [JsonSerializable(typeof(ResidencyView))]
+[JsonSerializable(typeof(WithdrawalBody))]
+[JsonSerializable(typeof(WithdrawalView))]
+[JsonSerializable(typeof(WithdrawalListView))]
 public sealed partial class AdminJson : JsonSerializerContext;

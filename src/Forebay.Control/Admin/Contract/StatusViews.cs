@@ -68,6 +68,7 @@ public sealed record DeploymentView(
     string Pool,
     string Backing,
     bool Served,
+    string? Withdrawn,
     int InFlight,
     int MaxConcurrency,
     long Started,

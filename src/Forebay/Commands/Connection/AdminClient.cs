@@ -83,6 +83,18 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
 
+    public Task<WithdrawalListView> WithdrawalsAsync(CancellationToken cancel) =>
+        GetAsync("v1/withdrawals", Json.WithdrawalListView, cancel);
+
+    public Task<WithdrawalView> WithdrawalAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}", Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> WithdrawAsync(WithdrawalBody body, CancellationToken cancel) =>
+        PostAsync("v1/withdrawals", body, Json.WithdrawalBody, Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> ReturnAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}/return", Json.WithdrawalView, cancel);
+
     /// <inheritdoc cref="UsageAsync"/>
     public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
         GetAsync($"v1/audit/residency?{query}", Json.ResidencyView, cancel);
