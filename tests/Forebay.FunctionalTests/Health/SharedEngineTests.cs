@@ -1,7 +1,5 @@
 using System.Net;
-using Forebay.Core.Config;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.FunctionalTests.Gateway;

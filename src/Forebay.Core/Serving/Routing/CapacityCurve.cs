@@ -20,8 +20,8 @@ public readonly record struct RequestShape(double UncachedTokens, double OutputT
 /// From the learned times: an output token takes <c>t(n) = t0 + t1 n</c> with n requests running; a prompt takes
 /// <c>s = q U</c> to compute and, arriving at random, waits <c>s rho / (1 - rho)</c> at utilisation <c>rho = rate s</c>
 /// (the M/M/1 queue; Kleinrock, Queueing Systems I, ch. 3), so a first token takes <c>a + c n + s / (1 - rho)</c>; and
-/// by Little's law n = rate * (first token + O t(n)). The time in an M/M/1 queue is exponential (ibid., sec. 5.6), so its
-/// quantile p is <c>-ln(1 - p)</c> times its mean.
+/// by Little's law n = rate * (first token + O t(n)). The time in an M/M/1 queue is exponential (ibid., sec. 5.6), so
+/// its quantile p is <c>-ln(1 - p)</c> times its mean.
 /// </summary>
 public static class CapacityCurve
 {

@@ -5,16 +5,16 @@ namespace Forebay.Core.Serving.Routing;
 
 /// <summary>
 /// What an engine's report tells a router that it cannot know of itself: how much of the engine's work others sent, and
-/// how full its memory is. Folded once per report; counts in full until the next report is due, then less by the second,
-/// and for nothing once <see cref="StaleIntervals"/> intervals have passed without one.
+/// how full its memory is. Folded once per report; counts in full until the next report is due, then less by the
+/// second, and for nothing once <see cref="StaleIntervals"/> intervals have passed without one.
 /// </summary>
 /// <param name="Others">Requests at the engine that this gateway did not send.</param>
 /// <param name="OthersWaiting">Those of them that wait in the engine's queue.</param>
 /// <param name="KvTokens">Tokens that one replica's KV memory holds; 0 where that or its use is not known.</param>
 /// <param name="KvOffsetTokens">KV memory asked for beyond what the requests sent from here account for; negative where
 /// they share blocks or are shorter than thought. Over all replicas.</param>
-/// <param name="OthersWaitNs">Time until those that wait of others have left its queue, at the rate at which it finishes
-/// requests (Little's law); 0 where it does not say how fast it produces.</param>
+/// <param name="OthersWaitNs">Time until those that wait of others have left its queue, at the rate at which it
+/// finishes requests (Little's law); 0 where it does not say how fast it produces.</param>
 /// <param name="AtNs">When it was read, on the monotonic clock.</param>
 /// <param name="IntervalNs">Time between two reports.</param>
 public sealed record ReportedLoad(
@@ -52,8 +52,8 @@ public sealed record ReportedLoad(
         SpeedPrior prior,
         long intervalNs)
     {
-        // A request of ours must never count as another's: what the engine counts beyond all that can be ours is theirs,
-        // and as much of it waits as of all that is there.
+        // A request of ours must never count as another's: what the engine counts beyond all that can be ours is
+        // theirs, and as much of it waits as of all that is there.
         double there = report.Running + report.Waiting;
         double others = Math.Max(0, there - oursAtMost);
         double waiting = there > 0 ? others * report.Waiting / there : 0;

@@ -261,7 +261,8 @@ public sealed class RouteLoad
         }
     }
 
-    /// <summary>What a prompt sent now waits for that is not the engine's speed: others ahead of it, and memory.</summary>
+    /// <summary>What a prompt sent now waits for that is not the engine's speed: others ahead of it, and memory.
+    /// </summary>
     internal double EngineWaitNs(long promptTokens, long nowNs) => Math.Max(0, OthersBusyUntilNs - nowNs)
         + _memory.Cells[Number].PredictMemoryWaitNs(promptTokens);
 

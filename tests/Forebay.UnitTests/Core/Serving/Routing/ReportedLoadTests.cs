@@ -1,4 +1,3 @@
-using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Routing;
