@@ -17,6 +17,7 @@ internal static class AdminRoutes
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
         var withdrawals = new WithdrawalEndpoints(services);
+        var curves = new CurveEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -36,6 +37,7 @@ internal static class AdminRoutes
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
+            new("GET", "/v1/models/{id}/curve", RouteAccess.Viewer, curves.ShowAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),

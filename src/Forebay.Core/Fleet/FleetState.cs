@@ -104,12 +104,13 @@ public sealed class FleetState
             static (_, a) => a.Self.Routing.Add(a.Of.Prior, a.Self.Of(a.Of)),
             (Self: this, Of: deployment));
 
-    /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
-    public void RelaxSpeeds()
+    /// <summary>Call about once a second: speeds not observed and reports not renewed for a while are trusted less.
+    /// </summary>
+    public void RelaxSpeeds(long nowNs)
     {
         foreach (KeyValuePair<string, RouteLoad> load in _loads)
         {
-            load.Value.Relax();
+            load.Value.Relax(nowNs);
         }
     }
 

@@ -30,6 +30,7 @@ public sealed class AdminRolesTests
         ("GET", "/v1/usage", Viewer),
         ("GET", "/v1/models/{id}/export", Viewer),
         ("POST", "/v1/models/{id}/export", Operator),
+        ("GET", "/v1/models/{id}/curve", Viewer),
         ("GET", "/v1/explain", Viewer),
         ("GET", "/v1/explain/{id}", Viewer),
         ("POST", "/v1/explain/tenants/{id}", Operator),

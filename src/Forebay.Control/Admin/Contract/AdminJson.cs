@@ -33,6 +33,7 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(ExplainListView))]
 [JsonSerializable(typeof(WatchBody))]
 [JsonSerializable(typeof(WatchView))]
+[JsonSerializable(typeof(CurveView))]
 [JsonSerializable(typeof(ExportBody))]
 [JsonSerializable(typeof(ExportView))]
 [JsonSerializable(typeof(ResidencyView))]

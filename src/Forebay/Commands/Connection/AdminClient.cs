@@ -80,6 +80,12 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
 
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="query">Escaped query string.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<CurveView> CurveAsync(string model, string query, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/curve?{query}", Json.CurveView, cancel);
+
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
 
