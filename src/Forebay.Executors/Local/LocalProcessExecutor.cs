@@ -27,6 +27,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
 
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Id, long Generation), Process> _children = new();
+    private readonly ConcurrentDictionary<(string Id, long Generation), bool> _terminated = new();
     private readonly Lock _portsLock = new();
     private readonly HashSet<int> _given = [];
 
@@ -299,6 +300,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         {
             record.StopUnixMs = now;
             folder.Write(record);
+            _terminated[(id, generation)] = true;
             leader.Terminate();
         }
         else if (now - record.StopUnixMs >= grace.TotalMilliseconds)
@@ -307,9 +309,9 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
             folder.Write(record);
             ProcessIdentity.KillGroup(leader.Pid, record.Token);
         }
-        else
+        else if (_terminated.TryAdd((id, generation), true))
         {
-            // The one who asked first may have been killed before the signal went out; twice does no harm.
+            // A process before this one wrote that it was asked, and may have been killed before it asked.
             leader.Terminate();
         }
 
@@ -381,6 +383,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
             child.Dispose();
         }
 
+        _terminated.TryRemove((record.Id, record.Generation), out _);
         lock (_portsLock)
         {
             _given.ExceptWith(record.Ports.Values);

@@ -17,7 +17,7 @@ internal sealed class TransferRun(
     private readonly WeightsFile _file = spec.File;
     private readonly byte[] _buffer = new byte[SiteLink.MostGranted];
     private TransferProgress _progress = begun;
-    private long _storedNs;
+    private long _stored;
     private long _onDiskBytes;
 
     public TransferSpec Spec => spec;
@@ -35,20 +35,25 @@ internal sealed class TransferRun(
     /// <summary>Runs until it is over. Throws only when cancelled, or when the disk fails.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
+        await StoreAsync(Progress).ConfigureAwait(false);
         while (!Progress.IsOver)
         {
-            if (Progress.Phase == TransferPhase.Verifying)
+            try
             {
-                await VerifyAsync(cancel).ConfigureAwait(false);
+                await (Progress.Phase == TransferPhase.Verifying ? VerifyAsync(cancel) : FetchAsync(cancel))
+                    .ConfigureAwait(false);
             }
-            else
+            finally
             {
-                await WaitAsync(cancel).ConfigureAwait(false);
-                await AttemptAsync(cancel).ConfigureAwait(false);
+                await StoreAsync(Progress).ConfigureAwait(false);
             }
-
-            await StoreAsync(Progress, CancellationToken.None).ConfigureAwait(false);
         }
+    }
+
+    private async Task FetchAsync(CancellationToken cancel)
+    {
+        await WaitAsync(cancel).ConfigureAwait(false);
+        await AttemptAsync(cancel).ConfigureAwait(false);
     }
 
     private long Now => services.Time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -76,8 +81,9 @@ internal sealed class TransferRun(
         using IncrementalHash hash = await ResumeAsync(disk, cancel).ConfigureAwait(false);
         try
         {
-            await using OpenSource source = await WeightsSource
-                .OpenAsync(_file, disk.Position, services.Http, cancel).ConfigureAwait(false);
+            await using OpenSource source = await PatientAsync(
+                patience => WeightsSource.OpenAsync(_file, disk.Position, services.Http, patience), cancel)
+                .ConfigureAwait(false);
             await SkipAsync(source, cancel).ConfigureAwait(false);
             while (Progress.Phase == TransferPhase.Fetching)
             {
@@ -105,7 +111,8 @@ internal sealed class TransferRun(
             Set(Progress.Cut(e.Message, got, e.IsRetryable, services.Options.Policy, Now, services.Jitter()));
             if (e.After is { } after)
             {
-                Set(Progress with { NotBeforeUnixMs = Math.Max(Progress.NotBeforeUnixMs, Now + (long)after.TotalMilliseconds) });
+                long then = Now + (long)after.TotalMilliseconds;
+                Set(Progress with { NotBeforeUnixMs = Math.Max(Progress.NotBeforeUnixMs, then) });
             }
         }
     }
@@ -166,21 +173,32 @@ internal sealed class TransferRun(
             return 0;
         }
 
+        try
+        {
+            int read = await PatientAsync(
+                patience => source.ReadAsync(_buffer.AsMemory(0, granted), patience).AsTask(), cancel)
+                .ConfigureAwait(false);
+            return read > 0 ? read : throw new SourceException($"{_file.Source} broke off.", retryable: true);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new SourceException($"{_file.Source} broke off: {e.Message}", retryable: true, null, e);
+        }
+    }
+
+    /// <summary>Waits for a source no longer than it may be silent.</summary>
+    private async Task<T> PatientAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken cancel)
+    {
         using var silence = new CancellationTokenSource(services.Options.SilenceDeadline, services.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, cancel);
         try
         {
-            int read = await source.ReadAsync(_buffer.AsMemory(0, granted), either.Token).ConfigureAwait(false);
-            return read > 0 ? read : throw new SourceException($"{_file.Source} broke off.", retryable: true);
+            return await ask(either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             throw new SourceException(
                 $"{_file.Source} sent nothing for {services.Options.SilenceDeadline.TotalSeconds:0.#} s.", retryable: true);
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException)
-        {
-            throw new SourceException($"{_file.Source} broke off: {e.Message}", retryable: true, null, e);
         }
     }
 
@@ -198,7 +216,7 @@ internal sealed class TransferRun(
         // On disk before it counts: what is stored as verified is not looked at again until the whole is.
         disk.Flush(flushToDisk: true);
         TransferProgress next = Progress.PartVerified(_file, Now);
-        await StoreAsync(next, CancellationToken.None).ConfigureAwait(false);
+        await StoreAsync(next).ConfigureAwait(false);
         Set(next);
         return true;
     }
@@ -247,16 +265,17 @@ internal sealed class TransferRun(
 
     private async Task StoreNowAndThenAsync()
     {
-        if (services.Time.GetElapsedTime(_storedNs) >= services.Options.StoreEvery)
+        if (services.Time.GetElapsedTime(_stored) >= services.Options.StoreEvery)
         {
-            await StoreAsync(Progress, CancellationToken.None).ConfigureAwait(false);
+            await StoreAsync(Progress).ConfigureAwait(false);
         }
     }
 
-    private Task StoreAsync(TransferProgress progress, CancellationToken cancel)
+    /// <summary>Takes no cancellation: what was paid for is written down.</summary>
+    private Task StoreAsync(TransferProgress progress)
     {
-        _storedNs = services.Time.GetTimestamp();
-        return services.Store.SaveTransferAsync(new StoredTransfer(spec, progress, Now), cancel);
+        _stored = services.Time.GetTimestamp();
+        return services.Store.SaveTransferAsync(new StoredTransfer(spec, progress, Now), CancellationToken.None);
     }
 }
 

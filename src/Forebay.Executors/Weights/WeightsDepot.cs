@@ -249,7 +249,8 @@ public sealed partial class WeightsDepot : IWeights, IAsyncDisposable
         }
         catch (Exception e)
         {
-            broken = $"The weights cannot be kept in {_options.Folder}: {e.Message} Free space there, or make it writable.";
+            broken = $"The weights cannot be kept in {_options.Folder}: {e.Message} Free space there, or make it "
+                + "writable.";
         }
 
         lock (_lock)

@@ -8,6 +8,7 @@ namespace Forebay.Executors.Weights;
 /// <param name="message">In words.</param>
 /// <param name="retryable">Whether asking again can help.</param>
 /// <param name="after">How long it asked to be left alone.</param>
+/// <param name="inner">What it was told by.</param>
 internal sealed class SourceException(string message, bool retryable, TimeSpan? after = null, Exception? inner = null)
     : Exception(message, inner)
 {
