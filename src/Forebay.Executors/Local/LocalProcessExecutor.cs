@@ -29,7 +29,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
     private readonly ConcurrentDictionary<(string Id, long Generation), Process> _children = new();
     private readonly ConcurrentDictionary<(string Id, long Generation), bool> _terminated = new();
     private readonly Lock _portsLock = new();
-    private readonly HashSet<int> _given = [];
+    private readonly Dictionary<(string Id, long Generation), int[]> _given = [];
 
     public LocalProcessExecutor(LocalProcessOptions options, TimeProvider time)
         : this(options, time, Variables())
@@ -48,8 +48,11 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         PrivateFolder.Create(options.Folder);
         foreach (string id in Ids())
         {
-            // Ports of what runs still are not given again.
-            _given.UnionWith(FolderOf(id).Read()?.Ports.Values ?? Enumerable.Empty<int>());
+            if (FolderOf(id).Read() is { } record)
+            {
+                // Ports of what runs still are not given again.
+                _given[(id, record.Generation)] = [.. record.Ports.Values];
+            }
         }
     }
 
@@ -164,8 +167,8 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         Dictionary<string, int> ports;
         lock (_portsLock)
         {
-            ports = LocalLaunch.GivePorts(spec.Ports, _given);
-            _given.UnionWith(ports.Values);
+            ports = LocalLaunch.GivePorts(spec.Ports, _given.Values.SelectMany(static p => p).ToHashSet());
+            _given[(spec.Id, spec.Generation)] = [.. ports.Values];
         }
 
         return new LocalRecord
@@ -386,7 +389,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         _terminated.TryRemove((record.Id, record.Generation), out _);
         lock (_portsLock)
         {
-            _given.ExceptWith(record.Ports.Values);
+            _given.Remove((record.Id, record.Generation));
         }
     }
 

@@ -48,7 +48,8 @@ public static class TransferEstimate
                 return new TransferForecast(null, 0, cost);
             }
 
-            long repeats = double.IsInfinity(whole.Bytes) ? 0 : (long)(left / whole.Bytes);
+            // The last repetition is walked: it may end before an outage at its end.
+            long repeats = Math.Max(0, (long)Math.Ceiling(left / whole.Bytes) - 1);
             left -= repeats * whole.Bytes;
             now += repeats * period;
             down += repeats * whole.DownMs;
