@@ -201,7 +201,9 @@ public sealed partial class WeightsDepot : IWeights, IAsyncDisposable
         EvictionPlan plan = WeightsCache.MakeRoom(others, entry.Spec.File.SizeBytes, _options.CapacityBytes);
         if (plan.Problem is { } problem)
         {
-            entry.Progress = entry.Progress.GiveUp(problem);
+            // What runs and nobody wants is about to end, and may be evicted then.
+            bool soon = _entries.Values.Any(e => e.Spec.Route.Site == site && e is { Wanted: false, Run: not null });
+            entry.Progress = soon ? entry.Progress : entry.Progress.GiveUp(problem);
             return false;
         }
 
