@@ -26,9 +26,7 @@ public sealed class ReplicaLoopTests : IAsyncLifetime
         _weights = await WeightsServer.StartAsync(300_000);
         _gateway = await GatewayHarness.StartAsync([new Uri("http://127.0.0.1:9")], WithoutDeployments);
         _rig.Publish = PublishAsync;
-        _rig.InFlight = id => _gateway.State.Model.Deployments.FirstOrDefault(d => d.Id == id) is { } routed
-            ? _gateway.State.Of(routed).InFlight
-            : _known.GetValueOrDefault(id)?.InFlight ?? 0;
+        _rig.InFlight = _gateway.State.InFlightAt;
         await _rig.OpenAsync();
     }
 
@@ -38,8 +36,6 @@ public sealed class ReplicaLoopTests : IAsyncLifetime
         await _gateway.DisposeAsync();
         await _weights.DisposeAsync();
     }
-
-    private readonly Dictionary<string, DeploymentState> _known = [];
 
     [Fact]
     public async Task Three_replicas_come_up_serve_come_back_when_killed_and_drain_without_a_failed_request()
@@ -188,11 +184,6 @@ public sealed class ReplicaLoopTests : IAsyncLifetime
     {
         FleetConfig fleet = GatewayHarness.Fleet([new Uri("http://127.0.0.1:9")]) with { Deployments = [.. ready] };
         Assert.Empty(_gateway.Reload(fleet));
-        foreach (Deployment deployment in _gateway.State.Model.Deployments)
-        {
-            _known[deployment.Id] = _gateway.State.Of(deployment);
-        }
-
         return Task.CompletedTask;
     }
 
