@@ -4,6 +4,8 @@ using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Capacity.Withdrawals;
+using Forebay.Core.Capacity.Replicas;
+using Forebay.Core.Capacity.Transfers;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
@@ -43,6 +45,9 @@ public sealed class LocalStore : IAsyncDisposable
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
+        var replicas = new SqliteReplicaStore(database);
+        Replicas = replicas;
+        Transfers = replicas;
         Recovery = recovery;
     }
 
@@ -65,6 +70,12 @@ public sealed class LocalStore : IAsyncDisposable
     public ILimitUsage LimitUsage { get; }
 
     public ILimitHistory LimitHistory { get; }
+
+    /// <summary>Replicas of models.</summary>
+    public IReplicaStore Replicas { get; }
+
+    /// <summary>Weights at sites and on their way there.</summary>
+    public ITransferStore Transfers { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

@@ -94,6 +94,10 @@ public sealed class FleetState
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
 
+    /// <summary>Requests in flight at a deployment, also at one that is no longer in the fleet.</summary>
+    public int InFlightAt(string deployment) =>
+        _deployments.TryGetValue(deployment, out DeploymentState? state) ? state.InFlight : 0;
+
     /// <summary>What routing keeps about all deployments together.</summary>
     public RoutingMemory Routing { get; } = new();
 
