@@ -37,6 +37,7 @@ public static class Program
         ExplainCommand.Create(),
         UsageCommand.Create(),
         LimitsCommand.Create(),
+        PlaceCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),
         TokenCommand.Create(),
