@@ -41,6 +41,7 @@ public static class Program
         WithdrawalCommands.CreateReclaim(),
         WithdrawalCommands.CreateDrill(),
         WithdrawalCommands.CreateList(),
+        PlaceCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),
         TokenCommand.Create(),

@@ -1,3 +1,4 @@
+using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Queue;
@@ -140,6 +141,9 @@ public sealed record ServerConfig
 
     [ConfigKey("How requests find their deployment.")]
     public RoutingConfig Routing { get; init; } = new();
+
+    [ConfigKey("How model versions are placed on pools whose placement is automatic.")]
+    public PlacementConfig Placement { get; init; } = new();
 
     [ConfigKey("The region this server takes calls in: where clients are taken to be that say nothing else.",
         RefersTo = "regions")]
