@@ -6,6 +6,7 @@ using Forebay.Core.Audit.Residency;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
@@ -38,6 +39,7 @@ public sealed class LocalStore : IAsyncDisposable
         Places = ledger;
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
+        Rollouts = new SqliteRolloutStore(database);
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
@@ -53,6 +55,8 @@ public sealed class LocalStore : IAsyncDisposable
     public IAuditLog Audit { get; }
 
     public IExportStore Exports { get; }
+
+    public IRolloutStore Rollouts { get; }
 
     /// <summary>Where requests were sent, and what permitted it.</summary>
     public IResidencyLedger Places { get; }

@@ -3,6 +3,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
@@ -23,6 +24,8 @@ public sealed record AdminServices
     public required AdminTokenService Tokens { get; init; }
 
     public required ExportService Exports { get; init; }
+
+    public required RolloutService Rollouts { get; init; }
 
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }

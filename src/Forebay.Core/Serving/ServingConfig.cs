@@ -3,6 +3,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Rollout;
 
 namespace Forebay.Core.Serving;
 
@@ -127,6 +128,9 @@ public sealed record ModelConfig
 
     [ConfigKey("Where the model's weights may not run, or only may; everywhere when left out.")]
     public ExportRuleConfig? Export { get; init; }
+
+    [ConfigKey("How a new version takes over from the one before (`forebay rollout`).")]
+    public RolloutConfig Rollout { get; init; } = new();
 }
 
 /// <summary>TLS towards an upstream.</summary>

@@ -7,6 +7,7 @@ using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
@@ -67,6 +68,7 @@ internal sealed partial class ServerStart(
         var tokens = new AdminTokenService(store.Access, change, time);
         await keys.LoadAsync(cancel);
         ExportService exports = await LoadExportsAsync(state, store, change, cancel);
+        RolloutService rollouts = await LoadRolloutsAsync(state, store, change, cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
 
@@ -83,6 +85,7 @@ internal sealed partial class ServerStart(
             Keys = keys,
             Tokens = tokens,
             Exports = exports,
+            Rollouts = rollouts,
             Places = store.Places,
             Ledger = store.Ledger,
             LimitHistory = store.LimitHistory,
@@ -121,6 +124,15 @@ internal sealed partial class ServerStart(
         var exports = Own(new ExportService(state, store.Exports, change, time));
         await exports.LoadAsync(cancel);
         return exports;
+    }
+
+    private async Task<RolloutService> LoadRolloutsAsync(
+        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    {
+        var rollouts = Own(new RolloutService(
+            state, store.Rollouts, change, time, logs.CreateLogger<RolloutService>()));
+        await rollouts.LoadAsync(cancel);
+        return rollouts;
     }
 
     private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)

@@ -8,6 +8,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
@@ -34,6 +35,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        Rollouts = new RolloutService(Fleet, RolloutStore, Change, Time, NullLogger<RolloutService>.Instance);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
@@ -59,6 +61,10 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryExportStore ExportStore { get; } = new();
 
     public ExportService Exports { get; }
+
+    public MemoryRolloutStore RolloutStore { get; } = new();
+
+    public RolloutService Rollouts { get; }
 
     public MemoryPlaces Places { get; } = new();
 
@@ -129,6 +135,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys.Dispose();
         Tokens.Dispose();
         Exports.Dispose();
+        Rollouts.Dispose();
         _folder.Dispose();
     }
 
@@ -138,6 +145,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
+        Rollouts = Rollouts,
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,
