@@ -1,9 +1,9 @@
 using System.Net;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.FunctionalTests.Gateway;
-using Forebay.FunctionalTests.Hostile;
 using Forebay.FunctionalTests.Server;
 using Forebay.TestKit.Time;
 using Microsoft.Extensions.Logging.Abstractions;

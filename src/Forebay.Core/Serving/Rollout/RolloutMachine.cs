@@ -17,9 +17,10 @@ public static class RolloutMachine
     /// <summary>Who acts when nobody did.</summary>
     public const string Itself = "rollout";
 
-    /// <summary>A comparison is made when there are so many more answers of the new version, and a tenth more.
-    /// </summary>
-    private const int LookEvery = 10;
+    /// <summary>A comparison is made when there are so many more answers of the new version, and a tenth more; or, where
+    /// they are few, when there is any and so much time has passed.</summary>
+    private const int LookEvery = 5;
+    private const long LookEveryMs = 60_000;
 
     private static readonly double[] Quantiles = [0.5, 0.9];
 
@@ -45,9 +46,10 @@ public static class RolloutMachine
 
         long answers = tally.NewAnswers;
         ModelRollout next = rollout;
-        if (answers >= mark.Looked + Math.Max(LookEvery, mark.Looked / 10))
+        if (answers >= mark.Looked + Math.Max(LookEvery, mark.Looked / 10)
+            || (answers > mark.Looked && nowUnixMs - mark.LookedUnixMs >= LookEveryMs))
         {
-            mark = mark with { Looked = answers };
+            mark = mark with { Looked = answers, LookedUnixMs = nowUnixMs };
             next = next with { Looks = next.Looks + 1 };
             if (Harm(next, tally) is { } harm)
             {
@@ -164,4 +166,5 @@ public static class RolloutMachine
 /// </summary>
 /// <param name="StepBase">When it came to its step.</param>
 /// <param name="Looked">At the last comparison.</param>
-public readonly record struct RolloutMark(long StepBase, long Looked);
+/// <param name="LookedUnixMs">When that was.</param>
+public readonly record struct RolloutMark(long StepBase, long Looked, long LookedUnixMs);
