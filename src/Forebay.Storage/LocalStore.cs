@@ -9,6 +9,7 @@ using Forebay.Core.Capacity.Transfers;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
@@ -42,6 +43,7 @@ public sealed class LocalStore : IAsyncDisposable
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
         Withdrawals = new SqliteWithdrawalStore(database);
+        Rollouts = new SqliteRolloutStore(database);
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
@@ -62,6 +64,7 @@ public sealed class LocalStore : IAsyncDisposable
     public IExportStore Exports { get; }
 
     public IWithdrawalStore Withdrawals { get; }
+    public IRolloutStore Rollouts { get; }
 
     /// <summary>Where requests were sent, and what permitted it.</summary>
     public IResidencyLedger Places { get; }

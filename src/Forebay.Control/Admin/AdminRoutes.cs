@@ -18,6 +18,7 @@ internal static class AdminRoutes
         var permission = new PermissionEndpoints(services);
         var withdrawals = new WithdrawalEndpoints(services);
         var curves = new CurveEndpoints(services);
+        var rollouts = new RolloutEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -38,6 +39,12 @@ internal static class AdminRoutes
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
             new("GET", "/v1/models/{id}/curve", RouteAccess.Viewer, curves.ShowAsync),
+            new("GET", "/v1/rollouts", RouteAccess.Viewer, rollouts.ListAsync),
+            new("GET", "/v1/models/{id}/rollout", RouteAccess.Viewer, rollouts.ShowAsync),
+            new("POST", "/v1/models/{id}/rollout", RouteAccess.Operator, rollouts.StartAsync),
+            new("POST", "/v1/models/{id}/rollout/pause", RouteAccess.Operator, rollouts.PauseAsync),
+            new("POST", "/v1/models/{id}/rollout/resume", RouteAccess.Operator, rollouts.ResumeAsync),
+            new("POST", "/v1/models/{id}/rollout/rollback", RouteAccess.Operator, rollouts.RollBackAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),

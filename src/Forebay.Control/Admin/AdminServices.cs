@@ -3,6 +3,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
@@ -26,6 +27,7 @@ public sealed record AdminServices
     public required ExportService Exports { get; init; }
 
     public required WithdrawalService Withdrawals { get; init; }
+    public required RolloutService Rollouts { get; init; }
 
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }

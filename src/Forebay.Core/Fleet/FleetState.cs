@@ -9,6 +9,7 @@ using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -32,7 +33,7 @@ public sealed class FleetState
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = NoTables();
-    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
+    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None, VersionSplits.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
 
@@ -51,7 +52,7 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Swap(old => new InForce(value, old.Exports));
+            Swap(old => new InForce(value, old.Exports, old.Splits));
         }
     }
 
@@ -59,7 +60,14 @@ public sealed class FleetState
     public ExportMasks Exports
     {
         get => InForce.Exports;
-        set => Swap(old => new InForce(old.Model, value));
+        set => Swap(old => new InForce(old.Model, value, old.Splits));
+    }
+
+    /// <summary>Which version of a model serves whom, for models that were rolled out.</summary>
+    public VersionSplits Splits
+    {
+        get => InForce.Splits;
+        set => Swap(old => new InForce(old.Model, old.Exports, value));
     }
 
     /// <summary>The key ring in force.</summary>

@@ -8,6 +8,7 @@ using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Translation;
+using Forebay.Gateway.Versions;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Pipeline;
@@ -82,6 +83,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         failure = Policing.Check(x);
         failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
+        failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
         failure = failure.IsNone ? ClientDeadline.Read(x) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         Explaining.Policed(x, runtime, failure);

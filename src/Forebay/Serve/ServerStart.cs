@@ -7,6 +7,7 @@ using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Control.Withdrawals;
@@ -98,6 +99,9 @@ internal sealed partial class ServerStart(
         await keys.LoadAsync(cancel);
         var exports = Own(new ExportService(_state, _store.Exports, _change, time));
         await exports.LoadAsync(cancel);
+        var rollouts = Own(new RolloutService(
+            _state, _store.Rollouts, _change, time, logs.CreateLogger<RolloutService>()));
+        await rollouts.LoadAsync(cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
         var services = new AdminServices
@@ -106,6 +110,7 @@ internal sealed partial class ServerStart(
             Keys = keys,
             Tokens = tokens,
             Exports = exports,
+            Rollouts = rollouts,
             Withdrawals = withdrawals,
             Places = _store.Places,
             Ledger = _store.Ledger,

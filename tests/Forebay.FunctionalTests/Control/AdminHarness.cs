@@ -8,6 +8,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
@@ -37,6 +38,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
         Withdrawals = new WithdrawalService(
             Fleet, new MemoryWithdrawalStore(), Change, Time, NullLoggerFactory.Instance);
+        Rollouts = new RolloutService(Fleet, RolloutStore, Change, Time, NullLogger<RolloutService>.Instance);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
@@ -64,6 +66,9 @@ internal sealed class AdminHarness : IAsyncDisposable
     public ExportService Exports { get; }
 
     public WithdrawalService Withdrawals { get; }
+    public MemoryRolloutStore RolloutStore { get; } = new();
+
+    public RolloutService Rollouts { get; }
 
     public MemoryPlaces Places { get; } = new();
 
@@ -135,6 +140,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Tokens.Dispose();
         Exports.Dispose();
         await Withdrawals.DisposeAsync();
+        Rollouts.Dispose();
         _folder.Dispose();
     }
 
@@ -145,6 +151,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Tokens = Tokens,
         Exports = Exports,
         Withdrawals = Withdrawals,
+        Rollouts = Rollouts,
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,

@@ -4,7 +4,6 @@ using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.FunctionalTests.Gateway;
-using Forebay.FunctionalTests.Hostile;
 using Forebay.FunctionalTests.Server;
 using Forebay.TestKit.Time;
 using Microsoft.Extensions.Logging.Abstractions;

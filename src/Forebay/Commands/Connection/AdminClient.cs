@@ -86,6 +86,29 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<CurveView> CurveAsync(string model, string query, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/curve?{query}", Json.CurveView, cancel);
 
+    public Task<RolloutView> RolloutAsync(string model, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout", Json.RolloutView, cancel);
+
+    public Task<RolloutView> StartRolloutAsync(string model, RolloutBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout", body, Json.RolloutBody, Json.RolloutView, cancel);
+
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="change">pause or resume.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<RolloutView> ChangeRolloutAsync(string model, string change, CancellationToken cancel) =>
+        PostAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout/{change}", Json.RolloutView, cancel);
+
+    public Task<RolloutView> RollBackAsync(string model, RollBackBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout/rollback",
+        body,
+        Json.RollBackBody,
+        Json.RolloutView,
+        cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<RolloutListView> RolloutsAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/rollouts?{query}", Json.RolloutListView, cancel);
+
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
 
