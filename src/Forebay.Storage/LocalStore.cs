@@ -5,6 +5,7 @@ using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
@@ -41,6 +42,8 @@ public sealed class LocalStore : IAsyncDisposable
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
+        LimitProposals = new SqliteLimitProposals(database);
+        Demand = new SqliteDemandHistory(database);
         Recovery = recovery;
     }
 
@@ -61,6 +64,11 @@ public sealed class LocalStore : IAsyncDisposable
     public ILimitUsage LimitUsage { get; }
 
     public ILimitHistory LimitHistory { get; }
+
+    public ILimitProposals LimitProposals { get; }
+
+    /// <summary>Recorded usage by minute.</summary>
+    public IDemandHistory Demand { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

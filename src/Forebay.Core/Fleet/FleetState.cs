@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Health;
@@ -33,6 +34,9 @@ public sealed class FleetState
     private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
+    private TierMultipliers _multipliers = TierMultipliers.Promise;
+    private int _hourOfWeek;
+    private LimitPlans _plans = LimitPlans.Promise;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
     /// one comparison tells whether a decision still stands.</summary>
@@ -49,7 +53,11 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Swap(old => new InForce(value, old.Exports));
+            lock (_swapping)
+            {
+                Volatile.Write(ref _plans, PlansOf(value));
+                Swap(old => new InForce(value, old.Exports));
+            }
         }
     }
 
@@ -249,6 +257,26 @@ public sealed class FleetState
             return HealthSweep.TryTakeOut(this, model, deployment, cause, attempt, rules);
         }
     }
+
+    /// <summary>Multipliers of what tiers promise that hold now.</summary>
+    public TierMultipliers Multipliers => Volatile.Read(ref _multipliers);
+
+    /// <summary>Puts multipliers in force, from the next request on. What tenants used stays used.</summary>
+    public void Multiply(TierMultipliers multipliers, int hourOfWeek)
+    {
+        lock (_swapping)
+        {
+            _hourOfWeek = hourOfWeek;
+            Volatile.Write(ref _multipliers, multipliers);
+            Volatile.Write(ref _plans, PlansOf(Model));
+        }
+    }
+
+    /// <summary>What a tenant is held to now: what its tier promises, multiplied.</summary>
+    public LimitPlan PlanOf(Tenant tenant) => Volatile.Read(ref _plans).Of(tenant.Limits);
+
+    private LimitPlans PlansOf(FleetModel model) => LimitPlans.Of(
+        model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, _hourOfWeek);
 
     /// <summary>What a tenant has used of its limits.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>
