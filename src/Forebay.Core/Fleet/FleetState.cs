@@ -35,7 +35,8 @@ public sealed class FleetState
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
     private TierMultipliers _multipliers = TierMultipliers.Promise;
-    private int _hourOfWeek;
+    private LimitVersion? _announced;
+    private int _hourOfWeek = -1;
     private LimitPlans _plans = LimitPlans.Promise;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
@@ -262,21 +263,33 @@ public sealed class FleetState
     public TierMultipliers Multipliers => Volatile.Read(ref _multipliers);
 
     /// <summary>Puts multipliers in force, from the next request on. What tenants used stays used.</summary>
-    public void Multiply(TierMultipliers multipliers, int hourOfWeek)
+    /// <param name="multipliers">The multipliers.</param>
+    /// <param name="hourOfWeek">The hour that it is.</param>
+    /// <param name="announced">The decision that is announced and not in effect yet.</param>
+    public void Multiply(TierMultipliers multipliers, int hourOfWeek, LimitVersion? announced = null)
     {
         lock (_swapping)
         {
+            Volatile.Write(ref _announced, announced);
+            if (hourOfWeek == _hourOfWeek && ReferenceEquals(multipliers, _multipliers))
+            {
+                return;
+            }
+
             _hourOfWeek = hourOfWeek;
             Volatile.Write(ref _multipliers, multipliers);
             Volatile.Write(ref _plans, PlansOf(Model));
         }
     }
 
+    /// <summary>A decision on limits that is announced and not in effect yet.</summary>
+    public LimitVersion? AnnouncedLimits => Volatile.Read(ref _announced);
+
     /// <summary>What a tenant is held to now: what its tier promises, multiplied.</summary>
     public LimitPlan PlanOf(Tenant tenant) => Volatile.Read(ref _plans).Of(tenant.Limits);
 
     private LimitPlans PlansOf(FleetModel model) => LimitPlans.Of(
-        model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, _hourOfWeek);
+        model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, Math.Max(0, _hourOfWeek));
 
     /// <summary>What a tenant has used of its limits.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>

@@ -40,6 +40,14 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
             },
             cancel);
 
+    public Task WithdrawAsync(string by, DateTimeOffset at, CancellationToken cancel) => store.WriteAsync(
+        connection =>
+        {
+            ReplaceOpen(connection, by, at);
+            return true;
+        },
+        cancel);
+
     public Task<IReadOnlyList<RecordedProposal>> ListAsync(int most, CancellationToken cancel) =>
         store.ReadAsync<IReadOnlyList<RecordedProposal>>(
             connection =>
@@ -106,7 +114,8 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
 
                 // 3. The decision, and what it changes of each tenant's limits.
                 Insert(connection, version);
-                SqliteLimitHistory.Record(connection, tenants, version.Actor, source, version.EffectiveAt);
+                SqliteLimitHistory.Record(
+                    connection, tenants, LimitVersion.ChangedBy, source, version.EffectiveAt);
                 return true;
             },
             cancel);

@@ -6,12 +6,14 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
@@ -57,7 +59,8 @@ internal sealed partial class ServerStart(
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store);
+        LimitFollowing following = await LoadFollowingAsync(state, store, change, cancel);
+        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store, following);
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
         await RebuildLimitsAsync(state, store, cancel);
@@ -73,6 +76,7 @@ internal sealed partial class ServerStart(
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
         MetricsCollector metrics = StartMetrics(config, state, store);
+        StartFollowing(following, state, store);
         var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
         Own(reloads);
         state.Draining = true;
@@ -86,6 +90,7 @@ internal sealed partial class ServerStart(
             Places = store.Places,
             Ledger = store.Ledger,
             LimitHistory = store.LimitHistory,
+            Following = following,
             Journal = store.Journal,
             Audit = store.Audit,
             Change = change,
@@ -171,10 +176,37 @@ internal sealed partial class ServerStart(
         UpstreamSet upstreams,
         EmulatedEngines? engines,
         IReadOnlyList<UserUpstream> own,
-        LocalStore store) => new(state, upstreams, engines, own)
+        LocalStore store,
+        LimitFollowing following) => new(state, upstreams, engines, own)
         {
-            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
+            Applied = (model, from, stop) =>
+                RecordLimitsAsync(store, model, following.View.Last.Multipliers, from, stop),
         };
+
+    /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
+    private async Task<LimitFollowing> LoadFollowingAsync(
+        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    {
+        var following = new LimitFollowing(
+            state, store.LimitProposals, change, time, logs.CreateLogger<LimitFollowing>());
+        try
+        {
+            await following.LoadAsync(cancel);
+        }
+        catch (StorageException e)
+        {
+            throw new StartException(e.Message);
+        }
+
+        return following;
+    }
+
+    private void StartFollowing(LimitFollowing following, FleetState state, LocalStore store)
+    {
+        following.Inputs = new LiveInputs(state, store.Demand, following.At, time);
+        Own(new FollowingMetrics(following, state, time));
+        Own(new FollowingLoop(following, time));
+    }
 
     /// <summary>What tenants used before this process counts on.</summary>
     private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)
@@ -192,12 +224,17 @@ internal sealed partial class ServerStart(
     /// <summary>A history that cannot be written now stops no reload: the next one, or the next start, finds the same
     /// difference and writes it.</summary>
     private async Task RecordLimitsAsync(
-        LocalStore store, FleetModel model, FleetOrigin origin, CancellationToken cancel)
+        LocalStore store,
+        FleetModel model,
+        TierMultipliers multipliers,
+        FleetOrigin origin,
+        CancellationToken cancel)
     {
         try
         {
             string source = $"{origin.Path} {origin.Sha256[..12]}";
-            await LimitChanges.RecordAsync(model, store.LimitHistory, origin.Actor, source, time.GetUtcNow(), cancel);
+            await LimitChanges.RecordAsync(
+                model, multipliers, store.LimitHistory, origin.Actor, source, time.GetUtcNow(), cancel);
         }
         catch (StorageException e)
         {

@@ -11,7 +11,8 @@ public enum ProposalState : byte
     /// <summary>It was applied.</summary>
     Applied,
 
-    /// <summary>Another one was made in its place, or other multipliers were decided on since.</summary>
+    /// <summary>Another one was made in its place, other multipliers were decided on since, or what it rested on is no
+    /// more.</summary>
     Replaced,
 }
 
@@ -52,6 +53,10 @@ public sealed record LimitVersion(
     long? RolledBack,
     string Actor)
 {
+    /// <summary>What the history of limits says changed them: tenants read that, and who decided is not for
+    /// them.</summary>
+    public const string ChangedBy = "capacity";
+
     /// <summary>What holds before anything was decided.</summary>
     public static LimitVersion Promise { get; } = new(
         0, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, TierMultipliers.Promise, null, null, "promise");
@@ -64,6 +69,9 @@ public interface ILimitProposals
     /// <returns>The proposal with its number.</returns>
     Task<RecordedProposal> AddAsync(
         LimitProposal proposal, long baseVersion, string proposedBy, DateTimeOffset at, CancellationToken cancel);
+
+    /// <summary>Takes back the proposal that is open, if any.</summary>
+    Task WithdrawAsync(string by, DateTimeOffset at, CancellationToken cancel);
 
     /// <summary>The latest proposals, the last one first.</summary>
     Task<IReadOnlyList<RecordedProposal>> ListAsync(int most, CancellationToken cancel);

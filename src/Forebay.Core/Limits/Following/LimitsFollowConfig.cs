@@ -105,6 +105,8 @@ public sealed record LimitsFollowConfig
 /// <summary>Rules over <see cref="LimitsFollowConfig"/>.</summary>
 internal static class LimitsFollowRules
 {
+    private const double MostStep = 1000;
+
     public static void Check(LimitsFollowConfig config, string path, List<ConfigProblem> problems)
     {
         double[] steps = config.Steps;
@@ -116,11 +118,11 @@ internal static class LimitsFollowRules
 
         for (int i = 1; i < steps.Length; i++)
         {
-            if (!(steps[i] > steps[i - 1]))
+            if (!(steps[i] > steps[i - 1] && steps[i] <= MostStep))
             {
                 problems.Add(new ConfigProblem(
-                    $"{path}.steps[{i}]", $"step {steps[i]} is not above the one before it, {steps[i - 1]}",
-                    "Let the steps rise."));
+                    $"{path}.steps[{i}]", $"step {steps[i]} is not above the one before it, {steps[i - 1]}, "
+                    + $"or above {MostStep}", $"Let the steps rise, up to {MostStep}."));
             }
         }
 
