@@ -8,7 +8,7 @@ namespace Forebay.Control.FleetFile;
 /// files.</summary>
 public static class LimitCaseFile
 {
-    private const string Example = "See examples/colossus-limits.yaml.";
+    private const string Example = "See examples/limits/colossus-1.yaml.";
 
     /// <summary>Reads one. What cannot be read is a problem like any other.</summary>
     /// <returns>The case; null where there are problems.</returns>

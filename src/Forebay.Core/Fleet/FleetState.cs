@@ -37,7 +37,7 @@ public sealed class FleetState
     private TierMultipliers _multipliers = TierMultipliers.Promise;
     private LimitVersion? _announced;
     private int _hourOfWeek = -1;
-    private LimitPlans _plans = LimitPlans.Promise;
+    private MultipliedPlans _plans = MultipliedPlans.Promise;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
     /// one comparison tells whether a decision still stands.</summary>
@@ -288,7 +288,7 @@ public sealed class FleetState
     /// <summary>What a tenant is held to now: what its tier promises, multiplied.</summary>
     public LimitPlan PlanOf(Tenant tenant) => Volatile.Read(ref _plans).Of(tenant.Limits);
 
-    private LimitPlans PlansOf(FleetModel model) => LimitPlans.Of(
+    private MultipliedPlans PlansOf(FleetModel model) => MultipliedPlans.Of(
         model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, Math.Max(0, _hourOfWeek));
 
     /// <summary>What a tenant has used of its limits.</summary>

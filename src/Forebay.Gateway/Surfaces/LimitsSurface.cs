@@ -77,7 +77,10 @@ internal sealed class LimitsSurface(GatewayRuntime runtime) : IDisposable
             IReadOnlyList<LimitChange> changes = await history.ReadAsync(
                 x.Tenant!.Id, MostChanges, x.Http.RequestAborted);
             // Paths on this machine are nobody else's business.
-            return [.. changes.Select(c => c.ChangedBy == LimitVersion.ChangedBy ? c : c with { Source = "fleet file" })];
+            return
+            [
+                .. changes.Select(c => c.ChangedBy == LimitVersion.ChangedBy ? c : c with { Source = "fleet file" }),
+            ];
         }
         finally
         {

@@ -9,7 +9,8 @@ namespace Forebay.Storage.Sqlite;
 internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
 {
     private const string ProposalColumns =
-        "id, at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, decided_ms, decided_by";
+        "id, at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, decided_ms, "
+        + "decided_by";
 
     private static readonly string[] Causes = ["raise", "reduce_hours", "lower", "capacity_lost"];
     private static readonly string[] States = ["open", "applied", "replaced"];
@@ -35,8 +36,8 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
                 command.Parameters.AddWithValue("$by", proposedBy);
                 long id = (long)command.ExecuteScalar()!;
                 return new RecordedProposal(
-                    id, TimeOf(at.ToUnixTimeMilliseconds()), baseVersion, proposal, proposedBy, ProposalState.Open, null,
-                    null);
+                    id, TimeOf(at.ToUnixTimeMilliseconds()), baseVersion, proposal, proposedBy, ProposalState.Open,
+                    null, null);
             },
             cancel);
 

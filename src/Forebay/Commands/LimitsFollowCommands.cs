@@ -172,7 +172,8 @@ internal static class LimitsFollowCommands
             ("mode", view.Mode),
             ("in force", $"version {view.InForce.Version}: {WordsOf(view.InForce.Multipliers)}"),
             ("announced", view.Announced is { } next
-                ? $"version {next.Version} at {TimeText.Of(next.EffectiveAt)}: {WordsOf(next.Multipliers)}" : "nothing"));
+                ? $"version {next.Version} at {TimeText.Of(next.EffectiveAt)}: {WordsOf(next.Multipliers)}"
+                : "nothing"));
         output.Line("");
         foreach (string line in view.Arithmetic)
         {
@@ -220,7 +221,8 @@ internal static class LimitsFollowCommands
         return result.Step.Refused.IsEmpty ? 0 : AdminAction.Failed;
     }
 
-    /// <summary>Capacity of every deployment of a fleet file as if it were served, at the speed assumed of it.</summary>
+    /// <summary>Capacity of every deployment of a fleet file as if it were served, at the speed assumed of it.
+    /// </summary>
     private static ImmutableArray<CapacitySource> CapacityOf(string path, LimitsFollowConfig rules)
     {
         FleetFileResult file = FleetSource.Reader.ReadFile(path);

@@ -75,8 +75,7 @@ internal sealed partial class ServerStart(
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
-        MetricsCollector metrics = StartMetrics(config, state, store);
-        StartFollowing(following, state, store);
+        MetricsCollector metrics = StartMetrics(config, state, store, following);
         var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
         Own(reloads);
         state.Draining = true;
@@ -128,12 +127,14 @@ internal sealed partial class ServerStart(
         return exports;
     }
 
-    private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)
+    private MetricsCollector StartMetrics(
+        FleetConfig config, FleetState state, LocalStore store, LimitFollowing following)
     {
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(state, store.Journal, time));
         Own(new QueueMetrics(state, time));
+        Own(new FollowingMetrics(following, state, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -198,14 +199,9 @@ internal sealed partial class ServerStart(
             throw new StartException(e.Message);
         }
 
-        return following;
-    }
-
-    private void StartFollowing(LimitFollowing following, FleetState state, LocalStore store)
-    {
         following.Inputs = new LiveInputs(state, store.Demand, following.At, time);
-        Own(new FollowingMetrics(following, state, time));
         Own(new FollowingLoop(following, time));
+        return following;
     }
 
     /// <summary>What tenants used before this process counts on.</summary>

@@ -7,10 +7,12 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.TestKit;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
@@ -34,6 +36,10 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        Following = new LimitFollowing(Fleet, Proposals, Change, Time, NullLogger<LimitFollowing>.Instance)
+        {
+            Inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time),
+        };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
@@ -45,6 +51,12 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryAuditLog Audit { get; } = new();
 
     public MemoryLimitHistory LimitHistory { get; } = new();
+
+    public MemoryLimitProposals Proposals { get; } = new();
+
+    public MemoryDemand Demand { get; } = new();
+
+    public LimitFollowing Following { get; }
 
     public MemoryUsage Usage { get; } = new();
 
@@ -129,6 +141,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys.Dispose();
         Tokens.Dispose();
         Exports.Dispose();
+        Following.Dispose();
         _folder.Dispose();
     }
 
@@ -141,6 +154,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,
+        Following = Following,
         Journal = Usage,
         Audit = Audit,
         Change = Change,

@@ -12,8 +12,8 @@ public sealed record ClassStandingView(
     bool IsPromiseSafe,
     bool IsShort);
 
-/// <summary>Answer of <c>GET /v1/limits/following</c> and <c>POST /v1/limits/proposals</c>: what is in force, what would
-/// be proposed now, and how that is worked out. <c>Proposal</c> is left out where nothing would change;
+/// <summary>Answer of <c>GET /v1/limits/following</c> and <c>POST /v1/limits/proposals</c>: what is in force, what
+/// would be proposed now, and how that is worked out. <c>Proposal</c> is left out where nothing would change;
 /// <c>ProposalId</c> where it was not recorded.</summary>
 public sealed record LimitsFollowingView(
     string Mode,
@@ -58,6 +58,6 @@ public sealed record LimitVersionView(
 /// <summary>Answer of <c>GET /v1/limits/versions</c>: the last one first.</summary>
 public sealed record LimitVersionListView(IReadOnlyList<LimitVersionView> Versions);
 
-/// <summary>Body of <c>POST /v1/limits/rollback</c>: the version that the caller saw last, or the proposal whose decision
-/// is to be taken back; both are optional.</summary>
+/// <summary>Body of <c>POST /v1/limits/rollback</c>: the version that the caller saw last, or the proposal whose
+/// decision is to be taken back; both are optional.</summary>
 public sealed record RollbackLimitsBody(long? Version, long? Proposal);

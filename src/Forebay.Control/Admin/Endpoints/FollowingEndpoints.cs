@@ -89,7 +89,8 @@ internal sealed class FollowingEndpoints(AdminServices services)
             $"class {s.Class}: demand at what tiers promise passes all capacity by {s.UncoveredTokensPerMinute:#,0} " +
             $"tokens/min; requests wait and are shed by priority class")),
         .. (view.LastStep?.Standings ?? []).Where(s => s is { UncoveredTokensPerMinute: 0, IsPromiseSafe: false })
-            .Select(s => $"class {s.Class}: what tiers promise is covered, but not after the loss of the largest group"),
+            .Select(s =>
+                $"class {s.Class}: what tiers promise is covered, but not after the loss of the largest group"),
     ];
 
     private static long? Whole(BodyFields body, string name)

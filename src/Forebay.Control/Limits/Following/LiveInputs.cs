@@ -69,7 +69,7 @@ public sealed class LiveInputs(
         if (_window is null || weeks != _weeks || !ReferenceEquals(model, _model))
         {
             // Another fleet may put tenants in other tiers and models in other classes.
-            (_window, _weeks, _model, _readTo) = (new DemandWindow(weeks), weeks, model, long.MinValue);
+            (_window, _weeks, _model, _readTo) = (new DemandWindow(weeks), weeks, model, 0);
             _shapes.Clear();
         }
 

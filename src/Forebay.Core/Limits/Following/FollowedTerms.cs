@@ -17,7 +17,7 @@ public static class FollowedTerms
         (LimitTerms Terms, HourSet Hours)[] terms =
         [
             .. alike.Select(g => (
-                LimitTerms.Of(LimitPlans.Multiplied(tier, multipliers, limits, g.First())),
+                LimitTerms.Of(MultipliedPlans.Multiplied(tier, multipliers, limits, g.First())),
                 g.Aggregate(default(HourSet), (set, hour) => set.With(hour)))),
         ];
         return LimitTerms.Of(terms[0].Terms.Terms.Select((term, i) => term with

@@ -67,7 +67,9 @@ public readonly record struct HourSet(ulong A, ulong B, ulong C)
     public HourSet With(int hour)
     {
         ulong bit = 1UL << (hour & 63);
-        return hour < 64 ? this with { A = A | bit } : hour < 128 ? this with { B = B | bit } : this with { C = C | bit };
+        return hour < 64 ? this with { A = A | bit }
+            : hour < 128 ? this with { B = B | bit }
+            : this with { C = C | bit };
     }
 
     /// <summary>48 hexadecimal digits.</summary>

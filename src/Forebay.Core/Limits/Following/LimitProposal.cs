@@ -28,8 +28,8 @@ public sealed record LimitProposal(
 
 /// <summary>How well a class of models stands.</summary>
 /// <param name="Class">The class.</param>
-/// <param name="HeadroomRatio">Capacity after the reserve over demand at the multipliers in force, in the tightest hour;
-/// infinite without demand.</param>
+/// <param name="HeadroomRatio">Capacity after the reserve over demand at the multipliers in force, in the tightest
+/// hour; infinite without demand.</param>
 /// <param name="UncoveredTokensPerMinute">By how much demand at what tiers promise passes all capacity there is, in the
 /// worst hour; 0 where it is covered. A promise that is not covered raises an alarm: it is never lowered by a machine,
 /// and what cannot be served waits and is shed by priority class.</param>

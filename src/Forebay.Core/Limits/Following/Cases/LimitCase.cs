@@ -134,8 +134,8 @@ public static class LimitCase
             of(at + "limited_share", d.LimitedShare));
     }
 
-    /// <summary>Counts tenants up or down, all tiers alike, until the busiest hour is as busy as the case says. Input and
-    /// output are scaled each by itself: how they are mixed in capacity is not what the case is about.</summary>
+    /// <summary>Counts tenants up or down, all tiers alike, until the busiest hour is as busy as the case says. Input
+    /// and output are scaled each by itself: how they are mixed in capacity is not what the case is about.</summary>
     private static ImmutableArray<TierDemand> Scaled(
         LimitCaseConfig config,
         ImmutableArray<TierDemand> demand,

@@ -98,8 +98,8 @@ public sealed record LimitCaseConfig
     [ConfigKey("Hour (UTC) at which those end.", Minimum = 1, Maximum = 24)]
     public int? ReducedTo { get; init; }
 
-    [ConfigKey("Demand of the busiest hour at what is promised, over the capacity before the arrival after its reserve; " +
-        "tenants are counted up or down until it is. Left out: they are as many as given.", Minimum = 0.0001)]
+    [ConfigKey("Demand of the busiest hour at what is promised, over the capacity before the arrival after its " +
+        "reserve; tenants are counted up or down until it is. Left out: they are as many as given.", Minimum = 0.0001)]
     public Figure? LoadBefore { get; init; }
 
     [ConfigKey("Capacity; left out where a fleet file tells it.")]
@@ -145,7 +145,8 @@ public static class LimitCaseRules
             }
         }
 
-        foreach (IGrouping<string, CaseDemandConfig> twice in config.Demand.GroupBy(d => d.Tier).Where(g => g.Count() > 1))
+        foreach (IGrouping<string, CaseDemandConfig> twice in
+            config.Demand.GroupBy(d => d.Tier).Where(g => g.Count() > 1))
         {
             problems.Add(new ConfigProblem("demand", $"tier {twice.Key} stands there twice", "Join the entries."));
         }

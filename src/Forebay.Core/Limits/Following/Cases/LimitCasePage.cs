@@ -65,7 +65,8 @@ public static class LimitCasePage
     private static void AddSensitivity(StringBuilder text, LimitCaseConfig config, CaseResult middle)
     {
         text.Append("\n### Sensitivity\n\n").Append(
-            "One change at a time, all else in the middle. Ranges that change nothing at either end are named below.\n\n");
+            "One change at a time, all else in the middle. Ranges that change nothing at either end are named " +
+            "below.\n\n");
         AddHead(text, "what is changed", config);
         AddRow(text, "nothing", config, middle);
         foreach (ReserveAgainst reserve in Enum.GetValues<ReserveAgainst>().Where(r => r != config.Rules.Reserve))

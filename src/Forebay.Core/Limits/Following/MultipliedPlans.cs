@@ -4,23 +4,23 @@ namespace Forebay.Core.Limits.Following;
 
 /// <summary>What tiers limit while multipliers hold, compiled: one object for the whole fleet, swapped when the
 /// multipliers, the hour of the week or the fleet change. Finding a plan takes one look-up and no memory.</summary>
-public sealed class LimitPlans
+public sealed class MultipliedPlans
 {
     /// <summary>Far above any limit, and exact as a double.</summary>
     private const double Most = 1L << 52;
 
     private readonly FrozenDictionary<string, LimitPlan> _plans;
 
-    private LimitPlans(FrozenDictionary<string, LimitPlan> plans) => _plans = plans;
+    private MultipliedPlans(FrozenDictionary<string, LimitPlan> plans) => _plans = plans;
 
     /// <summary>Every tier as the fleet file has it.</summary>
-    public static LimitPlans Promise { get; } = new(FrozenDictionary<string, LimitPlan>.Empty);
+    public static MultipliedPlans Promise { get; } = new(FrozenDictionary<string, LimitPlan>.Empty);
 
-    public static LimitPlans Of(
+    public static MultipliedPlans Of(
         IReadOnlyList<TierConfig> tiers, TierMultipliers multipliers, FollowedLimit[] limits, int hourOfWeek) =>
         multipliers.Entries.IsEmpty
             ? Promise
-            : new LimitPlans(tiers.ToFrozenDictionary(
+            : new MultipliedPlans(tiers.ToFrozenDictionary(
                 t => t.Id,
                 t => LimitPlan.Compile(Multiplied(t, multipliers, limits, hourOfWeek)),
                 StringComparer.Ordinal));
