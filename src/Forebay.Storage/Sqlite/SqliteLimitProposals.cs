@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
 using Microsoft.Data.Sqlite;

@@ -199,7 +199,7 @@ internal sealed partial class ServerStart(
             throw new StartException(e.Message);
         }
 
-        following.Inputs = new LiveInputs(state, store.Demand, following.At, time);
+        following.Inputs = Own(new LiveInputs(state, store.Demand, following.At, time));
         Own(new FollowingLoop(following, time));
         return following;
     }

@@ -26,6 +26,7 @@ internal sealed class AdminHarness : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
+    private readonly LiveInputs _inputs;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
 
@@ -36,9 +37,10 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        _inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time);
         Following = new LimitFollowing(Fleet, Proposals, Change, Time, NullLogger<LimitFollowing>.Instance)
         {
-            Inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time),
+            Inputs = _inputs,
         };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
@@ -142,6 +144,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Tokens.Dispose();
         Exports.Dispose();
         Following.Dispose();
+        _inputs.Dispose();
         _folder.Dispose();
     }
 

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 
@@ -19,7 +18,7 @@ namespace Forebay.Control.Limits.Following;
 /// <param name="time">The clock.</param>
 public sealed class LiveInputs(
     FleetState fleet, IDemandHistory history, Func<DateTimeOffset, TierMultipliers> multipliersAt, TimeProvider time)
-    : IFollowingInputs
+    : IFollowingInputs, IDisposable
 {
     /// <summary>Minutes read again each time.</summary>
     public const int RereadMinutes = 60;
@@ -62,6 +61,8 @@ public sealed class LiveInputs(
             _gate.Release();
         }
     }
+
+    public void Dispose() => _gate.Dispose();
 
     private async Task<DemandWindow> WindowAsync(FleetModel model, int weeks, CancellationToken cancel)
     {

@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace Forebay.Core.Limits.Following;
 
 /// <summary>What became of a proposal.</summary>

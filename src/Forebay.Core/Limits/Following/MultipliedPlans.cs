@@ -26,7 +26,8 @@ public sealed class MultipliedPlans
                 StringComparer.Ordinal));
 
     /// <summary>The plan of a tier; what it was compiled to itself where no multiplier holds.</summary>
-    public LimitPlan Of(LimitPlan promise) => _plans.GetValueOrDefault(promise.Tier.Id, promise);
+    public LimitPlan Of(LimitPlan promise) =>
+        _plans.TryGetValue(promise.Tier.Id, out LimitPlan? plan) ? plan : promise;
 
     /// <summary>A tier with its limits multiplied: those over a class by that class's multiplier, those over all models
     /// by the least of its classes'. Never less than it was.</summary>
