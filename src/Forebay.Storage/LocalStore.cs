@@ -8,6 +8,7 @@ using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Capacity.Transfers;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
@@ -50,6 +51,8 @@ public sealed class LocalStore : IAsyncDisposable
         var replicas = new SqliteReplicaStore(database);
         Replicas = replicas;
         Transfers = replicas;
+        LimitProposals = new SqliteLimitProposals(database);
+        Demand = new SqliteDemandHistory(database);
         Recovery = recovery;
     }
 
@@ -79,6 +82,10 @@ public sealed class LocalStore : IAsyncDisposable
 
     /// <summary>Weights at sites and on their way there.</summary>
     public ITransferStore Transfers { get; }
+    public ILimitProposals LimitProposals { get; }
+
+    /// <summary>Recorded usage by minute.</summary>
+    public IDemandHistory Demand { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

@@ -13,6 +13,7 @@ internal static class AdminRoutes
         var tokens = new TokenEndpoints(services);
         var records = new RecordEndpoints(services);
         var limits = new LimitEndpoints(services);
+        var following = new FollowingEndpoints(services);
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
@@ -35,6 +36,12 @@ internal static class AdminRoutes
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
             new("GET", "/v1/tenants/{id}/limits", RouteAccess.Viewer, limits.ShowAsync),
             new("GET", "/v1/tenants/{id}/limits/history", RouteAccess.Viewer, limits.HistoryAsync),
+            new("GET", "/v1/limits/following", RouteAccess.Viewer, following.ShowAsync),
+            new("GET", "/v1/limits/proposals", RouteAccess.Viewer, following.ListAsync),
+            new("POST", "/v1/limits/proposals", RouteAccess.Operator, following.ProposeAsync),
+            new("POST", "/v1/limits/proposals/{id}/apply", RouteAccess.Operator, following.ApplyAsync),
+            new("GET", "/v1/limits/versions", RouteAccess.Viewer, following.VersionsAsync),
+            new("POST", "/v1/limits/rollback", RouteAccess.Operator, following.RollbackAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),

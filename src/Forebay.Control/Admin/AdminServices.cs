@@ -2,6 +2,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
@@ -35,6 +36,8 @@ public sealed record AdminServices
     public required IUsageLedger Ledger { get; init; }
 
     public required ILimitHistory LimitHistory { get; init; }
+
+    public required LimitFollowing Following { get; init; }
 
     public required IUsageJournal Journal { get; init; }
 

@@ -117,9 +117,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         // Not the time of acceptance: a body held back for a minute must not draw on the minute before it.
         var now = Instant.From(runtime.Time);
         ServedModel model = x.Model!;
-        LimitPlan plan = x.Tenant!.Limits;
+        LimitPlan plan = runtime.State.PlanOf(x.Tenant!);
         x.ReservedAt = now;
-        LimitDecision decision = runtime.State.LimitsOf(x.Tenant).Reserve(
+        LimitDecision decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
             plan,
             new LimitRequest(
                 model.Id,

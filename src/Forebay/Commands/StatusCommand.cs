@@ -40,6 +40,11 @@ public static class StatusCommand
                 ("tenants", $"{status.Fleet.Tenants}, keys {status.Fleet.Keys}"),
                 ("waiting", status.Waiting.ToString(CultureInfo.InvariantCulture)),
                 ("journal", status.JournalWritable ? "writable" : "not writable: nothing is admitted"));
+            foreach (string alarm in status.LimitAlarms)
+            {
+                session.Output.Line(alarm);
+            }
+
             foreach (FileProblemView problem in status.FleetFile?.Problems ?? [])
             {
                 session.Output.Line(ReloadCommand.LineOf(problem));

@@ -6,6 +6,7 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
@@ -44,6 +45,7 @@ internal sealed partial class ServerStart(
     private AuditedChange _change = null!;
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
+    private LimitFollowing _following = null!;
 
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
@@ -66,6 +68,7 @@ internal sealed partial class ServerStart(
         var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
         ManagedObjects managed = ManagedObjects.None.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
+        _following = await LoadFollowingAsync(cancel);
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, _change, origin, cancel));
@@ -115,6 +118,7 @@ internal sealed partial class ServerStart(
             Places = _store.Places,
             Ledger = _store.Ledger,
             LimitHistory = _store.LimitHistory,
+            Following = _following,
             Journal = _store.Journal,
             Audit = _store.Audit,
             Change = _change,
@@ -143,6 +147,7 @@ internal sealed partial class ServerStart(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(_state, _store.Journal, time));
         Own(new QueueMetrics(_state, time));
+        Own(new FollowingMetrics(_following, _state, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -190,6 +195,23 @@ internal sealed partial class ServerStart(
         };
     }
 
+    /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
+    private async Task<LimitFollowing> LoadFollowingAsync(CancellationToken cancel)
+    {
+        var following = new LimitFollowing(
+            _state, _store.LimitProposals, _change, time, logs.CreateLogger<LimitFollowing>());
+        await LoadAsync(
+            async stop =>
+            {
+                await following.LoadAsync(stop);
+                return true;
+            },
+            cancel);
+        following.Inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
+        Own(new FollowingLoop(following, time));
+        return following;
+    }
+
     /// <summary>What tenants used before this process counts on.</summary>
     private Task<bool> RebuildLimitsAsync(CancellationToken cancel) => LoadAsync(
         async stop =>
@@ -219,7 +241,9 @@ internal sealed partial class ServerStart(
         try
         {
             string source = $"{origin.Path} {origin.Sha256[..12]}";
-            await LimitChanges.RecordAsync(model, _store.LimitHistory, origin.Actor, source, time.GetUtcNow(), cancel);
+            await LimitChanges.RecordAsync(
+                model, _following.View.Last.Multipliers, _store.LimitHistory, origin.Actor, source, time.GetUtcNow(),
+                cancel);
         }
         catch (StorageException e)
         {

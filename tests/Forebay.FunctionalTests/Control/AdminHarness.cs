@@ -7,12 +7,14 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.TestKit;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
@@ -26,6 +28,7 @@ internal sealed class AdminHarness : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
+    private readonly LiveInputs _inputs;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
 
@@ -39,6 +42,11 @@ internal sealed class AdminHarness : IAsyncDisposable
         Withdrawals = new WithdrawalService(
             Fleet, new MemoryWithdrawalStore(), Change, Time, NullLoggerFactory.Instance);
         Rollouts = new RolloutService(Fleet, RolloutStore, Change, Time, NullLogger<RolloutService>.Instance);
+        _inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time);
+        Following = new LimitFollowing(Fleet, Proposals, Change, Time, NullLogger<LimitFollowing>.Instance)
+        {
+            Inputs = _inputs,
+        };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
     }
@@ -50,6 +58,12 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryAuditLog Audit { get; } = new();
 
     public MemoryLimitHistory LimitHistory { get; } = new();
+
+    public MemoryLimitProposals Proposals { get; } = new();
+
+    public MemoryDemand Demand { get; } = new();
+
+    public LimitFollowing Following { get; }
 
     public MemoryUsage Usage { get; } = new();
 
@@ -141,6 +155,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports.Dispose();
         await Withdrawals.DisposeAsync();
         Rollouts.Dispose();
+        Following.Dispose();
+        _inputs.Dispose();
         _folder.Dispose();
     }
 
@@ -155,6 +171,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,
+        Following = Following,
         Journal = Usage,
         Audit = Audit,
         Change = Change,

@@ -35,7 +35,8 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             FleetOf(model, state.Keys.Count),
             services.FleetFile(),
             [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))],
-            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))]);
+            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))],
+            FollowingEndpoints.AlarmsOf(services.Following.View));
         return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
     }
 

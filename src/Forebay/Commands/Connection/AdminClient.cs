@@ -57,6 +57,24 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<LimitHistoryView> LimitHistoryAsync(string tenant, int most, CancellationToken cancel) => GetAsync(
         $"v1/tenants/{Uri.EscapeDataString(tenant)}/limits/history?limit={most}", Json.LimitHistoryView, cancel);
 
+    public Task<LimitsFollowingView> LimitsFollowingAsync(CancellationToken cancel) =>
+        GetAsync("v1/limits/following", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitsFollowingView> ProposeLimitsAsync(CancellationToken cancel) =>
+        PostAsync("v1/limits/proposals", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitProposalListView> LimitProposalsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/proposals?limit={most}", Json.LimitProposalListView, cancel);
+
+    public Task<LimitVersionListView> LimitVersionsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/versions?limit={most}", Json.LimitVersionListView, cancel);
+
+    public Task<LimitVersionView> ApplyLimitsAsync(long proposal, CancellationToken cancel) =>
+        PostAsync($"v1/limits/proposals/{proposal}/apply", Json.LimitVersionView, cancel);
+
+    public Task<LimitVersionView> RollBackLimitsAsync(RollbackLimitsBody body, CancellationToken cancel) =>
+        PostAsync("v1/limits/rollback", body, Json.RollbackLimitsBody, Json.LimitVersionView, cancel);
+
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
