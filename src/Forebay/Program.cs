@@ -36,6 +36,7 @@ public static class Program
         ModelCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
+        ConcentrationCommand.Create(),
         LimitsCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),

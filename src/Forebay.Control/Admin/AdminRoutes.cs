@@ -16,6 +16,7 @@ internal static class AdminRoutes
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var concentration = new ConcentrationEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -32,6 +33,7 @@ internal static class AdminRoutes
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
             new("GET", "/v1/tenants/{id}/limits", RouteAccess.Viewer, limits.ShowAsync),
             new("GET", "/v1/tenants/{id}/limits/history", RouteAccess.Viewer, limits.HistoryAsync),
+            new("GET", "/v1/concentration", RouteAccess.Viewer, concentration.ShowAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),

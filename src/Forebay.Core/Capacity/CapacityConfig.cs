@@ -1,3 +1,4 @@
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Links;
 
@@ -24,6 +25,9 @@ public sealed record ConcentrationGroupConfig
 
     [ConfigKey("What the members share: an owner, a chip vendor, a power grid.")]
     public string? Name { get; init; }
+
+    [ConfigKey("How much of the whole may depend on it.")]
+    public ConcentrationCapsConfig? Caps { get; init; }
 }
 
 /// <summary>What kind of place a site is.</summary>

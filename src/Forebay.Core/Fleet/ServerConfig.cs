@@ -1,3 +1,4 @@
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Queue;
@@ -144,6 +145,9 @@ public sealed record ServerConfig
     [ConfigKey("The region this server takes calls in: where clients are taken to be that say nothing else.",
         RefersTo = "regions")]
     public string? Region { get; init; }
+
+    [ConfigKey("How dependence on concentration groups is watched.")]
+    public ConcentrationConfig Concentration { get; init; } = new();
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

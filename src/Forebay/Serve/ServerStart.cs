@@ -4,6 +4,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Concentration;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Permission;
@@ -85,6 +86,7 @@ internal sealed partial class ServerStart(
             Exports = exports,
             Places = store.Places,
             Ledger = store.Ledger,
+            Concentration = WatchConcentration(state, store),
             LimitHistory = store.LimitHistory,
             Journal = store.Journal,
             Audit = store.Audit,
@@ -121,6 +123,14 @@ internal sealed partial class ServerStart(
         var exports = Own(new ExportService(state, store.Exports, change, time));
         await exports.LoadAsync(cancel);
         return exports;
+    }
+
+    private ConcentrationService WatchConcentration(FleetState state, LocalStore store)
+    {
+        ConcentrationService concentration = Own(new ConcentrationService(
+            state, store.Ledger, time, logs.CreateLogger<ConcentrationService>()));
+        Own(new ConcentrationMetrics(concentration));
+        return concentration;
     }
 
     private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)

@@ -7,6 +7,7 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
@@ -24,6 +25,7 @@ internal sealed class AdminHarness : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
+    private readonly ConcentrationMetrics _concentrationMetrics;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
 
@@ -36,6 +38,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
+        Concentration = new ConcentrationService(Fleet, Usage, Time, NullLogger<ConcentrationService>.Instance);
+        _concentrationMetrics = new ConcentrationMetrics(Concentration);
     }
 
     public FleetState Fleet { get; } = new();
@@ -59,6 +63,8 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryExportStore ExportStore { get; } = new();
 
     public ExportService Exports { get; }
+
+    public ConcentrationService Concentration { get; }
 
     public MemoryPlaces Places { get; } = new();
 
@@ -125,6 +131,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         _http.Dispose();
         await Server.DisposeAsync();
         _fleetMetrics.Dispose();
+        _concentrationMetrics.Dispose();
+        Concentration.Dispose();
         Metrics.Dispose();
         Keys.Dispose();
         Tokens.Dispose();
@@ -140,6 +148,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports = Exports,
         Places = Places,
         Ledger = Usage,
+        Concentration = Concentration,
         LimitHistory = LimitHistory,
         Journal = Usage,
         Audit = Audit,

@@ -36,4 +36,5 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(ExportBody))]
 [JsonSerializable(typeof(ExportView))]
 [JsonSerializable(typeof(ResidencyView))]
+[JsonSerializable(typeof(ConcentrationView))]
 public sealed partial class AdminJson : JsonSerializerContext;

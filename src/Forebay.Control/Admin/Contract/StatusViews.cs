@@ -19,7 +19,8 @@ public sealed record StatusView(
     FleetView Fleet,
     FleetFileView? FleetFile,
     IReadOnlyList<DeploymentView> Deployments,
-    IReadOnlyList<QueueView> Queues);
+    IReadOnlyList<QueueView> Queues,
+    IReadOnlyList<CapPassedView> ConcentrationPassed);
 
 /// <summary>The queue of one model and priority class; only those that anything ever waited in.</summary>
 public sealed record QueueView(

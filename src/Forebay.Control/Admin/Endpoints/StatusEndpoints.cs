@@ -34,7 +34,8 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             FleetOf(model, state.Keys.Count),
             services.FleetFile(),
             [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))],
-            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))]);
+            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))],
+            [.. services.Concentration.Last.Passed.Select(ConcentrationEndpoints.ViewOf)]);
         return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
     }
 

@@ -84,6 +84,14 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
+    public Task<ConcentrationView> ConcentrationAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/concentration?{query}", Json.ConcentrationView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> ConcentrationCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/concentration?{query}&format=csv", cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
     public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
         GetAsync($"v1/audit/residency?{query}", Json.ResidencyView, cancel);
 
