@@ -37,6 +37,7 @@ public static class Program
         RolloutCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
+        ConcentrationCommand.Create(),
         LimitsCommand.Create(),
         WithdrawalCommands.CreateDrain(),
         WithdrawalCommands.CreateReclaim(),

@@ -20,6 +20,7 @@ internal static class AdminRoutes
         var withdrawals = new WithdrawalEndpoints(services);
         var curves = new CurveEndpoints(services);
         var rollouts = new RolloutEndpoints(services);
+        var concentration = new ConcentrationEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -42,6 +43,7 @@ internal static class AdminRoutes
             new("POST", "/v1/limits/proposals/{id}/apply", RouteAccess.Operator, following.ApplyAsync),
             new("GET", "/v1/limits/versions", RouteAccess.Viewer, following.VersionsAsync),
             new("POST", "/v1/limits/rollback", RouteAccess.Operator, following.RollbackAsync),
+            new("GET", "/v1/concentration", RouteAccess.Viewer, concentration.ShowAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),

@@ -3,6 +3,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Limits.Following;
+using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
@@ -34,6 +35,9 @@ public sealed record AdminServices
     public required IResidencyLedger Places { get; init; }
 
     public required IUsageLedger Ledger { get; init; }
+
+    /// <summary>How the fleet is spread.</summary>
+    public required ConcentrationService Concentration { get; init; }
 
     public required ILimitHistory LimitHistory { get; init; }
 

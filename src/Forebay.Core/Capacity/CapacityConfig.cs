@@ -1,4 +1,5 @@
 using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Links;
 
@@ -25,6 +26,9 @@ public sealed record ConcentrationGroupConfig
 
     [ConfigKey("What the members share: an owner, a chip vendor, a power grid.")]
     public string? Name { get; init; }
+
+    [ConfigKey("How much of the whole may depend on it.")]
+    public ConcentrationCapsConfig? Caps { get; init; }
 }
 
 /// <summary>What kind of place a site is.</summary>

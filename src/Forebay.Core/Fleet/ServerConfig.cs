@@ -1,4 +1,5 @@
 using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Health;
@@ -152,6 +153,8 @@ public sealed record ServerConfig
 
     [ConfigKey("How tiers' limits follow capacity.")]
     public LimitsFollowConfig LimitsFollow { get; init; } = new();
+    [ConfigKey("How dependence on concentration groups is watched.")]
+    public ConcentrationConfig Concentration { get; init; } = new();
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

@@ -50,6 +50,11 @@ public static class StatusCommand
                 session.Output.Line(ReloadCommand.LineOf(problem));
             }
 
+            foreach (CapPassedView passed in status.ConcentrationPassed)
+            {
+                session.Output.Line(ConcentrationCommand.LineOf(passed));
+            }
+
             session.Output.Line("");
             session.Output.Table(Columns, [.. status.Deployments.Select(RowOf)]);
             if (status.Queues.Count > 0)

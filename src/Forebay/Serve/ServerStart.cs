@@ -4,6 +4,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Concentration;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Limits.Following;
@@ -117,6 +118,7 @@ internal sealed partial class ServerStart(
             Withdrawals = withdrawals,
             Places = _store.Places,
             Ledger = _store.Ledger,
+            Concentration = WatchConcentration(),
             LimitHistory = _store.LimitHistory,
             Following = _following,
             Journal = _store.Journal,
@@ -140,6 +142,14 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+    private ConcentrationService WatchConcentration()
+    {
+        ConcentrationService concentration = Own(new ConcentrationService(
+            _state, _store.Ledger, time, logs.CreateLogger<ConcentrationService>()));
+        Own(new ConcentrationMetrics(concentration));
+        return concentration;
+    }
 
     private MetricsCollector StartMetrics(FleetConfig config)
     {

@@ -8,6 +8,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Limits.Following;
+using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
@@ -29,6 +30,7 @@ internal sealed class AdminHarness : IAsyncDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
     private readonly LiveInputs _inputs;
+    private readonly ConcentrationMetrics _concentrationMetrics;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
 
@@ -49,6 +51,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
+        Concentration = new ConcentrationService(Fleet, Usage, Time, NullLogger<ConcentrationService>.Instance);
+        _concentrationMetrics = new ConcentrationMetrics(Concentration);
     }
 
     public FleetState Fleet { get; } = new();
@@ -83,6 +87,7 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryRolloutStore RolloutStore { get; } = new();
 
     public RolloutService Rollouts { get; }
+    public ConcentrationService Concentration { get; }
 
     public MemoryPlaces Places { get; } = new();
 
@@ -149,6 +154,8 @@ internal sealed class AdminHarness : IAsyncDisposable
         _http.Dispose();
         await Server.DisposeAsync();
         _fleetMetrics.Dispose();
+        _concentrationMetrics.Dispose();
+        Concentration.Dispose();
         Metrics.Dispose();
         Keys.Dispose();
         Tokens.Dispose();
@@ -170,6 +177,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Rollouts = Rollouts,
         Places = Places,
         Ledger = Usage,
+        Concentration = Concentration,
         LimitHistory = LimitHistory,
         Following = Following,
         Journal = Usage,

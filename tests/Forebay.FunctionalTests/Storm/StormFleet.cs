@@ -116,7 +116,8 @@ internal static class StormFleet
             version: 1
             server:
               gateway: {retry_budget_ratio: 10, max_attempts: 10, max_wait_seconds: 300}
-              health: {consecutive_failures: 8, open_seconds: 0.05, max_open_seconds: 0.2, account_open_seconds: 0.2, ramp_seconds: 0.2}
+              health:
+                {consecutive_failures: 8, open_seconds: 0.05, max_open_seconds: 0.2, account_open_seconds: 0.2, ramp_seconds: 0.2}
               routing: {{policy}}
             providers: [{id: p-us}, {id: p-eu}, {id: p-jp}]
             residency_policies:

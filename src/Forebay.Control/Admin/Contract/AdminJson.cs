@@ -50,4 +50,5 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(WithdrawalBody))]
 [JsonSerializable(typeof(WithdrawalView))]
 [JsonSerializable(typeof(WithdrawalListView))]
+[JsonSerializable(typeof(ConcentrationView))]
 public sealed partial class AdminJson : JsonSerializerContext;

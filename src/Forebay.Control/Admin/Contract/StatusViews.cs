@@ -20,7 +20,8 @@ public sealed record StatusView(
     FleetFileView? FleetFile,
     IReadOnlyList<DeploymentView> Deployments,
     IReadOnlyList<QueueView> Queues,
-    IReadOnlyList<string> LimitAlarms);
+    IReadOnlyList<string> LimitAlarms,
+    IReadOnlyList<CapPassedView> ConcentrationPassed);
 
 /// <summary>The queue of one model and priority class; only those that anything ever waited in.</summary>
 public sealed record QueueView(

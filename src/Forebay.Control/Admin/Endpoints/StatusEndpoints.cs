@@ -36,7 +36,8 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             services.FleetFile(),
             [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))],
             [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))],
-            FollowingEndpoints.AlarmsOf(services.Following.View));
+            FollowingEndpoints.AlarmsOf(services.Following.View),
+            [.. services.Concentration.Last.Passed.Select(ConcentrationEndpoints.ViewOf)]);
         return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
     }
 

@@ -143,6 +143,14 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
         PostAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}/return", Json.WithdrawalView, cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
+    public Task<ConcentrationView> ConcentrationAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/concentration?{query}", Json.ConcentrationView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> ConcentrationCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/concentration?{query}&format=csv", cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
     public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
         GetAsync($"v1/audit/residency?{query}", Json.ResidencyView, cancel);
 
