@@ -1,4 +1,5 @@
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
 using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Continuation;
