@@ -68,7 +68,6 @@ internal sealed partial class ServerStart(
         var tokens = new AdminTokenService(store.Access, change, time);
         await keys.LoadAsync(cancel);
         ExportService exports = await LoadExportsAsync(state, store, change, cancel);
-        RolloutService rollouts = await LoadRolloutsAsync(state, store, change, cancel);
         await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
 
@@ -85,7 +84,7 @@ internal sealed partial class ServerStart(
             Keys = keys,
             Tokens = tokens,
             Exports = exports,
-            Rollouts = rollouts,
+            Rollouts = await LoadRolloutsAsync(state, store, change, cancel),
             Places = store.Places,
             Ledger = store.Ledger,
             LimitHistory = store.LimitHistory,
