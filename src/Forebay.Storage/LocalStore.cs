@@ -3,8 +3,12 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
+using Forebay.Core.Capacity.Withdrawals;
+using Forebay.Core.Capacity.Replicas;
+using Forebay.Core.Capacity.Transfers;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
@@ -39,10 +43,16 @@ public sealed class LocalStore : IAsyncDisposable
         Places = ledger;
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
+        Withdrawals = new SqliteWithdrawalStore(database);
         Rollouts = new SqliteRolloutStore(database);
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
+        var replicas = new SqliteReplicaStore(database);
+        Replicas = replicas;
+        Transfers = replicas;
+        LimitProposals = new SqliteLimitProposals(database);
+        Demand = new SqliteDemandHistory(database);
         Recovery = recovery;
     }
 
@@ -56,6 +66,7 @@ public sealed class LocalStore : IAsyncDisposable
 
     public IExportStore Exports { get; }
 
+    public IWithdrawalStore Withdrawals { get; }
     public IRolloutStore Rollouts { get; }
 
     /// <summary>Where requests were sent, and what permitted it.</summary>
@@ -65,6 +76,16 @@ public sealed class LocalStore : IAsyncDisposable
     public ILimitUsage LimitUsage { get; }
 
     public ILimitHistory LimitHistory { get; }
+
+    /// <summary>Replicas of models.</summary>
+    public IReplicaStore Replicas { get; }
+
+    /// <summary>Weights at sites and on their way there.</summary>
+    public ITransferStore Transfers { get; }
+    public ILimitProposals LimitProposals { get; }
+
+    /// <summary>Recorded usage by minute.</summary>
+    public IDemandHistory Demand { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

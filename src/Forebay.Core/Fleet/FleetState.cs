@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Health;
@@ -27,6 +29,7 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ServiceTally> _tallies = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
@@ -34,6 +37,10 @@ public sealed class FleetState
     private InForce _inForce = new(FleetModel.Empty, ExportMasks.None, VersionSplits.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
+    private TierMultipliers _multipliers = TierMultipliers.Promise;
+    private LimitVersion? _announced;
+    private int _hourOfWeek = -1;
+    private MultipliedPlans _plans = MultipliedPlans.Promise;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
     /// one comparison tells whether a decision still stands.</summary>
@@ -50,7 +57,11 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Swap(old => new InForce(value, old.Exports, old.Splits));
+            lock (_swapping)
+            {
+                Volatile.Write(ref _plans, PlansOf(value));
+                Swap(old => new InForce(value, old.Exports, old.Splits));
+            }
         }
     }
 
@@ -99,6 +110,10 @@ public sealed class FleetState
 
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
+
+    /// <summary>Requests in flight at a deployment, also at one that is no longer in the fleet.</summary>
+    public int InFlightAt(string deployment) =>
+        _deployments.TryGetValue(deployment, out DeploymentState? state) ? state.InFlight : 0;
 
     /// <summary>What routing keeps about all deployments together.</summary>
     public RoutingMemory Routing { get; } = new();
@@ -211,6 +226,14 @@ public sealed class FleetState
         return next;
     }
 
+    /// <summary>What became of a model's requests.</summary>
+    public ServiceTally TallyOf(ServedModel model) => _tallies.GetOrAdd(model.Id, static _ => new ServiceTally());
+
+    /// <summary>What became of all models' requests until now.</summary>
+    public ServiceReading ReadService(long nowUnixMs) => new(
+        nowUnixMs,
+        _tallies.ToImmutableDictionary(t => t.Key, t => t.Value.Read(), StringComparer.Ordinal));
+
     /// <summary>Stories of requests, for reading back.</summary>
     public ExplainStore Explanations { get; } = new();
 
@@ -258,6 +281,38 @@ public sealed class FleetState
             return HealthSweep.TryTakeOut(this, model, deployment, cause, attempt, rules);
         }
     }
+
+    /// <summary>Multipliers of what tiers promise that hold now.</summary>
+    public TierMultipliers Multipliers => Volatile.Read(ref _multipliers);
+
+    /// <summary>Puts multipliers in force, from the next request on. What tenants used stays used.</summary>
+    /// <param name="multipliers">The multipliers.</param>
+    /// <param name="hourOfWeek">The hour that it is.</param>
+    /// <param name="announced">The decision that is announced and not in effect yet.</param>
+    public void Multiply(TierMultipliers multipliers, int hourOfWeek, LimitVersion? announced = null)
+    {
+        lock (_swapping)
+        {
+            Volatile.Write(ref _announced, announced);
+            if (hourOfWeek == _hourOfWeek && ReferenceEquals(multipliers, _multipliers))
+            {
+                return;
+            }
+
+            _hourOfWeek = hourOfWeek;
+            Volatile.Write(ref _multipliers, multipliers);
+            Volatile.Write(ref _plans, PlansOf(Model));
+        }
+    }
+
+    /// <summary>A decision on limits that is announced and not in effect yet.</summary>
+    public LimitVersion? AnnouncedLimits => Volatile.Read(ref _announced);
+
+    /// <summary>What a tenant is held to now: what its tier promises, multiplied.</summary>
+    public LimitPlan PlanOf(Tenant tenant) => Volatile.Read(ref _plans).Of(tenant.Limits);
+
+    private MultipliedPlans PlansOf(FleetModel model) => MultipliedPlans.Of(
+        model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, Math.Max(0, _hourOfWeek));
 
     /// <summary>What a tenant has used of its limits.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>

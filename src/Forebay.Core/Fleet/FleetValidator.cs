@@ -4,6 +4,7 @@ using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Versions;
 
 namespace Forebay.Core.Fleet;
 
@@ -46,6 +47,7 @@ public static class FleetValidator
         CapacityRules.Check(index, knownAccelerators, problems);
         CommitmentRules.Check(index, problems);
         ModelRules.Check(config, problems);
+        VersionRules.Check(index, knownAccelerators, problems);
         DeploymentRules.Check(index, problems);
         LimitRules.Check(config, problems);
         TenantRules.Check(index, problems);

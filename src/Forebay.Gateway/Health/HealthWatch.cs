@@ -96,7 +96,7 @@ internal sealed class HealthWatch : IDisposable
         {
             DeploymentState live = _state.Of(deployment);
             LogChanges(deployment, live, now);
-            if (deployment.Endpoint is not null && !_state.Draining)
+            if (deployment.IsServed && !_state.Draining)
             {
                 AskIfDue(fleet, deployment, live, now);
             }

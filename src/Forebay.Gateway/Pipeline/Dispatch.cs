@@ -111,7 +111,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         if (next == GoOn.No
             || x.Attempts >= x.Settings.MaxAttempts
             || !(HasUntried() || (next == GoOn.Elsewhere && Versioning.TryOther(x) && HasUntried()))
-            || !runtime.State.TryWithdrawRetry(x.Model!))
+            || !TryWithdraw())
         {
             Continuing.Count(x, "failed", runtime);
             return GoOn.No;
@@ -126,6 +126,17 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         runtime.Metrics.Retried(x, last.Reason);
         Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         return next;
+    }
+
+    private bool TryWithdraw()
+    {
+        bool allowed = runtime.State.TryWithdrawRetry(x.Model!);
+        if (!allowed)
+        {
+            runtime.Metrics.RetryRefused(x);
+        }
+
+        return allowed;
     }
 
     private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));

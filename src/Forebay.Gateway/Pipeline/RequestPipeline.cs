@@ -117,9 +117,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         // Not the time of acceptance: a body held back for a minute must not draw on the minute before it.
         var now = Instant.From(runtime.Time);
         ServedModel model = x.Model!;
-        LimitPlan plan = x.Tenant!.Limits;
+        LimitPlan plan = runtime.State.PlanOf(x.Tenant!);
         x.ReservedAt = now;
-        LimitDecision decision = runtime.State.LimitsOf(x.Tenant).Reserve(
+        LimitDecision decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
             plan,
             new LimitRequest(
                 model.Id,
@@ -184,6 +184,12 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         Explaining.Finish(x, runtime, failure);
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
+        if (x.Model is { } model)
+        {
+            runtime.State.TallyOf(model)
+                .Ended(failure.Reason, x.Attempts, x.Answer is { Times: > 0 }, x.TimeToFirstTokenMs);
+        }
+
         if (!failure.IsNone)
         {
             runtime.Failures.Write(x, failure);

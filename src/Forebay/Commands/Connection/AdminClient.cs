@@ -57,6 +57,24 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<LimitHistoryView> LimitHistoryAsync(string tenant, int most, CancellationToken cancel) => GetAsync(
         $"v1/tenants/{Uri.EscapeDataString(tenant)}/limits/history?limit={most}", Json.LimitHistoryView, cancel);
 
+    public Task<LimitsFollowingView> LimitsFollowingAsync(CancellationToken cancel) =>
+        GetAsync("v1/limits/following", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitsFollowingView> ProposeLimitsAsync(CancellationToken cancel) =>
+        PostAsync("v1/limits/proposals", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitProposalListView> LimitProposalsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/proposals?limit={most}", Json.LimitProposalListView, cancel);
+
+    public Task<LimitVersionListView> LimitVersionsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/versions?limit={most}", Json.LimitVersionListView, cancel);
+
+    public Task<LimitVersionView> ApplyLimitsAsync(long proposal, CancellationToken cancel) =>
+        PostAsync($"v1/limits/proposals/{proposal}/apply", Json.LimitVersionView, cancel);
+
+    public Task<LimitVersionView> RollBackLimitsAsync(RollbackLimitsBody body, CancellationToken cancel) =>
+        PostAsync("v1/limits/rollback", body, Json.RollbackLimitsBody, Json.LimitVersionView, cancel);
+
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
@@ -111,6 +129,18 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
 
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
+
+    public Task<WithdrawalListView> WithdrawalsAsync(CancellationToken cancel) =>
+        GetAsync("v1/withdrawals", Json.WithdrawalListView, cancel);
+
+    public Task<WithdrawalView> WithdrawalAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}", Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> WithdrawAsync(WithdrawalBody body, CancellationToken cancel) =>
+        PostAsync("v1/withdrawals", body, Json.WithdrawalBody, Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> ReturnAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}/return", Json.WithdrawalView, cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
     public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
