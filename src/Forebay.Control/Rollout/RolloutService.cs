@@ -80,7 +80,8 @@ public sealed partial class RolloutService : IDisposable
             {
                 throw new RefusedException(
                     RefusalKind.Conflict,
-                    $"The rollout of {model.Id} to {open.To} is {open.Phase.Word()}. Roll it back first, or let it end.");
+                    $"The rollout of {model.Id} to {open.To} is {open.Phase.Word()}. Roll it back first, or let it " +
+                    "end.");
             }
 
             ModelRollout rollout = Made(model, asked, actor);

@@ -4,8 +4,8 @@ using Forebay.Core.Serving.Rollout;
 namespace Forebay.Core.Fleet;
 
 /// <summary>
-/// The snapshot, the export masks and the versions in force, which hold together: what a request may do is decided on one of these, and again
-/// before each attempt if it is not the one in force any more.
+/// The snapshot, the export masks and the versions that hold together: what a request may do is decided on one of
+/// these, and again before each attempt if it is not the one in force any more.
 /// </summary>
 /// <param name="model">The snapshot.</param>
 /// <param name="exports">What the admin API denies of models.</param>

@@ -4,8 +4,8 @@ namespace Forebay.Protocols.Prompts;
 
 /// <summary>
 /// What tells one conversation from another and stays the same through all its turns: the text of the first message
-/// that a user wrote. Clients resend it with each turn, while tools, system prompts and cache markers come and go around
-/// it. Like <see cref="PromptBlocks"/> it is fast and not cryptographic, and decides only where a request goes.
+/// that a user wrote. Clients resend it with each turn, while tools, system prompts and cache markers come and go
+/// around it. Like <see cref="PromptBlocks"/> it is fast and not cryptographic, and decides only where a request goes.
 /// </summary>
 public static class ConversationHash
 {

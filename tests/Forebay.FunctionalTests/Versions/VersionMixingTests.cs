@@ -19,7 +19,7 @@ public sealed class VersionMixingTests
         for (int seed = 0; seed < 12; seed++)
         {
             var random = new Random(seed);
-            string[] versions = [.. Enumerable.Range(0, 4).Select(i => i < 2 ? "ab"[i..(i + 1)] : random.Next(2) == 0 ? "a" : "b")];
+            string[] versions = ["a", "b", random.Next(2) == 0 ? "a" : "b", random.Next(2) == 0 ? "a" : "b"];
             random.Shuffle(versions);
             continued += await RunAsync(versions, random.NextDouble(), seed);
         }

@@ -7,8 +7,8 @@ public sealed record RolloutBody(
 /// <summary>Body of <c>POST /v1/models/{id}/rollout/rollback</c>.</summary>
 public sealed record RollBackBody(string? Reason);
 
-/// <summary>A rollout. <c>Arms</c> is what was counted since it began, or since the server did; left out for one that is
-/// not the model's last.</summary>
+/// <summary>A rollout. <c>Arms</c> is what was counted since it began, or since the server did; left out for one that
+/// is not the model's last.</summary>
 public sealed record RolloutView(
     long Id,
     string Model,

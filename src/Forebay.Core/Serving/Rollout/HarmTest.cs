@@ -42,8 +42,8 @@ public static class HarmTest
         return Tail(all, all - below, newAll, newAll - newBelow);
     }
 
-    /// <summary>P(X >= found) for X hypergeometric: of <paramref name="all"/> things <paramref name="bad"/> are bad, and
-    /// <paramref name="drawn"/> are drawn. 1 where there is nothing to compare. O(terms that matter).</summary>
+    /// <summary>P(X >= found) for X hypergeometric: of <paramref name="all"/> things <paramref name="bad"/> are bad,
+    /// and <paramref name="drawn"/> are drawn. 1 where there is nothing to compare. O(terms that matter).</summary>
     public static double Tail(long all, long bad, long drawn, long found)
     {
         long most = Math.Min(bad, drawn);

@@ -31,7 +31,8 @@ public static class RolloutPhaseWords
     }
 }
 
-/// <summary>One rollout of a model, as it is stored. Immutable; <see cref="RolloutMachine"/> says what follows.</summary>
+/// <summary>One rollout of a model, as it is stored. Immutable; <see cref="RolloutMachine"/> says what follows.
+/// </summary>
 public sealed record ModelRollout
 {
     /// <summary>Its number, over all models; higher for later ones.</summary>

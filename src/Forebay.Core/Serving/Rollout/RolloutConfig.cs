@@ -6,8 +6,8 @@ namespace Forebay.Core.Serving.Rollout;
 /// </summary>
 public sealed record RolloutConfig
 {
-    [ConfigKey("Shares of the conversations that the new version gets, one step after the other, rising; the last one " +
-        "is 1.", Minimum = 0.0001, Maximum = 1, Example = "[0.01, 0.05, 0.25, 1]")]
+    [ConfigKey("Shares of the conversations that the new version gets, one step after the other, rising; the last " +
+        "one is 1.", Minimum = 0.0001, Maximum = 1, Example = "[0.01, 0.05, 0.25, 1]")]
     public double[] Steps { get; init; } = [0.01, 0.05, 0.25, 1];
 
     [ConfigKey("Least time at each step.", Minimum = 0, Maximum = 31_536_000)]

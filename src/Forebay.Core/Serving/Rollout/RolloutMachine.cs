@@ -17,8 +17,8 @@ public static class RolloutMachine
     /// <summary>Who acts when nobody did.</summary>
     public const string Itself = "rollout";
 
-    /// <summary>A comparison is made when there are so many more answers of the new version, and a tenth more; or, where
-    /// they are few, when there is any and so much time has passed.</summary>
+    /// <summary>A comparison is made when there are so many more answers of the new version, and a tenth more; or,
+    /// where they are few, when there is any and so much time has passed.</summary>
     private const int LookEvery = 5;
     private const long LookEveryMs = 60_000;
 
