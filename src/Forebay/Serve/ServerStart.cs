@@ -76,8 +76,7 @@ internal sealed partial class ServerStart(
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
         MetricsCollector metrics = StartMetrics(config, state, store, following);
-        var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
-        Own(reloads);
+        FleetReloads reloads = Own(new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs));
         state.Draining = true;
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
         var services = new AdminServices
