@@ -8,7 +8,6 @@ using Forebay.Control.FleetFile;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits.Following;
 using Forebay.Core.Limits.Following.Cases;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Routing;
 using Forebay.Serve;
 
@@ -126,10 +125,13 @@ internal static class LimitsFollowCommands
         {
             // Naming what was seen: of two who do this at once, one succeeds, and none undoes the other's.
             long? proposal = session.Parse.GetValue(id);
-            long? seen = proposal is null
-                ? (await session.Client.LimitVersionsAsync(1, cancel).ConfigureAwait(false)).Versions
-                    .FirstOrDefault()?.Version ?? 0
-                : null;
+            long? seen = null;
+            if (proposal is null)
+            {
+                LimitVersionListView last = await session.Client.LimitVersionsAsync(1, cancel).ConfigureAwait(false);
+                seen = last.Versions is [var version] ? version.Version : 0;
+            }
+
             return Decided(session, await session.Client
                 .RollBackLimitsAsync(new RollbackLimitsBody(seen, proposal), cancel).ConfigureAwait(false));
         });

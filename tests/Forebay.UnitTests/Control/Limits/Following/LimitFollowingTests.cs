@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Forebay.Control.Audit;
 using Forebay.Control.Errors;
 using Forebay.Control.Limits.Following;

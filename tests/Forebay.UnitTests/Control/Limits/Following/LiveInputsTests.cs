@@ -3,7 +3,6 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
-using Forebay.Core.Serving;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
 using Forebay.TestKit.Time;
