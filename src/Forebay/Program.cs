@@ -34,6 +34,7 @@ public static class Program
         StatusCommand.Create(),
         KeyCommand.Create(),
         ModelCommand.Create(),
+        ReplicaCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
         LimitsCommand.Create(),

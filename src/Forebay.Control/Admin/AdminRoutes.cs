@@ -16,6 +16,7 @@ internal static class AdminRoutes
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var replicas = new ReplicaEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -35,6 +36,11 @@ internal static class AdminRoutes
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
+            new("GET", "/v1/replicas", RouteAccess.Viewer, replicas.ListAsync),
+            new("GET", "/v1/replicas/{id}", RouteAccess.Viewer, replicas.OneAsync),
+            new("GET", "/v1/replicas/{id}/logs", RouteAccess.Operator, replicas.LogsAsync),
+            new("POST", "/v1/replicas/{id}/stop", RouteAccess.Operator, replicas.StopAsync),
+            new("POST", "/v1/replicas/{id}/restart", RouteAccess.Operator, replicas.RestartAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),

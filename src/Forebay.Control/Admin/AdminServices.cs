@@ -3,6 +3,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
@@ -40,6 +41,9 @@ public sealed record AdminServices
     public required MetricsCollector Metrics { get; init; }
 
     public required BackupService Backup { get; init; }
+
+    /// <summary>The replicas that this server looks after; null where it looks after none.</summary>
+    public ReplicaLoop? Replicas { get; init; }
 
     /// <summary>The fleet file in force; null when the fleet does not come from a file.</summary>
     public required Func<FleetFileView?> FleetFile { get; init; }

@@ -51,10 +51,9 @@ internal static class LocalLaunch
         if (program.Contains('/'))
         {
             string full = Path.GetFullPath(program);
-            return !File.Exists(full)
-                ? throw new WorkRefusedException($"The program {program} was not found. Correct the path, or install it.")
-                : IsExecutable(full) ? full
-                : throw new WorkRefusedException($"The program {program} may not be executed. Give it the permission.");
+            return File.Exists(full) && IsExecutable(full) ? full : throw new WorkRefusedException(File.Exists(full)
+                ? $"The program {program} may not be executed. Give it the permission."
+                : $"The program {program} was not found. Correct the path, or install it.");
         }
 
         foreach (string folder in (path ?? "/usr/local/bin:/usr/bin:/bin").Split(':'))
@@ -105,7 +104,11 @@ internal static class LocalLaunch
 
     /// <exception cref="WorkRefusedException">The shell or <c>setsid</c> cannot be started.</exception>
     public static Process Start(
-        WorkSpec spec, string program, LocalRecord record, WorkFolder folder, IDictionary<string, string> environment)
+        WorkSpec spec,
+        string program,
+        LocalRecord record,
+        WorkFolder folder,
+        IReadOnlyDictionary<string, string> environment)
     {
         var start = new ProcessStartInfo("setsid")
         {

@@ -40,8 +40,7 @@ internal sealed partial class ServerStart(
     {
         // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
         FleetFileResult file = FleetSource.Read(settings);
-        FleetConfig config = file.Config
-            ?? throw new StartException(ProblemText.Format(file.Problems));
+        FleetConfig config = file.Config ?? throw new StartException(ProblemText.Format(file.Problems));
         ThrowIfAny(file, FleetSource.Secrets.Check(config));
         ReloadingCertificate? apiTls = Certificate(config.Server.Api);
         ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
@@ -73,8 +72,8 @@ internal sealed partial class ServerStart(
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
         MetricsCollector metrics = StartMetrics(config, state, store);
-        var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
-        Own(reloads);
+        var reloads = Own(new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs));
+        ReplicaRuntime? replicas = await OpenReplicasAsync(state, store, reloads, cancel);
         state.Draining = true;
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
         var services = new AdminServices
@@ -92,6 +91,7 @@ internal sealed partial class ServerStart(
             Metrics = metrics,
             Backup = new BackupService(
                 new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups")),
+            Replicas = replicas?.Loop,
             FleetFile = () => reloads.View,
             Reload = reloads.ReloadAsync,
             Time = time,
@@ -102,6 +102,7 @@ internal sealed partial class ServerStart(
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(keys, config, cancel);
+        replicas?.Loop.Start();
         state.Draining = false;
         return ForebayServer.Of(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
@@ -114,6 +115,13 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+    /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
+    private async Task<ReplicaRuntime?> OpenReplicasAsync(
+        FleetState state, LocalStore store, FleetReloads managed, CancellationToken cancel) => OperatingSystem.IsLinux()
+        ? Own(await ReplicaRuntime.OpenAsync(
+            settings.DataDirectory, state, store, managed, ReadSecret, time, logs, cancel))
+        : null;
 
     private async Task<ExportService> LoadExportsAsync(
         FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)

@@ -8,6 +8,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Permission;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
@@ -66,6 +67,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public AdminServer Server { get; private set; } = null!;
 
+    public ReplicaLoop? Replicas { get; private init; }
+
     public string Data => _folder.Path;
 
     public string BackupFolder => Path.Combine(_folder.Path, "backups");
@@ -79,9 +82,10 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public string TokenOf(AdminRole role) => _tokens[role];
 
-    public static async Task<AdminHarness> StartAsync(AdminServerOptions? options = null)
+    public static async Task<AdminHarness> StartAsync(
+        AdminServerOptions? options = null, ReplicaLoop? replicas = null)
     {
-        var harness = new AdminHarness();
+        var harness = new AdminHarness { Replicas = replicas };
         foreach (AdminRole role in Enum.GetValues<AdminRole>())
         {
             IssuedToken issued = await harness.Tokens.CreateAsync(
@@ -138,6 +142,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
+        Replicas = Replicas,
         Places = Places,
         Ledger = Usage,
         LimitHistory = LimitHistory,

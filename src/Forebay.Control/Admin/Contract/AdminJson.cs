@@ -36,4 +36,6 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(ExportBody))]
 [JsonSerializable(typeof(ExportView))]
 [JsonSerializable(typeof(ResidencyView))]
+[JsonSerializable(typeof(ReplicaListView))]
+[JsonSerializable(typeof(ReplicaLogView))]
 public sealed partial class AdminJson : JsonSerializerContext;
