@@ -35,6 +35,7 @@ public static class Program
         KeyCommand.Create(),
         ModelCommand.Create(),
         RolloutCommand.Create(),
+        ReplicaCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
         ConcentrationCommand.Create(),

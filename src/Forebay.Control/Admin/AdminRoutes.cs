@@ -21,6 +21,7 @@ internal static class AdminRoutes
         var curves = new CurveEndpoints(services);
         var rollouts = new RolloutEndpoints(services);
         var concentration = new ConcentrationEndpoints(services);
+        var replicas = new ReplicaEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -54,6 +55,11 @@ internal static class AdminRoutes
             new("POST", "/v1/models/{id}/rollout/pause", RouteAccess.Operator, rollouts.PauseAsync),
             new("POST", "/v1/models/{id}/rollout/resume", RouteAccess.Operator, rollouts.ResumeAsync),
             new("POST", "/v1/models/{id}/rollout/rollback", RouteAccess.Operator, rollouts.RollBackAsync),
+            new("GET", "/v1/replicas", RouteAccess.Viewer, replicas.ListAsync),
+            new("GET", "/v1/replicas/{id}", RouteAccess.Viewer, replicas.OneAsync),
+            new("GET", "/v1/replicas/{id}/logs", RouteAccess.Operator, replicas.LogsAsync),
+            new("POST", "/v1/replicas/{id}/stop", RouteAccess.Operator, replicas.StopAsync),
+            new("POST", "/v1/replicas/{id}/restart", RouteAccess.Operator, replicas.RestartAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),

@@ -6,6 +6,7 @@ using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
@@ -52,6 +53,9 @@ public sealed record AdminServices
     public required MetricsCollector Metrics { get; init; }
 
     public required BackupService Backup { get; init; }
+
+    /// <summary>The replicas that this server looks after; null where it looks after none.</summary>
+    public ReplicaLoop? Replicas { get; init; }
 
     /// <summary>The fleet file in force; null when the fleet does not come from a file.</summary>
     public required Func<FleetFileView?> FleetFile { get; init; }

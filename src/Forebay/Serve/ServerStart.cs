@@ -46,14 +46,14 @@ internal sealed partial class ServerStart(
     private AuditedChange _change = null!;
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
+    private ReplicaRuntime? _replicas;
     private LimitFollowing _following = null!;
 
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
         // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
         FleetFileResult file = FleetSource.Read(settings);
-        FleetConfig config = file.Config
-            ?? throw new StartException(ProblemText.Format(file.Problems));
+        FleetConfig config = file.Config ?? throw new StartException(ProblemText.Format(file.Problems));
         ThrowIfAny(file, FleetSource.Secrets.Check(config));
         ReloadingCertificate? apiTls = Certificate(config.Server.Api);
         ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
@@ -78,6 +78,7 @@ internal sealed partial class ServerStart(
         // 4. What the admin API changes: keys, tokens, where models may run.
         _reloads = Own(new FleetReloads(settings, file, source, _change, [apiTls, adminTls], time, logs));
         Own(withdrawals);
+        _replicas = await OpenReplicasAsync(cancel);
         (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
@@ -89,6 +90,7 @@ internal sealed partial class ServerStart(
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
+        _replicas?.Loop.Start();
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
         _state.Draining = false;
         return ForebayServer.Of(
@@ -127,6 +129,7 @@ internal sealed partial class ServerStart(
             Metrics = StartMetrics(config),
             Backup = new BackupService(
                 new StoreBackupPort(_store, time), _change, time, Path.Combine(settings.DataDirectory, "backups")),
+            Replicas = _replicas?.Loop,
             FleetFile = () => _reloads.View,
             Reload = _reloads.ReloadAsync,
             Time = time,
@@ -142,6 +145,12 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+    /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
+    private async Task<ReplicaRuntime?> OpenReplicasAsync(CancellationToken cancel) => OperatingSystem.IsLinux()
+        ? Own(await ReplicaRuntime.OpenAsync(
+            settings.DataDirectory, _state, _store, _reloads, ReadSecret, time, logs, cancel))
+        : null;
 
     private ConcentrationService WatchConcentration()
     {

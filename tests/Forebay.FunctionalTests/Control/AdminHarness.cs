@@ -11,6 +11,7 @@ using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
@@ -95,6 +96,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public AdminServer Server { get; private set; } = null!;
 
+    public ReplicaLoop? Replicas { get; private init; }
+
     public string Data => _folder.Path;
 
     public string BackupFolder => Path.Combine(_folder.Path, "backups");
@@ -108,9 +111,10 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public string TokenOf(AdminRole role) => _tokens[role];
 
-    public static async Task<AdminHarness> StartAsync(AdminServerOptions? options = null)
+    public static async Task<AdminHarness> StartAsync(
+        AdminServerOptions? options = null, ReplicaLoop? replicas = null)
     {
-        var harness = new AdminHarness();
+        var harness = new AdminHarness { Replicas = replicas };
         foreach (AdminRole role in Enum.GetValues<AdminRole>())
         {
             IssuedToken issued = await harness.Tokens.CreateAsync(
@@ -175,6 +179,7 @@ internal sealed class AdminHarness : IAsyncDisposable
         Exports = Exports,
         Withdrawals = Withdrawals,
         Rollouts = Rollouts,
+        Replicas = Replicas,
         Places = Places,
         Ledger = Usage,
         Concentration = Concentration,

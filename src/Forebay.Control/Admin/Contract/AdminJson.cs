@@ -51,4 +51,6 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(WithdrawalView))]
 [JsonSerializable(typeof(WithdrawalListView))]
 [JsonSerializable(typeof(ConcentrationView))]
+[JsonSerializable(typeof(ReplicaListView))]
+[JsonSerializable(typeof(ReplicaLogView))]
 public sealed partial class AdminJson : JsonSerializerContext;

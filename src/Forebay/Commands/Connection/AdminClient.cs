@@ -158,6 +158,32 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<string> ResidencyCsvAsync(string query, CancellationToken cancel) =>
         TextAsync($"v1/audit/residency?{query}&format=csv", cancel);
 
+    public Task<ReplicaListView> ReplicasAsync(string? model, string? pool, CancellationToken cancel)
+    {
+        string[] query =
+        [
+            .. model is null ? (string[])[] : [$"model={Uri.EscapeDataString(model)}"],
+            .. pool is null ? (string[])[] : [$"pool={Uri.EscapeDataString(pool)}"],
+        ];
+        return GetAsync($"v1/replicas?{string.Join('&', query)}", Json.ReplicaListView, cancel);
+    }
+
+    public Task<ReplicaView> ReplicaAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/replicas/{Uri.EscapeDataString(id)}", Json.ReplicaView, cancel);
+
+    public Task<ReplicaLogView> ReplicaLogAsync(string id, int lines, long? generation, CancellationToken cancel) =>
+        GetAsync(
+            $"v1/replicas/{Uri.EscapeDataString(id)}/logs?lines={lines}"
+                + (generation is { } of ? $"&generation={of}" : ""),
+            Json.ReplicaLogView,
+            cancel);
+
+    public Task<ReplicaView> StopReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/stop", Json.ReplicaView, cancel);
+
+    public Task<ReplicaView> RestartReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/restart", Json.ReplicaView, cancel);
+
     /// <summary>Has the fleet file read again; a file with problems is an answer, not a failure.</summary>
     public Task<ReloadView> ReloadAsync(CancellationToken cancel) => PostAsync("v1/reload", Json.ReloadView, cancel);
 
