@@ -3,6 +3,8 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving.Permission;
@@ -41,6 +43,8 @@ public sealed class LocalStore : IAsyncDisposable
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
+        Capacity = new SqliteCapacityLedger(database);
+        Partners = new SqlitePartnerStore(database);
         Recovery = recovery;
     }
 
@@ -61,6 +65,10 @@ public sealed class LocalStore : IAsyncDisposable
     public ILimitUsage LimitUsage { get; }
 
     public ILimitHistory LimitHistory { get; }
+
+    public ICapacityLedgerStore Capacity { get; }
+
+    public IPartnerStore Partners { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }
