@@ -34,6 +34,8 @@ public static class Program
         StatusCommand.Create(),
         KeyCommand.Create(),
         ModelCommand.Create(),
+        ProviderCommand.Create(),
+        CapacityCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
         LimitsCommand.Create(),

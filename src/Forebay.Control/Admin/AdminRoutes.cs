@@ -16,6 +16,8 @@ internal static class AdminRoutes
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var partners = new PartnerEndpoints(services);
+        var capacity = new CapacityEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -38,6 +40,20 @@ internal static class AdminRoutes
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            new("GET", "/v1/providers", RouteAccess.Viewer, partners.ListAsync),
+            new("POST", "/v1/providers", RouteAccess.Operator, partners.OnboardAsync),
+            new("GET", "/v1/providers/{id}", RouteAccess.Viewer, partners.ShowAsync),
+            new("POST", "/v1/providers/{id}/sign", RouteAccess.Operator, partners.SignAsync),
+            new("POST", "/v1/providers/{id}/connect", RouteAccess.Operator, partners.ConnectAsync),
+            new("POST", "/v1/providers/{id}/accept", RouteAccess.Operator, partners.AcceptAsync),
+            new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
+            new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
+            new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
+            new("GET", "/v1/capacity", RouteAccess.Viewer, capacity.ShowAsync),
+            new("GET", "/v1/capacity/leases", RouteAccess.Viewer, capacity.LeasesAsync),
+            new("GET", "/v1/capacity/hours", RouteAccess.Viewer, capacity.HoursAsync),
+            new("POST", "/v1/capacity/evidence", RouteAccess.Operator, capacity.EvidenceAsync),
+            new("POST", "/v1/capacity/reconcile", RouteAccess.Viewer, capacity.ReconcileAsync),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),

@@ -2,6 +2,8 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Capacity;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Core.Audit;
@@ -23,6 +25,12 @@ public sealed record AdminServices
     public required AdminTokenService Tokens { get; init; }
 
     public required ExportService Exports { get; init; }
+
+    public required PartnerService Partners { get; init; }
+
+    public required CapacityService Capacity { get; init; }
+
+    public required CapacityReports CapacityReports { get; init; }
 
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }

@@ -4,14 +4,18 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Capacity;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
+using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Fleet.Managed;
 using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
@@ -57,7 +61,11 @@ internal sealed partial class ServerStart(
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        FleetSource source = Own(SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store));
+        FleetReloads? reloads = null;
+        (CapacityService capacity, PartnerService partners, ManagedObjects managed) =
+            await LoadPartnersAsync(state, store, change, () => reloads!, cancel);
+        FleetSource source = Own(
+            SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store, managed, capacity, partners));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
         await RebuildLimitsAsync(state, store, cancel);
@@ -73,8 +81,9 @@ internal sealed partial class ServerStart(
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
         MetricsCollector metrics = StartMetrics(config, state, store);
-        var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
+        reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
         Own(reloads);
+        Own(new PartnerLoop(partners, time, logs.CreateLogger<PartnerLoop>()));
         state.Draining = true;
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
         var services = new AdminServices
@@ -83,6 +92,9 @@ internal sealed partial class ServerStart(
             Keys = keys,
             Tokens = tokens,
             Exports = exports,
+            Partners = partners,
+            Capacity = capacity,
+            CapacityReports = new CapacityReports(capacity, partners, () => state.Model, change, time),
             Places = store.Places,
             Ledger = store.Ledger,
             LimitHistory = store.LimitHistory,
@@ -171,10 +183,64 @@ internal sealed partial class ServerStart(
         UpstreamSet upstreams,
         EmulatedEngines? engines,
         IReadOnlyList<UserUpstream> own,
-        LocalStore store) => new(state, upstreams, engines, own)
+        LocalStore store,
+        ManagedObjects managed,
+        CapacityService capacity,
+        PartnerService partners) => new(state, upstreams, engines, own)
         {
-            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
+            Managed = managed,
+            Applied = async (model, from, stop) =>
+            {
+                await RecordLimitsAsync(store, model, from, stop);
+                await FollowFleetAsync(capacity, partners, model, from, stop);
+            },
         };
+
+    /// <summary>The ledger and the partners as the last process left them.</summary>
+    private async Task<(CapacityService Capacity, PartnerService Partners, ManagedObjects Managed)> LoadPartnersAsync(
+        FleetState state, LocalStore store, AuditedChange change, Func<FleetReloads> fleet, CancellationToken cancel)
+    {
+        var capacity = Own(new CapacityService(store.Capacity, time));
+        var probe = Own(new HttpAcceptanceProbe(ReadSecret, time));
+        var partners = Own(new PartnerService(
+            store.Partners, capacity, fleet, () => state.Model, probe, change, time,
+            logs.CreateLogger<PartnerService>()));
+        try
+        {
+            await capacity.LoadAsync(cancel);
+            return (capacity, partners, await partners.LoadAsync(cancel));
+        }
+        catch (StorageException e)
+        {
+            throw new StartException(e.Message);
+        }
+        catch (CapacityInvariantException e)
+        {
+            throw new StartException($"{e.Message} The ledger was changed by hand. Restore a backup.");
+        }
+    }
+
+    /// <summary>A ledger that cannot be written now stops no reload: the partners' loop brings it up.</summary>
+    private async Task FollowFleetAsync(
+        CapacityService capacity,
+        PartnerService partners,
+        FleetModel model,
+        FleetOrigin origin,
+        CancellationToken cancel)
+    {
+        try
+        {
+            await capacity.SyncAsync(model.Config, partners.Partners, origin.Actor, cancel);
+        }
+        catch (StorageException e)
+        {
+            LedgerNotFollowed(logs.CreateLogger<ForebayServer>(), e.Message);
+        }
+    }
+
+    [LoggerMessage(4011, LogLevel.Error,
+        "The capacity ledger does not follow the fleet yet; this is tried again: {Problem}")]
+    private static partial void LedgerNotFollowed(ILogger logger, string problem);
 
     /// <summary>What tenants used before this process counts on.</summary>
     private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)
