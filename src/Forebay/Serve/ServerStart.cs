@@ -4,18 +4,14 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
-using Forebay.Control.Capacity;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
-using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Core.Access;
-using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
-using Forebay.Core.Fleet.Managed;
 using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
@@ -52,7 +48,6 @@ internal sealed partial class ServerStart(
 
         // 2. The data directory: lock, migrations, recovery of what a killed process left.
         (DataDirectory directory, LocalStore store) = await OpenStoreAsync(cancel);
-
         var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
         await AuditRestoreAsync(directory, change);
 
@@ -61,29 +56,23 @@ internal sealed partial class ServerStart(
         var state = new FleetState();
         var upstreams = Own(new UpstreamSet(ReadSecret));
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        FleetReloads? reloads = null;
-        (CapacityService capacity, PartnerService partners, ManagedObjects managed) =
-            await LoadPartnersAsync(state, store, change, () => reloads!, cancel);
-        FleetSource source = Own(
-            SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store, managed, capacity, partners));
+        PartnerParts parts = Own(
+            await PartnerParts.LoadAsync(state, store, change, ReadSecret, time, logs, cancel));
+        FleetSource source = Own(SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store, parts));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
         await RebuildLimitsAsync(state, store, cancel);
 
         // 4. Keys, tokens, and where models may run.
-        var keys = new KeyService(state, store.Access, change, time);
-        var tokens = new AdminTokenService(store.Access, change, time);
-        await keys.LoadAsync(cancel);
+        (KeyService keys, AdminTokenService tokens) = await LoadAccessAsync(state, store, change, cancel);
         ExportService exports = await LoadExportsAsync(state, store, change, cancel);
-        await tokens.LoadAsync(cancel);
         string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
         MetricsCollector metrics = StartMetrics(config, state, store);
-        reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
-        Own(reloads);
-        Own(new PartnerLoop(partners, time, logs.CreateLogger<PartnerLoop>()));
+        var reloads = Own(new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs));
+        Own(parts.Tend(reloads, time, logs));
         state.Draining = true;
         GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
         var services = new AdminServices
@@ -92,9 +81,9 @@ internal sealed partial class ServerStart(
             Keys = keys,
             Tokens = tokens,
             Exports = exports,
-            Partners = partners,
-            Capacity = capacity,
-            CapacityReports = new CapacityReports(capacity, partners, () => state.Model, change, time),
+            Partners = parts.Partners,
+            Capacity = parts.Capacity,
+            CapacityReports = parts.Reports,
             Places = store.Places,
             Ledger = store.Ledger,
             LimitHistory = store.LimitHistory,
@@ -102,8 +91,7 @@ internal sealed partial class ServerStart(
             Audit = store.Audit,
             Change = change,
             Metrics = metrics,
-            Backup = new BackupService(
-                new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups")),
+            Backup = BackupOf(store, change),
             FleetFile = () => reloads.View,
             Reload = reloads.ReloadAsync,
             Time = time,
@@ -119,6 +107,9 @@ internal sealed partial class ServerStart(
             owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
     }
 
+    private BackupService BackupOf(LocalStore store, AuditedChange change) => new(
+        new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups"));
+
     private void WriteServerInfo(
         DataDirectory directory, GatewayServer gateway, AdminServer admin, ReloadingCertificate? adminTls) =>
         directory.WriteServerInfo(new ServerInfo(
@@ -126,6 +117,16 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+    private async Task<(KeyService Keys, AdminTokenService Tokens)> LoadAccessAsync(
+        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    {
+        var keys = new KeyService(state, store.Access, change, time);
+        var tokens = new AdminTokenService(store.Access, change, time);
+        await keys.LoadAsync(cancel);
+        await tokens.LoadAsync(cancel);
+        return (keys, tokens);
+    }
 
     private async Task<ExportService> LoadExportsAsync(
         FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
@@ -184,63 +185,15 @@ internal sealed partial class ServerStart(
         EmulatedEngines? engines,
         IReadOnlyList<UserUpstream> own,
         LocalStore store,
-        ManagedObjects managed,
-        CapacityService capacity,
-        PartnerService partners) => new(state, upstreams, engines, own)
+        PartnerParts parts) => new(state, upstreams, engines, own)
         {
-            Managed = managed,
+            Managed = parts.Managed,
             Applied = async (model, from, stop) =>
             {
                 await RecordLimitsAsync(store, model, from, stop);
-                await FollowFleetAsync(capacity, partners, model, from, stop);
+                await parts.FollowFleetAsync(model, from, stop);
             },
         };
-
-    /// <summary>The ledger and the partners as the last process left them.</summary>
-    private async Task<(CapacityService Capacity, PartnerService Partners, ManagedObjects Managed)> LoadPartnersAsync(
-        FleetState state, LocalStore store, AuditedChange change, Func<FleetReloads> fleet, CancellationToken cancel)
-    {
-        var capacity = Own(new CapacityService(store.Capacity, time));
-        var probe = Own(new HttpAcceptanceProbe(ReadSecret, time));
-        var partners = Own(new PartnerService(
-            store.Partners, capacity, fleet, () => state.Model, probe, change, time,
-            logs.CreateLogger<PartnerService>()));
-        try
-        {
-            await capacity.LoadAsync(cancel);
-            return (capacity, partners, await partners.LoadAsync(cancel));
-        }
-        catch (StorageException e)
-        {
-            throw new StartException(e.Message);
-        }
-        catch (CapacityInvariantException e)
-        {
-            throw new StartException($"{e.Message} The ledger was changed by hand. Restore a backup.");
-        }
-    }
-
-    /// <summary>A ledger that cannot be written now stops no reload: the partners' loop brings it up.</summary>
-    private async Task FollowFleetAsync(
-        CapacityService capacity,
-        PartnerService partners,
-        FleetModel model,
-        FleetOrigin origin,
-        CancellationToken cancel)
-    {
-        try
-        {
-            await capacity.SyncAsync(model.Config, partners.Partners, origin.Actor, cancel);
-        }
-        catch (StorageException e)
-        {
-            LedgerNotFollowed(logs.CreateLogger<ForebayServer>(), e.Message);
-        }
-    }
-
-    [LoggerMessage(4011, LogLevel.Error,
-        "The capacity ledger does not follow the fleet yet; this is tried again: {Problem}")]
-    private static partial void LedgerNotFollowed(ILogger logger, string problem);
 
     /// <summary>What tenants used before this process counts on.</summary>
     private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)

@@ -46,7 +46,7 @@ public sealed class PartnerTests : IAsyncLifetime
             StringComparison.Ordinal);
         await Cli.OkAsync(Data, "provider", "sign", "east", "--contract", "MSA 7");
         await Cli.OkAsync(Data, "provider", "connect", "east");
-        Assert.Empty((await ShowAsync()).Lanes.Where(l => l.Pool == "east-pool"));
+        Assert.DoesNotContain((await ShowAsync()).Lanes, l => l.Pool == "east-pool");
 
         string accepted = await Cli.OkAsync(Data, "provider", "accept", "east");
 
@@ -83,7 +83,7 @@ public sealed class PartnerTests : IAsyncLifetime
         PartnerView partner = await Cli.JsonAsync(Data, AdminJson.Default.PartnerView, "provider", "show", "east");
         Assert.Equal("acceptance", partner.State);
         Assert.NotNull(partner.CureUntil);
-        Assert.Empty((await ShowAsync()).Lanes.Where(l => l.Pool == "east-pool"));
+        Assert.DoesNotContain((await ShowAsync()).Lanes, l => l.Pool == "east-pool");
     }
 
     [Fact]

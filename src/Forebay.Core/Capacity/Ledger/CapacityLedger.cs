@@ -15,13 +15,16 @@ public sealed class CapacityLedger
 {
     private readonly ImmutableDictionary<CapacityLane, LaneState> _lanes;
     private readonly ImmutableDictionary<string, Lease> _leases;
+    private readonly UnitTotals _totals;
 
     internal CapacityLedger(
         long version,
         long sequence,
         ImmutableDictionary<CapacityLane, LaneState> lanes,
-        ImmutableDictionary<string, Lease> leases)
+        ImmutableDictionary<string, Lease> leases,
+        UnitTotals totals)
     {
+        _totals = totals;
         Version = version;
         Sequence = sequence;
         _lanes = lanes;
@@ -32,7 +35,8 @@ public sealed class CapacityLedger
         0,
         0,
         ImmutableDictionary<CapacityLane, LaneState>.Empty,
-        ImmutableDictionary.Create<string, Lease>(StringComparer.Ordinal));
+        ImmutableDictionary.Create<string, Lease>(StringComparer.Ordinal),
+        UnitTotals.Zero);
 
     /// <summary>How often it was changed.</summary>
     public long Version { get; }
@@ -66,7 +70,7 @@ public sealed class CapacityLedger
             lane.Check();
         }
 
-        return new CapacityLedger(version, sequence, lanes, byId);
+        return new CapacityLedger(version, sequence, lanes, byId, UnitTotals.Of(lanes.Values));
     }
 
     public bool TryGetLease(string id, [MaybeNullWhen(false)] out Lease lease) => _leases.TryGetValue(id, out lease);
@@ -85,6 +89,12 @@ public sealed class CapacityLedger
     public long Leased(CapacityLane lane, long atUnixMs) => _lanes.TryGetValue(lane, out LaneState? state)
         ? state.Available.At(atUnixMs) - state.Headroom.At(atUnixMs)
         : 0;
+
+    /// <summary>What is available at a time over all pools. Cost: as for one lane that had all leases.</summary>
+    public long Available(CapacityUnit unit, long atUnixMs) => _totals.Available(unit, atUnixMs);
+
+    /// <summary>What is leased at a time over all pools. Cost: as for one lane that had all leases.</summary>
+    public long Leased(CapacityUnit unit, long atUnixMs) => _totals.Leased(unit, atUnixMs);
 
     /// <summary>The least that is free over a span: what could be leased for all of it.</summary>
     public long Free(CapacityLane lane, long fromUnixMs, long toUnixMs) =>
@@ -118,7 +128,7 @@ public sealed class CapacityLedger
     /// <exception cref="CapacityInvariantException">A fault of this class: nothing it says may be used.</exception>
     public LedgerResult Apply(IReadOnlyList<LedgerChange> changes, long nowUnixMs)
     {
-        var next = new LedgerTransition(this, _lanes, _leases, nowUnixMs);
+        var next = new LedgerTransition(this, _lanes, _leases, _totals, nowUnixMs);
         for (int i = 0; i < changes.Count; i++)
         {
             if (next.Apply(changes[i], i) is { } refusal)
@@ -141,13 +151,15 @@ public sealed class CapacityLedger
         }
 
         ImmutableDictionary<CapacityLane, LaneState>.Builder lanes = _lanes.ToBuilder();
+        UnitTotals totals = _totals;
         foreach (Lease lease in ended)
         {
+            totals = totals.WithLease(lease.Lane.Unit, lease.Held, null);
             lanes[lease.Lane] = lanes[lease.Lane].Without(lease);
         }
 
         return new CapacityLedger(
-            Version, Sequence, lanes.ToImmutable(), _leases.RemoveRange(ended.Select(l => l.Id)));
+            Version, Sequence, lanes.ToImmutable(), _leases.RemoveRange(ended.Select(l => l.Id)), totals);
     }
 }
 

@@ -82,7 +82,7 @@ internal sealed class LaneState
         return headroom;
     }
 
-    private static IEnumerable<(long At, long Delta)> DeltasOf(StepFunction steps)
+    internal static IEnumerable<(long At, long Delta)> DeltasOf(StepFunction steps)
     {
         long before = 0;
         foreach (CapacityStep step in steps.Steps)

@@ -7,6 +7,7 @@ internal sealed class LedgerTransition(
     CapacityLedger from,
     ImmutableDictionary<CapacityLane, LaneState> lanes,
     ImmutableDictionary<string, Lease> leases,
+    UnitTotals totals,
     long nowUnixMs)
 {
     /// <summary>Keeps every sum of quantities within 64 bits.</summary>
@@ -40,11 +41,36 @@ internal sealed class LedgerTransition(
 
         return new LedgerResult
         {
-            Ledger = new CapacityLedger(from.Version + 1, _sequence, _lanes, _leases),
+            Ledger = new CapacityLedger(from.Version + 1, _sequence, _lanes, _leases, Totals()),
             Cuts = [.. _cuts],
             Supplies = _supplies,
             Leases = _changed,
         };
+    }
+
+    private UnitTotals Totals()
+    {
+        UnitTotals next = totals;
+        foreach (CapacityLane lane in _supplies.Keys)
+        {
+            StepFunction old = from.AvailableOf(lane);
+            next = next.WithSupply(lane.Unit, old, _lanes.GetValueOrDefault(lane)?.Available);
+        }
+
+        foreach (string id in _changed.Keys)
+        {
+            if (from.TryGetLease(id, out Lease? old))
+            {
+                next = next.WithLease(old.Lane.Unit, old.Held, null);
+            }
+
+            if (_leases.TryGetValue(id, out Lease? now))
+            {
+                next = next.WithLease(now.Lane.Unit, null, now.Held);
+            }
+        }
+
+        return next;
     }
 
     private LedgerRefusal? Supply(PoolSupply supply, int number)

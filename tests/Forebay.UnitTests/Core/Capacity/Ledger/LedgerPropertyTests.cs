@@ -180,6 +180,13 @@ public sealed class LedgerPropertyTests
                 Enumerable.Range(from, to - from).Min(t => available[t] - leased[t]), ledger.Free(lane, from, to));
         }
 
+        for (int t = 0; t < Span; t++)
+        {
+            CapacityLane[] both = [Lanes[0], Lanes[2]];
+            Assert.Equal(both.Sum(l => oracle.Available(l)[t]), ledger.Available(CapacityUnit.Accelerators, t));
+            Assert.Equal(both.Sum(l => oracle.Leased(l)[t]), ledger.Leased(CapacityUnit.Accelerators, t));
+        }
+
         Assert.Equal(oracle.Leases.Keys.Order(), ledger.Leases.Select(l => l.Id).Order());
         foreach (Lease lease in ledger.Leases)
         {
