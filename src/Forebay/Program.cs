@@ -36,6 +36,8 @@ public static class Program
         ModelCommand.Create(),
         RolloutCommand.Create(),
         ReplicaCommand.Create(),
+        ProviderCommand.Create(),
+        CapacityCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
         ConcentrationCommand.Create(),

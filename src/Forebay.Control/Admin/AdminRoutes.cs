@@ -22,6 +22,8 @@ internal static class AdminRoutes
         var rollouts = new RolloutEndpoints(services);
         var concentration = new ConcentrationEndpoints(services);
         var replicas = new ReplicaEndpoints(services);
+        var partners = new PartnerEndpoints(services);
+        var capacity = new CapacityEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -67,6 +69,20 @@ internal static class AdminRoutes
             new("POST", "/v1/withdrawals", RouteAccess.Operator, withdrawals.AskAsync),
             new("GET", "/v1/withdrawals/{id}", RouteAccess.Viewer, withdrawals.OneAsync),
             new("POST", "/v1/withdrawals/{id}/return", RouteAccess.Operator, withdrawals.ReturnAsync),
+            new("GET", "/v1/providers", RouteAccess.Viewer, partners.ListAsync),
+            new("POST", "/v1/providers", RouteAccess.Operator, partners.OnboardAsync),
+            new("GET", "/v1/providers/{id}", RouteAccess.Viewer, partners.ShowAsync),
+            new("POST", "/v1/providers/{id}/sign", RouteAccess.Operator, partners.SignAsync),
+            new("POST", "/v1/providers/{id}/connect", RouteAccess.Operator, partners.ConnectAsync),
+            new("POST", "/v1/providers/{id}/accept", RouteAccess.Operator, partners.AcceptAsync),
+            new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
+            new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
+            new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
+            new("GET", "/v1/capacity", RouteAccess.Viewer, capacity.ShowAsync),
+            new("GET", "/v1/capacity/leases", RouteAccess.Viewer, capacity.LeasesAsync),
+            new("GET", "/v1/capacity/hours", RouteAccess.Viewer, capacity.HoursAsync),
+            new("POST", "/v1/capacity/evidence", RouteAccess.Operator, capacity.EvidenceAsync),
+            new("POST", "/v1/capacity/reconcile", RouteAccess.Viewer, capacity.ReconcileAsync),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),

@@ -4,6 +4,8 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
+using Forebay.Control.Capacity;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Replicas;
@@ -31,6 +33,11 @@ public sealed record AdminServices
 
     public required WithdrawalService Withdrawals { get; init; }
     public required RolloutService Rollouts { get; init; }
+    public required PartnerService Partners { get; init; }
+
+    public required CapacityService Capacity { get; init; }
+
+    public required CapacityReports CapacityReports { get; init; }
 
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }

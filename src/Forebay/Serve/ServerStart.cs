@@ -48,6 +48,7 @@ internal sealed partial class ServerStart(
     private FleetReloads _reloads = null!;
     private ReplicaRuntime? _replicas;
     private LimitFollowing _following = null!;
+    private PartnerParts _partners = null!;
 
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
@@ -67,7 +68,8 @@ internal sealed partial class ServerStart(
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
         var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
-        ManagedObjects managed = ManagedObjects.None.With(
+        _partners = Own(await PartnerParts.LoadAsync(_state, _store, _change, ReadSecret, time, logs, cancel));
+        ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
@@ -78,6 +80,7 @@ internal sealed partial class ServerStart(
         // 4. What the admin API changes: keys, tokens, where models may run.
         _reloads = Own(new FleetReloads(settings, file, source, _change, [apiTls, adminTls], time, logs));
         Own(withdrawals);
+        Own(_partners.Tend(_reloads, time, logs));
         _replicas = await OpenReplicasAsync(cancel);
         (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
@@ -118,6 +121,9 @@ internal sealed partial class ServerStart(
             Exports = exports,
             Rollouts = rollouts,
             Withdrawals = withdrawals,
+            Partners = _partners.Partners,
+            Capacity = _partners.Capacity,
+            CapacityReports = _partners.Reports,
             Places = _store.Places,
             Ledger = _store.Ledger,
             Concentration = WatchConcentration(),
@@ -137,6 +143,9 @@ internal sealed partial class ServerStart(
         };
         return (services, adminToken);
     }
+
+    private BackupService BackupOf(LocalStore store, AuditedChange change) => new(
+        new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups"));
 
     private void WriteServerInfo(
         DataDirectory directory, GatewayServer gateway, AdminServer admin, ReloadingCertificate? adminTls) =>
@@ -210,7 +219,11 @@ internal sealed partial class ServerStart(
         return new FleetSource(_state, _upstreams, engines, own)
         {
             Managed = managed,
-            Applied = RecordLimitsAsync,
+            Applied = async (model, from, stop) =>
+            {
+                await RecordLimitsAsync(model, from, stop);
+                await _partners.FollowFleetAsync(model, from, stop);
+            },
         };
     }
 

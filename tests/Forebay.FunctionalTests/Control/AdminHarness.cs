@@ -9,6 +9,8 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
+using Forebay.Control.Capacity;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
 using Forebay.Control.Replicas;
@@ -171,8 +173,22 @@ internal sealed class AdminHarness : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private AdminServices Services() => new()
+    private AdminServices Services()
     {
+        var store = new MemoryCapacity();
+        var capacity = new CapacityService(store, Time);
+        var fleet = new MemoryManagedFleet(Fleet, SmallFleet.Config);
+        var partners = new PartnerService(
+            store, capacity, () => fleet, () => Fleet.Model, new HttpAcceptanceProbe(r => r, Time), Change, Time,
+            NullLogger<PartnerService>.Instance);
+        return ServicesWith(capacity, partners);
+    }
+
+    private AdminServices ServicesWith(CapacityService capacity, PartnerService partners) => new()
+    {
+        Partners = partners,
+        Capacity = capacity,
+        CapacityReports = new CapacityReports(capacity, partners, () => Fleet.Model, Change, Time),
         Fleet = Fleet,
         Keys = Keys,
         Tokens = Tokens,
