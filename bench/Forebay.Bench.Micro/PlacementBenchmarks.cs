@@ -90,6 +90,7 @@ public class PlacementBenchmarks
         return new PlacementProblem
         {
             StartUnixMs = Start,
+            Terms = new PlacementConfig { MaxStarts = 1_000_000 },
             Sites = [.. Enumerable.Range(0, Sites).Select(i => new PlacementSite
             {
                 Id = $"site-{i}",
