@@ -82,7 +82,8 @@ public sealed class PartnerService(
                 ? new PartnerStep(PartnerLifecycle.Begin(offer), "offer")
                 : PartnerLifecycle.Amend(old, offer),
             actor,
-            cancel).ConfigureAwait(false);
+            cancel,
+            mayBegin: true).ConfigureAwait(false);
         return await WalkAsync(offer.Id, contract, actor, cancel).ConfigureAwait(false);
     }
 
@@ -193,12 +194,12 @@ public sealed class PartnerService(
     public void Dispose() => _gate.Dispose();
 
     private async Task<Partner> StepAsync(
-        string id, Func<Partner?, PartnerStep> decide, string actor, CancellationToken cancel)
+        string id, Func<Partner?, PartnerStep> decide, string actor, CancellationToken cancel, bool mayBegin = false)
     {
         await _gate.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
-            Partner? old = _partners.GetValueOrDefault(id);
+            Partner? old = mayBegin ? _partners.GetValueOrDefault(id) : Find(id);
             if (old is null)
             {
                 // Only an offer begins without one.

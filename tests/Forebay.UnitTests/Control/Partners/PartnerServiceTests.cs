@@ -95,6 +95,26 @@ public sealed class PartnerServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Every_step_of_an_unknown_partner_says_that_there_is_none()
+    {
+        using PartnerProcess process = await StartAsync();
+        Func<Task<Partner>>[] steps =
+        [
+            () => process.Partners.SignAsync("nobody", "x", Actor, default),
+            () => process.Partners.ConnectAsync("nobody", Actor, default),
+            () => process.Partners.AcceptAsync("nobody", Actor, default),
+            () => process.Partners.ReclaimAsync("nobody", _time.GetUtcNow(), null, Actor, default),
+            () => process.Partners.DrainAsync("nobody", Actor, default),
+            () => process.Partners.ExitAsync("nobody", Actor, default),
+        ];
+
+        foreach (Func<Task<Partner>> step in steps)
+        {
+            Assert.Equal(RefusalKind.NotFound, (await Assert.ThrowsAsync<RefusedException>(step)).Kind);
+        }
+    }
+
+    [Fact]
     public async Task Of_two_operators_at_once_one_wins_and_the_other_is_told()
     {
         using PartnerProcess first = await StartAsync();
