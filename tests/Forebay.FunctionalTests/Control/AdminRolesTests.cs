@@ -27,6 +27,7 @@ public sealed class AdminRolesTests
         ("POST", "/v1/tokens/{id}/revoke", Admin),
         ("GET", "/v1/tenants/{id}/limits", Viewer),
         ("GET", "/v1/tenants/{id}/limits/history", Viewer),
+        ("GET", "/v1/concentration", Viewer),
         ("GET", "/v1/usage", Viewer),
         ("GET", "/v1/models/{id}/export", Viewer),
         ("POST", "/v1/models/{id}/export", Operator),
