@@ -67,7 +67,7 @@ public sealed class AdminConcentrationTests
         Assert.StartsWith("herfindahl,", lines[^1], StringComparison.Ordinal);
 
         using HttpResponseMessage wrong = await admin.SendAsync(HttpMethod.Get, "/v1/concentration?window=week&format=xml");
-        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, wrong.StatusCode);
         string problems = await wrong.Content.ReadAsStringAsync();
         Assert.Contains("hour, day, month", problems, StringComparison.Ordinal);
         Assert.Contains("json, csv", problems, StringComparison.Ordinal);

@@ -33,6 +33,7 @@ public sealed class AdminRolesTests
         ("POST", "/v1/limits/proposals/{id}/apply", Operator),
         ("GET", "/v1/limits/versions", Viewer),
         ("POST", "/v1/limits/rollback", Operator),
+        ("GET", "/v1/concentration", Viewer),
         ("GET", "/v1/usage", Viewer),
         ("GET", "/v1/models/{id}/export", Viewer),
         ("POST", "/v1/models/{id}/export", Operator),
