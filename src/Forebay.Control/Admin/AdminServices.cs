@@ -2,13 +2,14 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
-using Forebay.Control.Limits.Following;
-using Forebay.Control.Concentration;
 using Forebay.Control.Capacity;
+using Forebay.Control.Concentration;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Partners;
 using Forebay.Control.Permission;
-using Forebay.Control.Rollout;
+using Forebay.Control.Placement;
 using Forebay.Control.Replicas;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
@@ -63,6 +64,9 @@ public sealed record AdminServices
 
     /// <summary>The replicas that this server looks after; null where it looks after none.</summary>
     public ReplicaLoop? Replicas { get; init; }
+
+    /// <summary>What decides where models run; null where nothing here runs engines.</summary>
+    public PlacementLoop? Placement { get; init; }
 
     /// <summary>The fleet file in force; null when the fleet does not come from a file.</summary>
     public required Func<FleetFileView?> FleetFile { get; init; }

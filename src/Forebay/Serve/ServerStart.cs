@@ -9,6 +9,7 @@ using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
+using Forebay.Control.Placement;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
@@ -47,6 +48,7 @@ internal sealed partial class ServerStart(
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
     private ReplicaRuntime? _replicas;
+    private PlacementLoop? _placement;
     private LimitFollowing _following = null!;
     private PartnerParts _partners = null!;
 
@@ -82,6 +84,7 @@ internal sealed partial class ServerStart(
         Own(withdrawals);
         Own(_partners.Tend(_reloads, time, logs));
         _replicas = await OpenReplicasAsync(cancel);
+        _placement = PlacementOf(withdrawals);
         (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
@@ -94,6 +97,7 @@ internal sealed partial class ServerStart(
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
         _replicas?.Loop.Start();
+        _placement?.Start();
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
         _state.Draining = false;
         return ForebayServer.Of(
@@ -136,6 +140,7 @@ internal sealed partial class ServerStart(
             Backup = new BackupService(
                 new StoreBackupPort(_store, time), _change, time, Path.Combine(settings.DataDirectory, "backups")),
             Replicas = _replicas?.Loop,
+            Placement = _placement,
             FleetFile = () => _reloads.View,
             Reload = _reloads.ReloadAsync,
             Time = time,
@@ -160,6 +165,33 @@ internal sealed partial class ServerStart(
         ? Own(await ReplicaRuntime.OpenAsync(
             settings.DataDirectory, _state, _store, _reloads, ReadSecret, time, logs, cancel))
         : null;
+
+    /// <summary>What runs where, decided anew at an interval and whenever capacity changes.</summary>
+    private PlacementLoop? PlacementOf(WithdrawalService withdrawals)
+    {
+        if (_replicas is not { } replicas)
+        {
+            return null;
+        }
+
+        var placement = Own(new PlacementLoop(new PlacementLoopParts
+        {
+            Fleet = _state,
+            Capacity = _partners.Capacity,
+            Usage = _store.Ledger,
+            Replicas = replicas.Loop,
+            Want = wanted => replicas.Wanted = wanted,
+            Withdrawals = withdrawals,
+            Emulator = new EmulatorProgram(SelfCommand.Line.FileName, [.. SelfCommand.Line.Arguments]),
+            Share = (model, version) =>
+                _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
+            Time = time,
+            UsageTime = time,
+            Logger = logs.CreateLogger<PlacementLoop>(),
+        }));
+        withdrawals.Changed = placement.Nudge;
+        return placement;
+    }
 
     private ConcentrationService WatchConcentration()
     {
