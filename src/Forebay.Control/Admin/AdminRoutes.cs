@@ -22,8 +22,6 @@ internal static class AdminRoutes
         var rollouts = new RolloutEndpoints(services);
         var concentration = new ConcentrationEndpoints(services);
         var replicas = new ReplicaEndpoints(services);
-        var partners = new PartnerEndpoints(services);
-        var capacity = new CapacityEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -69,6 +67,22 @@ internal static class AdminRoutes
             new("POST", "/v1/withdrawals", RouteAccess.Operator, withdrawals.AskAsync),
             new("GET", "/v1/withdrawals/{id}", RouteAccess.Viewer, withdrawals.OneAsync),
             new("POST", "/v1/withdrawals/{id}/return", RouteAccess.Operator, withdrawals.ReturnAsync),
+            .. Capacity(services),
+            new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
+            new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
+            new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),
+            new("POST", "/v1/reload", RouteAccess.Operator, operations.ReloadAsync),
+            new("POST", "/v1/backup", RouteAccess.Admin, operations.BackupAsync),
+        ];
+    }
+
+    /// <summary>Partners and the capacity ledger.</summary>
+    private static IReadOnlyList<AdminRoute> Capacity(AdminServices services)
+    {
+        var partners = new PartnerEndpoints(services);
+        var capacity = new CapacityEndpoints(services);
+        return
+        [
             new("GET", "/v1/providers", RouteAccess.Viewer, partners.ListAsync),
             new("POST", "/v1/providers", RouteAccess.Operator, partners.OnboardAsync),
             new("GET", "/v1/providers/{id}", RouteAccess.Viewer, partners.ShowAsync),
@@ -83,11 +97,6 @@ internal static class AdminRoutes
             new("GET", "/v1/capacity/hours", RouteAccess.Viewer, capacity.HoursAsync),
             new("POST", "/v1/capacity/evidence", RouteAccess.Operator, capacity.EvidenceAsync),
             new("POST", "/v1/capacity/reconcile", RouteAccess.Viewer, capacity.ReconcileAsync),
-            new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
-            new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
-            new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),
-            new("POST", "/v1/reload", RouteAccess.Operator, operations.ReloadAsync),
-            new("POST", "/v1/backup", RouteAccess.Admin, operations.BackupAsync),
         ];
     }
 }
