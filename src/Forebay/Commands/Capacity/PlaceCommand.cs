@@ -12,7 +12,7 @@ using Forebay.Core.Serving.Permission;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay place --dry-run</c>: what placement would start from nothing, where, and why. Changes nothing.
 /// </summary>

@@ -4,7 +4,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay drain</c>, <c>reclaim</c>, <c>drill</c> and <c>withdrawals</c>: capacity that stops serving, in
 /// order, by its provider, or as a rehearsal.</summary>

@@ -4,7 +4,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay replica</c>: the engines that serve models, and what they are about.</summary>
 public static class ReplicaCommand

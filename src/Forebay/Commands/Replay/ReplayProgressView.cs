@@ -3,7 +3,7 @@ using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 using Spectre.Console;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Replay;
 
 /// <summary>
 /// Shows how far a replay has come, on standard error so that standard output holds the report alone: a bar on a

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Forebay.Core.Capacity.Placement;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary>A placement plan as one JSON object.</summary>
 internal static class PlacementJson

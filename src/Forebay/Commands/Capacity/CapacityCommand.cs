@@ -4,7 +4,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay capacity</c>: what is there, who holds it, and what commitments owed, gave and cost.</summary>
 public static class CapacityCommand

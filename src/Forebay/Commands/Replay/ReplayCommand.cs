@@ -7,7 +7,7 @@ using Forebay.Simulation.Replay;
 using Forebay.Simulation.Replay.Reports;
 using Forebay.Simulation.Traces;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Replay;
 
 /// <summary>
 /// <c>forebay replay</c>: sends a trace, or traffic like a published one, as real requests and reports what came back.

@@ -2,7 +2,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin.Contract;
 using Forebay.Simulation.Replay.Reports;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Replay;
 
 /// <summary>What the server's usage ledger has of a replay: the rows of the key that was made for the run.</summary>
 internal static class ReplayLedger

@@ -4,7 +4,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay concentration</c>: on whom the fleet depends, and how much.</summary>
 public static class ConcentrationCommand

@@ -5,7 +5,7 @@ using Forebay.Simulation.Replay;
 using Forebay.Simulation.Traces;
 using Forebay.Simulation.Workloads;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Replay;
 
 /// <summary>What <c>forebay replay</c> was asked, checked: a mistake shows before the first request is sent.</summary>
 internal sealed class ReplayArguments(ParseResult parsed)

@@ -2,7 +2,7 @@ using System.Globalization;
 using Forebay.Commands.Connection;
 using Forebay.Core.Capacity.Placement;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary>A placement plan for people: like replicas on one line, then what stays short, and why.</summary>
 internal static class PlacementView

@@ -4,7 +4,7 @@ using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay provider</c>: partners from offer to exit.</summary>
 public static class ProviderCommand

@@ -11,7 +11,7 @@ using Forebay.Core.Limits.Following.Cases;
 using Forebay.Core.Serving.Routing;
 using Forebay.Serve;
 
-namespace Forebay.Commands;
+namespace Forebay.Commands.Capacity;
 
 /// <summary><c>forebay limits propose, proposals, apply, rollback</c>: limits that follow capacity.</summary>
 internal static class LimitsFollowCommands
