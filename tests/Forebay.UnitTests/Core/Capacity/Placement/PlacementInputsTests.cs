@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Demand;
 using Forebay.Core.Capacity.Placement;

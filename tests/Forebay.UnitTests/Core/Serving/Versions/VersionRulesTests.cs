@@ -3,7 +3,6 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Versions;
 using Forebay.UnitTests.Core.Capacity.Placement;
 using Xunit;
