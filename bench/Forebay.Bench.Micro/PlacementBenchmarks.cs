@@ -32,7 +32,7 @@ public class PlacementBenchmarks
     public void Setup()
     {
         _problem = Problem(load: 0.7);
-        _scarce = Problem(load: 1.3);
+        _scarce = Problem(load: 2.5);
         _state = Settle(_warm, _problem);
         _scarceState = Settle(_warmShort, _scarce);
         PlacementPool pool = _problem.Pools[7];
@@ -69,19 +69,30 @@ public class PlacementBenchmarks
 
     private static PlacementState Settle(Placer placer, PlacementProblem problem)
     {
-        PlacementPlan plan = placer.Next(problem, PlacementState.Empty, At(0), 1);
-        Console.WriteLine($"// {plan.Starts.Count()} replicas, {plan.ServedShare:P1} served");
-        return new PlacementState
+        PlacementState state = PlacementState.Empty;
+        for (int look = 0; ; look++)
         {
-            Replicas =
-            [
-                .. plan.Starts.Select(d => new PlacementReplica
-                {
-                    Id = d.ReplicaId, Model = d.Model, Version = d.Version, Build = d.Build, Pool = d.Pool,
-                    Phase = ReplicaPhase.Ready, LeasedAccelerators = d.LeasedAccelerators, StartedUnixMs = Start,
-                }),
-            ],
-        };
+            PlacementPlan plan = placer.Next(problem, state, At(look == 0 ? 0 : 45), 1);
+            int changes = plan.Starts.Count() + plan.Drains.Count();
+            if (changes == 0 || look == 12)
+            {
+                Console.WriteLine($"// {state.Replicas.Length} replicas, {plan.ServedShare:P1} served, {look} looks");
+                return state;
+            }
+
+            state = new PlacementState
+            {
+                Promises = plan.Promises,
+                Replicas =
+                [
+                    .. plan.Decisions.Where(d => d.Action != PlacementAction.Drain).Select(d => new PlacementReplica
+                    {
+                        Id = d.ReplicaId, Model = d.Model, Version = d.Version, Build = d.Build, Pool = d.Pool,
+                        Phase = ReplicaPhase.Ready, LeasedAccelerators = d.LeasedAccelerators, StartedUnixMs = Start,
+                    }),
+                ],
+            };
+        }
     }
 
     private static PlacementProblem Problem(double load)

@@ -8,11 +8,13 @@ namespace Forebay.Core.Capacity.Placement;
 /// <param name="Terms">What the first replica there brings and costs.</param>
 /// <param name="Relief">By how much it lessens what a minimum lacks.</param>
 /// <param name="Nearness">How near its users are, 0 to 1.</param>
+/// <param name="HeadStartUsd">Worth of what it could serve before the first whole hour. Decides between pools that are
+/// equal otherwise; too small a thing to start a replica for.</param>
 internal readonly record struct Pick(
-    PoolFit Fit, int From, int Until, double ReadySeconds, PlacementTerms Terms, int Relief, double Nearness)
+    PoolFit Fit, int From, int Until, double ReadySeconds, PlacementTerms Terms, int Relief, double Nearness, double HeadStartUsd)
 {
     /// <summary>US dollars per accelerator held: what is scarce decides.</summary>
-    public double Density => Terms.NetUsd / Fit.Slot;
+    public double Density => (Terms.NetUsd + HeadStartUsd) / Fit.Slot;
 }
 
 /// <summary>
@@ -174,7 +176,8 @@ internal sealed class CandidateSearch
                 terms.TransferSeconds,
                 start),
             relief,
-            terms.Nearness);
+            terms.Nearness,
+            HeadStart(of, fit, ready, terms.Absorbed) * of.ReferenceUsd * terms.Nearness);
     }
 
     private SiteTerms TermsOf(int version, CompiledVersion of, int site)
@@ -189,25 +192,36 @@ internal sealed class CandidateSearch
             _look, nearness, mask == 0 ? 0 : trip, _board.TransferSeconds(version, site), flow.Absorbed(mask));
     }
 
+    /// <summary>What a first replica finds to do in the hours that it serves whole.</summary>
     private double Gain(CompiledVersion of, PoolFit fit, double ready, int until, double[] absorbed)
     {
         double speed = of.Builds[fit.Build].Speed;
-        int whole = _board.Clock.HourAfter(ready / 3600);
-        if (until < _board.Clock.Hours || !_board.Problem.Source.Sites[_board.Pool(fit.Pool).Site].UpShareByHour.IsEmpty)
+        double[] weights = _board.Clock.Weights;
+        int whole = Math.Min(_board.Clock.HourAfter(ready / 3600), until);
+        double gain = ready <= 0 ? weights[0] * Math.Min(absorbed[0], speed) : 0;
+        if (until < weights.Length || !_board.Problem.Source.Sites[_board.Pool(fit.Pool).Site].UpShareByHour.IsEmpty)
         {
-            return Gain(absorbed, _board.Fractions(fit.Pool, ready, until), speed, 0);
+            ReadOnlySpan<double> fractions = _board.Fractions(fit.Pool, ready, until);
+            gain = 0;
+            for (int h = 0; h < until; h++)
+            {
+                gain += weights[h] * Math.Min(absorbed[h], speed * fractions[h]);
+            }
+
+            return gain;
         }
 
         // The hours that it serves whole are the same for every site from which the same classes are served.
-        double gain = TailOf(absorbed, fit.Build, speed)[whole];
-        double[] weights = _board.Clock.Weights;
-        for (int h = 0; h < whole; h++)
-        {
-            double own = speed * _board.Clock.Fraction(ready, h);
-            gain += weights[h] * Math.Min(absorbed[h], own);
-        }
+        return gain + TailOf(absorbed, fit.Build, speed)[whole];
+    }
 
-        return gain;
+    /// <summary>What it would find to do in the hour in whose midst it becomes ready.</summary>
+    private double HeadStart(CompiledVersion of, PoolFit fit, double ready, double[] absorbed)
+    {
+        int hour = _board.Clock.HourAfter(ready / 3600) - 1;
+        return ready <= 0 ? 0
+            : _board.Clock.Weights[hour] * Math.Min(absorbed[hour], of.Builds[fit.Build].Speed)
+                * _board.Clock.Fraction(ready, hour);
     }
 
     /// <summary>What a replica that serves from an hour on, whole, finds to do from then to the end of the horizon.</summary>

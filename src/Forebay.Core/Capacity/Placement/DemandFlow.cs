@@ -18,11 +18,14 @@ internal sealed class DemandFlow
     private readonly double[] _weights;
     private readonly double[] _unmet;
     private readonly double[] _unmetByHour;
-    private readonly List<Node> _nodes = [];
-    private readonly Dictionary<int, Node> _bySite = [];
+    private readonly List<FlowNode> _nodes = [];
+    private readonly Dictionary<int, FlowNode> _bySite = [];
     private readonly List<(ulong Mask, double[] Amounts)> _absorbs = [];
     private readonly double[] _unmetWorth;
-    private (Node Node, int Class)[]? _pairs;
+    private readonly ulong[] _stuck;
+    private readonly int _firstHour;
+    private (FlowNode FlowNode, int Class)[]? _pairs;
+    private FlowLoss? _loss;
     private bool _fresh;
 
     public DemandFlow(CompiledVersion version, double[] weights)
@@ -34,32 +37,30 @@ internal sealed class DemandFlow
         _unmet = (double[])version.Demand.Clone();
         _unmetByHour = new double[_hours];
         _unmetWorth = new double[_classes];
+        _stuck = new ulong[_hours];
+        _firstHour = version.Builds.Any(b => b.Source.StartSeconds <= 0) ? 0 : Math.Min(1, _hours - 1);
         SumUnmet();
     }
 
-    /// <summary>Whether anything is left unserved in any hour.</summary>
+    /// <summary>Whether anything is left unserved in an hour that something started now could serve.</summary>
     public bool AnyUnmet { get; private set; }
 
     /// <summary>What is left of a class in an hour.</summary>
     public double Unmet(int demandClass, int hour) => _unmet[demandClass * _hours + hour];
 
-    /// <summary>What capacity serves in an hour, over all of it.</summary>
-    public double Slack(int hour)
+    /// <summary>What would be lost with some capacity at a site, at a quick look (<see cref="FlowLoss"/>).</summary>
+    public double LossOf(int site, double replicas, ReadOnlySpan<double> fractions)
     {
-        double slack = 0;
-        foreach (Node node in _nodes)
-        {
-            slack += node.Capacity[hour] - node.Used[hour];
-        }
-
-        return slack;
+        Freshen();
+        _loss ??= new FlowLoss(_nodes, _classes, _weights);
+        return _bySite.TryGetValue(site, out FlowNode? node) ? _loss.Of(node, replicas, fractions) : 0;
     }
 
     /// <summary>What is served, weighed by hour and by the way to its users, in replica-hours.</summary>
     public double Worth()
     {
         double worth = 0;
-        foreach (Node node in _nodes)
+        foreach (FlowNode node in _nodes)
         {
             for (int c = 0; c < _classes; c++)
             {
@@ -91,7 +92,7 @@ internal sealed class DemandFlow
     /// <summary>Adds capacity at a site and serves with it what it can, without moving what needs not move.</summary>
     public void Add(int site, double replicas, ReadOnlySpan<double> fractions)
     {
-        Node node = NodeOf(site);
+        FlowNode node = NodeOf(site);
         for (int h = 0; h < _hours; h++)
         {
             double more = replicas * fractions[h];
@@ -109,24 +110,26 @@ internal sealed class DemandFlow
     /// <see cref="Renew"/> does, for all of it at once.</summary>
     public void Load(int site, double replicas, ReadOnlySpan<double> fractions)
     {
-        Node node = NodeOf(site);
+        FlowNode node = NodeOf(site);
         for (int h = 0; h < _hours; h++)
         {
             node.Capacity[h] = Math.Max(0, node.Capacity[h] + replicas * fractions[h]);
         }
+
+        _fresh = false;
     }
 
     /// <summary>Finds anew who serves what: nearest first, then by augmenting.</summary>
     public void Renew()
     {
         _version.Demand.CopyTo(_unmet, 0);
-        foreach (Node node in _nodes)
+        foreach (FlowNode node in _nodes)
         {
             Array.Clear(node.Flow);
             Array.Clear(node.Used);
         }
 
-        foreach ((Node node, int c) in _pairs ??= PairsByWorth())
+        foreach ((FlowNode node, int c) in _pairs ??= PairsByWorth())
         {
             for (int h = 0; h < _hours; h++)
             {
@@ -135,14 +138,12 @@ internal sealed class DemandFlow
         }
 
         SumUnmet();
-        if (AnyUnmet)
+        Array.Clear(_stuck);
+        foreach (FlowNode node in _nodes)
         {
-            foreach (Node node in _nodes)
+            for (int h = 0; h < _hours; h++)
             {
-                for (int h = 0; h < _hours; h++)
-                {
-                    Serve(node, h);
-                }
+                Serve(node, h);
             }
         }
 
@@ -203,7 +204,7 @@ internal sealed class DemandFlow
 
     /// <summary>What a class gets from a site in an hour.</summary>
     internal double FlowOf(int site, int demandClass, int hour) =>
-        _bySite.TryGetValue(site, out Node? node) ? node.Flow[demandClass * _hours + hour] : 0;
+        _bySite.TryGetValue(site, out FlowNode? node) ? node.Flow[demandClass * _hours + hour] : 0;
 
     private void Freshen()
     {
@@ -213,6 +214,7 @@ internal sealed class DemandFlow
         }
 
         _absorbs.Clear();
+        _loss = null;
         for (int c = 0; c < _classes; c++)
         {
             _unmetWorth[c] = 0;
@@ -222,7 +224,7 @@ internal sealed class DemandFlow
             }
         }
 
-        AnyUnmet = _unmetByHour.Any(u => u > Least);
+        AnyUnmet = _unmetByHour.AsSpan(_firstHour).ContainsAnyExceptInRange(double.NegativeInfinity, Least);
         _fresh = true;
     }
 
@@ -237,14 +239,14 @@ internal sealed class DemandFlow
             }
         }
 
-        AnyUnmet = _unmetByHour.Any(u => u > Least);
+        AnyUnmet = _unmetByHour.AsSpan(_firstHour).ContainsAnyExceptInRange(double.NegativeInfinity, Least);
     }
 
-    private Node NodeOf(int site)
+    private FlowNode NodeOf(int site)
     {
-        if (!_bySite.TryGetValue(site, out Node? node))
+        if (!_bySite.TryGetValue(site, out FlowNode? node))
         {
-            node = new Node(site, _version.SiteMask[site], _classes, _hours);
+            node = new FlowNode(site, _version.SiteMask[site], _classes, _hours);
             for (int c = 0; c < _classes; c++)
             {
                 node.Worth[c] = _version.WorthOf(site, c);
@@ -261,10 +263,10 @@ internal sealed class DemandFlow
     }
 
     /// <summary>Nearest first; of equally near ones the class that fewer sites may serve.</summary>
-    private (Node, int)[] PairsByWorth()
+    private (FlowNode, int)[] PairsByWorth()
     {
         var sites = new int[_classes];
-        foreach (Node node in _nodes)
+        foreach (FlowNode node in _nodes)
         {
             foreach (int c in node.Order)
             {
@@ -276,7 +278,7 @@ internal sealed class DemandFlow
             .OrderByDescending(p => p.n.Worth[p.c]).ThenBy(p => sites[p.c]).ThenBy(p => p.n.Site).ThenBy(p => p.c)];
     }
 
-    private double Take(Node node, int c, int h)
+    private double Take(FlowNode node, int c, int h)
     {
         int at = c * _hours + h;
         double take = Math.Min(node.Capacity[h] - node.Used[h], _unmet[at]);
@@ -291,7 +293,7 @@ internal sealed class DemandFlow
         return take;
     }
 
-    private void Serve(Node node, int h)
+    private void Serve(FlowNode node, int h)
     {
         if (_unmetByHour[h] <= Least)
         {
@@ -303,18 +305,18 @@ internal sealed class DemandFlow
             _unmetByHour[h] -= Take(node, c, h);
         }
 
-        while (_unmetByHour[h] > Least && node.Capacity[h] - node.Used[h] > Least && Augment(node, h))
+        while (_unmetByHour[h] > Least && (node.Mask & ~_stuck[h]) != 0 && node.Capacity[h] - node.Used[h] > Least && Augment(node, h))
         {
         }
     }
 
     /// <summary>Finds one path: this node takes a class over from another one, which takes over another class, until one
     /// is reached of which something is unserved.</summary>
-    private bool Augment(Node start, int h)
+    private bool Augment(FlowNode start, int h)
     {
         Span<int> parent = stackalloc int[64];
         Span<int> queue = stackalloc int[64];
-        var via = new Node?[_classes];
+        var via = new FlowNode?[_classes];
         int head = 0;
         int tail = 0;
         ulong visited = start.Mask;
@@ -332,7 +334,7 @@ internal sealed class DemandFlow
                 return Shift(c, h, parent, via);
             }
 
-            foreach (Node node in _nodes)
+            foreach (FlowNode node in _nodes)
             {
                 if (node.Flow[c * _hours + h] <= Least)
                 {
@@ -349,10 +351,12 @@ internal sealed class DemandFlow
             }
         }
 
+        // No later path leads through what this one could reach.
+        _stuck[h] |= visited;
         return false;
     }
 
-    private bool Shift(int last, int h, ReadOnlySpan<int> parent, Node?[] via)
+    private bool Shift(int last, int h, ReadOnlySpan<int> parent, FlowNode?[] via)
     {
         double amount = _unmet[last * _hours + h];
         int at = last;
@@ -361,7 +365,7 @@ internal sealed class DemandFlow
             amount = Math.Min(amount, via[at]!.Flow[parent[at] * _hours + h]);
         }
 
-        Node start = via[at]!;
+        FlowNode start = via[at]!;
         amount = Math.Min(amount, start.Capacity[h] - start.Used[h]);
         for (at = last; parent[at] >= 0; at = parent[at])
         {
@@ -383,7 +387,7 @@ internal sealed class DemandFlow
         for (bool grew = true; grew;)
         {
             grew = false;
-            foreach (Node node in _nodes)
+            foreach (FlowNode node in _nodes)
             {
                 if ((node.Mask & ~reached) == 0)
                 {
@@ -403,23 +407,5 @@ internal sealed class DemandFlow
         }
 
         return reached;
-    }
-
-    /// <summary>Capacity at one site.</summary>
-    private sealed class Node(int site, ulong mask, int classes, int hours)
-    {
-        public int Site => site;
-
-        public ulong Mask => mask;
-
-        public double[] Capacity { get; } = new double[hours];
-
-        public double[] Used { get; } = new double[hours];
-
-        public double[] Flow { get; } = new double[classes * hours];
-
-        public double[] Worth { get; } = new double[classes];
-
-        public int[] Order { get; set; } = [];
     }
 }

@@ -40,18 +40,20 @@ internal sealed class HorizonClock
     /// <summary>The first hour that begins no earlier than some hours from now, and after now.</summary>
     public int HourAfter(double hours) => Math.Clamp((int)Math.Ceiling(hours + _elapsed), 1, Hours);
 
-    /// <summary>The part of each hour, by what it counts, that capacity is there which begins to serve after some seconds
-    /// and goes at the beginning of an hour.</summary>
+    /// <summary>The part of each hour that capacity serves in. An hour in the midst of which it becomes ready counts for
+    /// nothing: else more of it would be started to make up in the rest of the hour for what nobody could serve before.
+    /// </summary>
+    /// <param name="readySeconds">Until it serves.</param>
+    /// <param name="until">Hour at whose beginning it goes.</param>
+    /// <param name="upShares">Share of each hour in which its site is reached; empty for all.</param>
+    /// <param name="fractions">Filled.</param>
     public void Fractions(double readySeconds, int until, ReadOnlySpan<double> upShares, Span<double> fractions)
     {
         double ready = readySeconds / SecondsPerHour;
         for (int h = 0; h < Hours; h++)
         {
-            double end = StartOf(h + 1);
-            double share = h >= until || ready >= end ? 0
-                : ready <= StartOf(h) ? 1
-                : Between(ready, end) / Weights[h];
-            fractions[h] = upShares.IsEmpty ? share : share * upShares[Math.Min(h, upShares.Length - 1)];
+            double up = upShares.IsEmpty ? 1 : upShares[Math.Min(h, upShares.Length - 1)];
+            fractions[h] = h < until && ready <= StartOf(h) ? up : 0;
         }
     }
 

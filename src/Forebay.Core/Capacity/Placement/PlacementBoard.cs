@@ -32,7 +32,7 @@ internal sealed class Standing
     public required double ReadySeconds { get; init; }
 
     /// <summary>Hour at whose beginning its pool has no accelerators for it.</summary>
-    public required int Until { get; init; }
+    public int Until { get; set; }
 
     /// <summary>Whether it was started long enough ago to go.</summary>
     public required bool MayGo { get; init; }

@@ -18,7 +18,7 @@ public sealed record PlacementConfig
     [ConfigKey("Seconds between two looks at demand and capacity.", Minimum = 1, Maximum = 86_400)]
     public double IntervalSeconds { get; init; } = 60;
 
-    [ConfigKey("Hours that a decision looks ahead.", Minimum = 1, Maximum = 168)]
+    [ConfigKey("Hours that a decision looks ahead.", Minimum = 2, Maximum = 168)]
     public int HorizonHours { get; init; } = 24;
 
     [ConfigKey("Hours after which what an hour brings or costs counts half, since it can be decided again until then.",

@@ -55,29 +55,31 @@ internal static class PlanReport
     {
         for (int v = 0; v < board.StandingOf.Length; v++)
         {
-            double[] slack = [.. Enumerable.Range(0, board.Clock.Hours).Select(board.Flows[v].Slack)];
+            var known = new Dictionary<(PoolFit, int, double, bool), (PlacementTerms, PlacementCause)>();
             foreach (Standing standing in board.StandingOf[v])
             {
-                yield return Standing(board, v, standing, slack);
+                yield return Standing(board, v, standing, known);
             }
         }
     }
 
-    private static PlacementDecision Standing(PlacementBoard board, int version, Standing standing, double[] slack)
+    private static PlacementDecision Standing(
+        PlacementBoard board,
+        int version,
+        Standing standing,
+        Dictionary<(PoolFit, int, double, bool), (PlacementTerms, PlacementCause)> known)
     {
-        PlacementTerms terms = standing.Terms;
-        PlacementCause cause = standing.Leaves ?? PlacementCause.Serves;
+        (PlacementTerms terms, PlacementCause cause) = (standing.Terms, standing.Leaves ?? PlacementCause.Serves);
         if (standing.Leaves is null)
         {
-            double hold = board.HoldUsd(standing.Fit, 0, standing.Until);
-            double change = board.ChangeUsd(version, standing.Fit);
-            double served = ShrinkStep.LeastLossUsd(board, version, standing, slack);
-            terms = new PlacementTerms(served, hold, change, 0, 0, standing.ReadySeconds);
-            SpreadCount spread = board.Spreads[version];
-            cause = hold - change - served <= 0 ? PlacementCause.Serves
-                : spread.DeficitWith(standing.Fit.Pool, -1) > spread.Deficit() ? PlacementCause.Minimum
-                : standing.MayGo ? PlacementCause.Serves
-                : PlacementCause.Dwells;
+            // Like ones are kept for like reasons.
+            (PoolFit, int, double, bool) like = (standing.Fit, standing.Until, standing.ReadySeconds, standing.MayGo);
+            if (!known.TryGetValue(like, out (PlacementTerms Terms, PlacementCause Cause) found))
+            {
+                known.Add(like, found = WhyKept(board, version, standing));
+            }
+
+            (terms, cause) = found;
         }
 
         PlacementBuild build = board.Version(version).Builds[standing.Fit.Build].Source;
@@ -96,6 +98,20 @@ internal static class PlanReport
             LeaseUntilUnixMs = EndOf(board, standing.Until),
             Terms = terms,
         };
+    }
+
+    private static (PlacementTerms Terms, PlacementCause Cause) WhyKept(
+        PlacementBoard board, int version, Standing standing)
+    {
+        double hold = board.HoldUsd(standing.Fit, 0, standing.Until);
+        double change = board.ChangeUsd(version, standing.Fit);
+        double served = ShrinkStep.LossUsd(board, version, standing);
+        SpreadCount spread = board.Spreads[version];
+        PlacementCause cause = hold - change - served <= 0 ? PlacementCause.Serves
+            : spread.DeficitWith(standing.Fit.Pool, -1) > spread.Deficit() ? PlacementCause.Minimum
+            : standing.MayGo ? PlacementCause.Serves
+            : PlacementCause.Dwells;
+        return (new PlacementTerms(served, hold, change, 0, 0, standing.ReadySeconds), cause);
     }
 
     private static IEnumerable<PlacementDecision> Starts(PlacementBoard board, PlacementState state, long nowUnixMs)

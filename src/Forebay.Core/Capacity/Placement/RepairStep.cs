@@ -155,7 +155,7 @@ internal static class RepairStep
         {
             board.Start(
                 lot.Version,
-                new Pick(lot.Fit, lot.From, lot.Until, lot.ReadySeconds, lot.Terms, 0, 1),
+                new Pick(lot.Fit, lot.From, lot.Until, lot.ReadySeconds, lot.Terms, 0, 1, 0),
                 count,
                 lot.Cause);
         }

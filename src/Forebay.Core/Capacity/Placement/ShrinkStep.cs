@@ -18,13 +18,9 @@ internal static class ShrinkStep
 
             // What grew step by step is found anew, so that before and after compare.
             board.Flows[v].Renew();
-            double[] slack = [.. Enumerable.Range(0, board.Clock.Hours).Select(board.Flows[v].Slack)];
             foreach (Standing[] alike in groups)
             {
-                if (Shrink(board, v, alike, slack))
-                {
-                    slack = [.. Enumerable.Range(0, board.Clock.Hours).Select(board.Flows[v].Slack)];
-                }
+                Shrink(board, v, alike);
             }
         }
     }
@@ -36,20 +32,11 @@ internal static class ShrinkStep
             .ThenBy(s => s.Source.Id, StringComparer.Ordinal),
     ];
 
-    /// <summary>The least that the loss of one replica costs: what no slack of the version could take over, were it
-    /// anywhere.</summary>
-    public static double LeastLossUsd(PlacementBoard board, int version, Standing standing, double[] slack)
-    {
-        double speed = board.SpeedOf(standing);
-        ReadOnlySpan<double> fractions = board.FractionsOf(standing);
-        double least = 0;
-        for (int h = 0; h < slack.Length; h++)
-        {
-            least += board.Clock.Weights[h] * Math.Max(0, speed * fractions[h] - slack[h]);
-        }
-
-        return least * board.Version(version).ReferenceUsd * (1 - board.Terms.LatencyWeight);
-    }
+    /// <summary>What the loss of one replica would cost, at a quick look.</summary>
+    public static double LossUsd(PlacementBoard board, int version, Standing standing) =>
+        board.Flows[version].LossOf(
+            board.Pool(standing.Fit.Pool).Site, board.SpeedOf(standing), board.FractionsOf(standing))
+        * board.Version(version).ReferenceUsd;
 
     private static Standing[][] Groups(PlacementBoard board, int version) =>
     [
@@ -77,28 +64,24 @@ internal static class ShrinkStep
         return sum;
     }
 
-    private static bool Shrink(PlacementBoard board, int version, Standing[] alike, double[] slack)
+    private static void Shrink(PlacementBoard board, int version, Standing[] alike)
     {
         double hold = board.HoldUsd(alike[0].Fit, 0, alike[0].Until);
         double change = board.ChangeUsd(version, alike[0].Fit);
-        if (hold - change - LeastLossUsd(board, version, alike[0], slack) <= 0)
+        if (hold - change - LossUsd(board, version, alike[0]) <= 0)
         {
-            return false;
+            return;
         }
 
-        bool any = false;
         int gone = 0;
         for (int count = alike.Length; count > 0 && gone < alike.Length; count = Math.Min(count / 2, alike.Length - gone))
         {
             if (TryDrain(board, version, alike[gone..(gone + count)], hold, change))
             {
-                any = true;
                 gone += count;
                 count = (alike.Length - gone) * 2;
             }
         }
-
-        return any;
     }
 
     private static bool TryDrain(PlacementBoard board, int version, Standing[] going, double hold, double change)

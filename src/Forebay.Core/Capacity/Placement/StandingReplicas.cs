@@ -20,7 +20,7 @@ internal static class StandingReplicas
         }
 
         // 2. Replicas by name; what names nothing is lost, and holds its accelerators until it is drained.
-        var staying = new List<(Standing Replica, PlacementReplica Source)>();
+        var staying = new List<Standing>(state.Replicas.Length);
         var leaving = new List<(PlacementReplica Replica, int Pool)>();
         foreach (PlacementReplica replica in state.Replicas)
         {
@@ -30,9 +30,9 @@ internal static class StandingReplicas
         // 3. Accelerators: the ones to keep longest come first where a pool has no longer room for all.
         double drainHours = board.Terms.DrainMinutes / MinutesPerHour;
         int drainUntil = board.Clock.HourAfter(drainHours);
-        foreach ((Standing replica, PlacementReplica source) in InOrder(board, staying))
+        foreach (Standing replica in InOrder(board, staying))
         {
-            Seat(board, replica, source, drainUntil, drainHours);
+            Seat(board, replica, drainUntil, drainHours);
         }
 
         foreach ((PlacementReplica replica, int pool) in leaving)
@@ -48,7 +48,7 @@ internal static class StandingReplicas
         PlacementBoard board,
         PlacementReplica replica,
         long nowUnixMs,
-        List<(Standing, PlacementReplica)> staying,
+        List<Standing> staying,
         List<(PlacementReplica, int)> leaving)
     {
         if (!board.Problem.PoolOf.TryGetValue(replica.Pool, out int pool))
@@ -84,35 +84,31 @@ internal static class StandingReplicas
             : 0;
         board.Expect(version, board.Pool(pool).Site, transfer);
         double aliveMinutes = (nowUnixMs - replica.StartedUnixMs) / MsPerSecond / SecondsPerMinute;
-        staying.Add((
-            new Standing
-            {
-                Source = replica,
-                Version = version,
-                Fit = fit,
-                ReadySeconds = ready,
-                Until = 0,
-                MayGo = aliveMinutes >= board.Terms.MinimumDwellMinutes,
-            },
-            replica));
+        staying.Add(new Standing
+        {
+            Source = replica,
+            Version = version,
+            Fit = fit,
+            ReadySeconds = ready,
+            MayGo = aliveMinutes >= board.Terms.MinimumDwellMinutes,
+        });
     }
 
     /// <summary>The ones to keep longest first; that takes a sort only on pools that have not room for all.</summary>
-    private static IEnumerable<(Standing Replica, PlacementReplica Source)> InOrder(
-        PlacementBoard board, List<(Standing Replica, PlacementReplica Source)> staying)
+    private static IEnumerable<Standing> InOrder(PlacementBoard board, List<Standing> staying)
     {
         var asked = new Dictionary<int, int>();
-        foreach ((Standing replica, PlacementReplica source) in staying)
+        foreach (Standing replica in staying)
         {
             int pool = replica.Fit.Pool;
-            asked[pool] = asked.GetValueOrDefault(pool) + source.LeasedAccelerators;
+            asked[pool] = asked.GetValueOrDefault(pool) + replica.Source.LeasedAccelerators;
         }
 
         HashSet<int> tight =
             [.. asked.Where(a => board.Room.Most(a.Key, 0, board.Clock.Hours) < a.Value).Select(a => a.Key)];
-        return staying.Where(s => !tight.Contains(s.Replica.Fit.Pool)).Concat(staying
-            .Where(s => tight.Contains(s.Replica.Fit.Pool))
-            .OrderByDescending(s => board.Version(s.Replica.Version).Source.Weight)
+        return staying.Where(s => !tight.Contains(s.Fit.Pool)).Concat(staying
+            .Where(s => tight.Contains(s.Fit.Pool))
+            .OrderByDescending(s => board.Version(s.Version).Source.Weight)
             .ThenByDescending(s => s.Source.Phase)
             .ThenBy(s => s.Source.StartedUnixMs)
             .ThenBy(s => s.Source.Id, StringComparer.Ordinal));
@@ -121,27 +117,19 @@ internal static class StandingReplicas
     private static PlacementCause Leaving(PlacementReplica replica, PlacementCause cause) =>
         replica.Phase == ReplicaPhase.Draining ? PlacementCause.Draining : cause;
 
-    private static void Seat(
-        PlacementBoard board, Standing replica, PlacementReplica source, int drainUntil, double drainHours)
+    private static void Seat(PlacementBoard board, Standing replica, int drainUntil, double drainHours)
     {
         int pool = replica.Fit.Pool;
-        int until = board.Room.Until(pool, source.LeasedAccelerators, 0);
+        int leased = replica.Source.LeasedAccelerators;
+        int until = board.Room.Until(pool, leased, 0);
         bool ends = until < board.Clock.Hours && board.Clock.StartOf(until) <= drainHours;
-        board.Room.Take(pool, source.LeasedAccelerators, 0, ends ? Math.Max(until, drainUntil) : until);
-        var seated = new Standing
-        {
-            Source = source,
-            Version = replica.Version,
-            Fit = replica.Fit,
-            ReadySeconds = replica.ReadySeconds,
-            Until = until,
-            MayGo = replica.MayGo,
-            Leaves = ends ? PlacementCause.CapacityEnds : null,
-        };
-        board.StandingOf[seated.Version].Add(seated);
+        board.Room.Take(pool, leased, 0, ends ? Math.Max(until, drainUntil) : until);
+        replica.Until = until;
+        replica.Leaves = ends ? PlacementCause.CapacityEnds : null;
+        board.StandingOf[replica.Version].Add(replica);
         if (!ends)
         {
-            board.Spreads[seated.Version].Add(pool, 1);
+            board.Spreads[replica.Version].Add(pool, 1);
         }
     }
 
