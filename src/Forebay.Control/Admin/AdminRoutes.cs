@@ -13,9 +13,13 @@ internal static class AdminRoutes
         var tokens = new TokenEndpoints(services);
         var records = new RecordEndpoints(services);
         var limits = new LimitEndpoints(services);
+        var following = new FollowingEndpoints(services);
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var withdrawals = new WithdrawalEndpoints(services);
+        var curves = new CurveEndpoints(services);
+        var rollouts = new RolloutEndpoints(services);
         var concentration = new ConcentrationEndpoints(services);
         return
         [
@@ -33,13 +37,30 @@ internal static class AdminRoutes
             new("POST", "/v1/tokens/{id}/revoke", RouteAccess.Admin, tokens.RevokeAsync),
             new("GET", "/v1/tenants/{id}/limits", RouteAccess.Viewer, limits.ShowAsync),
             new("GET", "/v1/tenants/{id}/limits/history", RouteAccess.Viewer, limits.HistoryAsync),
+            new("GET", "/v1/limits/following", RouteAccess.Viewer, following.ShowAsync),
+            new("GET", "/v1/limits/proposals", RouteAccess.Viewer, following.ListAsync),
+            new("POST", "/v1/limits/proposals", RouteAccess.Operator, following.ProposeAsync),
+            new("POST", "/v1/limits/proposals/{id}/apply", RouteAccess.Operator, following.ApplyAsync),
+            new("GET", "/v1/limits/versions", RouteAccess.Viewer, following.VersionsAsync),
+            new("POST", "/v1/limits/rollback", RouteAccess.Operator, following.RollbackAsync),
             new("GET", "/v1/concentration", RouteAccess.Viewer, concentration.ShowAsync),
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
+            new("GET", "/v1/models/{id}/curve", RouteAccess.Viewer, curves.ShowAsync),
+            new("GET", "/v1/rollouts", RouteAccess.Viewer, rollouts.ListAsync),
+            new("GET", "/v1/models/{id}/rollout", RouteAccess.Viewer, rollouts.ShowAsync),
+            new("POST", "/v1/models/{id}/rollout", RouteAccess.Operator, rollouts.StartAsync),
+            new("POST", "/v1/models/{id}/rollout/pause", RouteAccess.Operator, rollouts.PauseAsync),
+            new("POST", "/v1/models/{id}/rollout/resume", RouteAccess.Operator, rollouts.ResumeAsync),
+            new("POST", "/v1/models/{id}/rollout/rollback", RouteAccess.Operator, rollouts.RollBackAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            new("GET", "/v1/withdrawals", RouteAccess.Viewer, withdrawals.ListAsync),
+            new("POST", "/v1/withdrawals", RouteAccess.Operator, withdrawals.AskAsync),
+            new("GET", "/v1/withdrawals/{id}", RouteAccess.Viewer, withdrawals.OneAsync),
+            new("POST", "/v1/withdrawals/{id}/return", RouteAccess.Operator, withdrawals.ReturnAsync),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),

@@ -2,9 +2,12 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Fleet;
@@ -25,6 +28,9 @@ public sealed record AdminServices
 
     public required ExportService Exports { get; init; }
 
+    public required WithdrawalService Withdrawals { get; init; }
+    public required RolloutService Rollouts { get; init; }
+
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }
 
@@ -34,6 +40,8 @@ public sealed record AdminServices
     public required ConcentrationService Concentration { get; init; }
 
     public required ILimitHistory LimitHistory { get; init; }
+
+    public required LimitFollowing Following { get; init; }
 
     public required IUsageJournal Journal { get; init; }
 

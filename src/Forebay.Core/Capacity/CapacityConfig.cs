@@ -1,3 +1,4 @@
+using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Links;
@@ -126,6 +127,10 @@ public sealed record PoolConfig
 
     [ConfigKey("API quota. Give accelerators or quota, not both.")]
     public PoolQuotaConfig? Quota { get; init; }
+
+    [ConfigKey("manual: only the deployments of this file run here. automatic: model versions are placed on what those " +
+        "leave.")]
+    public PoolPlacement Placement { get; init; }
 }
 
 /// <summary>What a commitment's quantity counts.</summary>

@@ -5,6 +5,7 @@ using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Versions;
 
 namespace Forebay.Core.Fleet;
 
@@ -48,6 +49,7 @@ public static class FleetValidator
         CommitmentRules.Check(index, problems);
         ConcentrationRules.Check(config, problems);
         ModelRules.Check(config, problems);
+        VersionRules.Check(index, knownAccelerators, problems);
         DeploymentRules.Check(index, problems);
         LimitRules.Check(config, problems);
         TenantRules.Check(index, problems);

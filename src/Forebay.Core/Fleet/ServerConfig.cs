@@ -1,5 +1,7 @@
+using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
@@ -142,10 +144,15 @@ public sealed record ServerConfig
     [ConfigKey("How requests find their deployment.")]
     public RoutingConfig Routing { get; init; } = new();
 
+    [ConfigKey("How model versions are placed on pools whose placement is automatic.")]
+    public PlacementConfig Placement { get; init; } = new();
+
     [ConfigKey("The region this server takes calls in: where clients are taken to be that say nothing else.",
         RefersTo = "regions")]
     public string? Region { get; init; }
 
+    [ConfigKey("How tiers' limits follow capacity.")]
+    public LimitsFollowConfig LimitsFollow { get; init; } = new();
     [ConfigKey("How dependence on concentration groups is watched.")]
     public ConcentrationConfig Concentration { get; init; } = new();
 

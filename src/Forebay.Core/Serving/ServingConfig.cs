@@ -3,6 +3,8 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Versions;
+using Forebay.Core.Serving.Rollout;
 
 namespace Forebay.Core.Serving;
 
@@ -127,6 +129,15 @@ public sealed record ModelConfig
 
     [ConfigKey("Where the model's weights may not run, or only may; everywhere when left out.")]
     public ExportRuleConfig? Export { get; init; }
+
+    [ConfigKey("Its versions, for pools whose placement is automatic. The first one is served until a rollout says " +
+        "otherwise.")]
+    public ModelVersionConfig[] Versions { get; init; } = [];
+
+    [ConfigKey("What automatic placement owes it.")]
+    public ModelPlacementConfig Placement { get; init; } = new();
+    [ConfigKey("How a new version takes over from the one before (`forebay rollout`).")]
+    public RolloutConfig Rollout { get; init; } = new();
 }
 
 /// <summary>TLS towards an upstream.</summary>

@@ -9,6 +9,7 @@ using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
+using Forebay.Gateway.Versions;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -109,7 +110,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         if (next == GoOn.No
             || x.Attempts >= x.Settings.MaxAttempts
-            || !HasUntried()
+            || !(HasUntried() || (next == GoOn.Elsewhere && Versioning.TryOther(x) && HasUntried()))
             || !TryWithdraw())
         {
             Continuing.Count(x, "failed", runtime);
@@ -158,6 +159,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             HealthJudge.Judge(x, deployment, x.Route.State, result, runtime);
+            Versioning.Count(x, deployment, result, nowNs);
             NoteHeld(deployment, result, nowNs);
             if (result.End == AttemptEnd.PoliceAgain)
             {
@@ -195,6 +197,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
+        failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (x.Story is not null)
         {

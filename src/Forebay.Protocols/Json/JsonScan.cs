@@ -8,9 +8,9 @@ namespace Forebay.Protocols.Json;
 
 /// <summary>
 /// Passes over the text of a JSON string 32 bytes at a time. Code in a prompt has an escape every dozen bytes, so what
-/// counts is what each of them costs: the ordinary ones (<c>\n</c>, <c>\"</c>, ...) are counted on the bits of the block
-/// that is loaded already, all of a block at once where the processor can look bytes up in a table, and only <c>\u</c>
-/// goes back to the caller.
+/// counts is what each of them costs: the ordinary ones (<c>\n</c>, <c>\"</c>, ...) are counted on the bits of the
+/// block that is loaded already, all of a block at once where the processor can look bytes up in a table, and only
+/// <c>\u</c> goes back to the caller.
 /// </summary>
 internal static class JsonScan
 {

@@ -40,6 +40,11 @@ public static class StatusCommand
                 ("tenants", $"{status.Fleet.Tenants}, keys {status.Fleet.Keys}"),
                 ("waiting", status.Waiting.ToString(CultureInfo.InvariantCulture)),
                 ("journal", status.JournalWritable ? "writable" : "not writable: nothing is admitted"));
+            foreach (string alarm in status.LimitAlarms)
+            {
+                session.Output.Line(alarm);
+            }
+
             foreach (FileProblemView problem in status.FleetFile?.Problems ?? [])
             {
                 session.Output.Line(ReloadCommand.LineOf(problem));
@@ -90,7 +95,7 @@ public static class StatusCommand
         d.Completed.ToString(CultureInfo.InvariantCulture),
         d.Failed.ToString(CultureInfo.InvariantCulture),
         d.LastFailure,
-        !d.Served ? "not served" : StateOf(d.Health, d.DownUntil),
+        d.Withdrawn ?? (!d.Served ? "not served" : StateOf(d.Health, d.DownUntil)),
     ];
 
     private static string StateOf(HealthView health, DateTimeOffset? until) =>

@@ -166,7 +166,7 @@ public sealed class FleetSource(
             }
         }
 
-        var model = FleetModel.Build(whole, emulated);
+        var model = FleetModel.Build(whole, emulated, managed.Withdrawals);
         IReadOnlyList<ConfigProblem> problems = upstreams.Update(model, () =>
         {
             state.Model = model;

@@ -32,6 +32,7 @@ internal sealed record ManagedDetail(
             .. part.Commitments.Select(c => ("commitments/" + c.Id, (object)c)),
             .. part.Pools.Select(p => ("pools/" + p.Id, (object)p)),
             .. part.Deployments.Select(d => ("deployments/" + d.Id, (object)d)),
+            .. part.Withdrawals.Select(w => ("withdrawals/" + w.Id, (object)w)),
         ])
         {
             byId[id] = entry;

@@ -7,11 +7,15 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.TestKit;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
@@ -25,6 +29,7 @@ internal sealed class AdminHarness : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
+    private readonly LiveInputs _inputs;
     private readonly ConcentrationMetrics _concentrationMetrics;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
@@ -36,6 +41,14 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        Withdrawals = new WithdrawalService(
+            Fleet, new MemoryWithdrawalStore(), Change, Time, NullLoggerFactory.Instance);
+        Rollouts = new RolloutService(Fleet, RolloutStore, Change, Time, NullLogger<RolloutService>.Instance);
+        _inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time);
+        Following = new LimitFollowing(Fleet, Proposals, Change, Time, NullLogger<LimitFollowing>.Instance)
+        {
+            Inputs = _inputs,
+        };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
         Concentration = new ConcentrationService(Fleet, Usage, Time, NullLogger<ConcentrationService>.Instance);
@@ -49,6 +62,12 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryAuditLog Audit { get; } = new();
 
     public MemoryLimitHistory LimitHistory { get; } = new();
+
+    public MemoryLimitProposals Proposals { get; } = new();
+
+    public MemoryDemand Demand { get; } = new();
+
+    public LimitFollowing Following { get; }
 
     public MemoryUsage Usage { get; } = new();
 
@@ -64,6 +83,10 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public ExportService Exports { get; }
 
+    public WithdrawalService Withdrawals { get; }
+    public MemoryRolloutStore RolloutStore { get; } = new();
+
+    public RolloutService Rollouts { get; }
     public ConcentrationService Concentration { get; }
 
     public MemoryPlaces Places { get; } = new();
@@ -137,6 +160,10 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys.Dispose();
         Tokens.Dispose();
         Exports.Dispose();
+        await Withdrawals.DisposeAsync();
+        Rollouts.Dispose();
+        Following.Dispose();
+        _inputs.Dispose();
         _folder.Dispose();
     }
 
@@ -146,10 +173,13 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
+        Withdrawals = Withdrawals,
+        Rollouts = Rollouts,
         Places = Places,
         Ledger = Usage,
         Concentration = Concentration,
         LimitHistory = LimitHistory,
+        Following = Following,
         Journal = Usage,
         Audit = Audit,
         Change = Change,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Forebay.Core.Capacity.Withdrawals;
 
 namespace Forebay.Core.Fleet.Managed;
 
@@ -17,6 +18,9 @@ public sealed class ManagedObjects
     public ImmutableSortedDictionary<string, ManagedPart> Parts { get; }
 
     public bool IsEmpty => Parts.IsEmpty;
+
+    /// <summary>Capacity that serves nothing new now, whoever withdrew it.</summary>
+    public IReadOnlyList<Withdrawal> Withdrawals => [.. Parts.Values.SelectMany(p => p.Withdrawals)];
 
     /// <summary>An owner's part; empty where it has none.</summary>
     public ManagedPart Of(string owner) => Parts.GetValueOrDefault(owner, ManagedPart.Empty);

@@ -1,4 +1,5 @@
 using Forebay.Core.Capacity;
+using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Serving;
 
 namespace Forebay.Core.Fleet.Managed;
@@ -23,9 +24,12 @@ public sealed record ManagedPart
 
     public DeploymentConfig[] Deployments { get; init; } = [];
 
+    /// <summary>Capacity that serves nothing new now.</summary>
+    public Withdrawal[] Withdrawals { get; init; } = [];
+
     /// <summary>How many objects it holds.</summary>
     public int Count => ConcentrationGroups.Length + Providers.Length + Sites.Length + Commitments.Length
-        + Pools.Length + Deployments.Length;
+        + Pools.Length + Deployments.Length + Withdrawals.Length;
 
     /// <summary>The part with a deployment put in, in the place of one with its id. Cost: a copy of the deployments.
     /// </summary>

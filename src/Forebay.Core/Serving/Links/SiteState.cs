@@ -85,7 +85,7 @@ public sealed class SiteState(string id)
     }
 
     /// <summary>Round-trip time by the great circle; 0 where a place is not known.</summary>
-    private static double DistanceNs(SitePlace place, RegionConfig region)
+    internal static double DistanceNs(SitePlace place, RegionConfig region)
     {
         if (place is not { Latitude: { } siteLatitude, Longitude: { } siteLongitude })
         {

@@ -17,9 +17,9 @@ namespace Forebay.Core.Serving.Routing;
 /// <para>There is no list to keep in order: a holder's entry bears the reading of that deployment's
 /// <see cref="CacheClock"/>, which advances as its cache takes in blocks, and counts for as long as the cache would
 /// keep it.</para>
-/// <para>Of a long prompt only some blocks are kept (<see cref="Span"/>): all of the first 512 tokens, one in eight up to
-/// 8,192, then one in 32 and, beyond 32,768, one in 64, so that what is not seen stays a few percent of what is. Cost of
-/// a look-up: one cache line per kept block, fetched together.</para>
+/// <para>Of a long prompt only some blocks are kept (<see cref="Span"/>): all of the first 512 tokens, one in eight up
+/// to 8,192, then one in 32 and, beyond 32,768, one in 64, so that what is not seen stays a few percent of what is.
+/// Cost of a look-up: one cache line per kept block, fetched together.</para>
 /// </remarks>
 public sealed class PrefixIndex
 {

@@ -57,6 +57,24 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<LimitHistoryView> LimitHistoryAsync(string tenant, int most, CancellationToken cancel) => GetAsync(
         $"v1/tenants/{Uri.EscapeDataString(tenant)}/limits/history?limit={most}", Json.LimitHistoryView, cancel);
 
+    public Task<LimitsFollowingView> LimitsFollowingAsync(CancellationToken cancel) =>
+        GetAsync("v1/limits/following", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitsFollowingView> ProposeLimitsAsync(CancellationToken cancel) =>
+        PostAsync("v1/limits/proposals", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitProposalListView> LimitProposalsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/proposals?limit={most}", Json.LimitProposalListView, cancel);
+
+    public Task<LimitVersionListView> LimitVersionsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/versions?limit={most}", Json.LimitVersionListView, cancel);
+
+    public Task<LimitVersionView> ApplyLimitsAsync(long proposal, CancellationToken cancel) =>
+        PostAsync($"v1/limits/proposals/{proposal}/apply", Json.LimitVersionView, cancel);
+
+    public Task<LimitVersionView> RollBackLimitsAsync(RollbackLimitsBody body, CancellationToken cancel) =>
+        PostAsync("v1/limits/rollback", body, Json.RollbackLimitsBody, Json.LimitVersionView, cancel);
+
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
@@ -80,8 +98,49 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
 
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="query">Escaped query string.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<CurveView> CurveAsync(string model, string query, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/curve?{query}", Json.CurveView, cancel);
+
+    public Task<RolloutView> RolloutAsync(string model, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout", Json.RolloutView, cancel);
+
+    public Task<RolloutView> StartRolloutAsync(string model, RolloutBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout", body, Json.RolloutBody, Json.RolloutView, cancel);
+
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="change">pause or resume.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<RolloutView> ChangeRolloutAsync(string model, string change, CancellationToken cancel) =>
+        PostAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout/{change}", Json.RolloutView, cancel);
+
+    public Task<RolloutView> RollBackAsync(string model, RollBackBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout/rollback",
+        body,
+        Json.RollBackBody,
+        Json.RolloutView,
+        cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<RolloutListView> RolloutsAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/rollouts?{query}", Json.RolloutListView, cancel);
+
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
+
+    public Task<WithdrawalListView> WithdrawalsAsync(CancellationToken cancel) =>
+        GetAsync("v1/withdrawals", Json.WithdrawalListView, cancel);
+
+    public Task<WithdrawalView> WithdrawalAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}", Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> WithdrawAsync(WithdrawalBody body, CancellationToken cancel) =>
+        PostAsync("v1/withdrawals", body, Json.WithdrawalBody, Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> ReturnAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}/return", Json.WithdrawalView, cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
     public Task<ConcentrationView> ConcentrationAsync(string query, CancellationToken cancel) =>
