@@ -6,6 +6,8 @@ using Forebay.Core.Audit.Residency;
 using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Capacity.Transfers;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
@@ -53,6 +55,8 @@ public sealed class LocalStore : IAsyncDisposable
         Transfers = replicas;
         LimitProposals = new SqliteLimitProposals(database);
         Demand = new SqliteDemandHistory(database);
+        Capacity = new SqliteCapacityLedger(database);
+        Partners = new SqlitePartnerStore(database);
         Recovery = recovery;
     }
 
@@ -86,6 +90,9 @@ public sealed class LocalStore : IAsyncDisposable
 
     /// <summary>Recorded usage by minute.</summary>
     public IDemandHistory Demand { get; }
+    public ICapacityLedgerStore Capacity { get; }
+
+    public IPartnerStore Partners { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

@@ -13,8 +13,8 @@ public interface IManagedFleet
     /// <summary>What is in force.</summary>
     ManagedObjects Managed { get; }
 
-    /// <summary>What would be wrong with the fleet if an owner's part were this; changes nothing.</summary>
-    IReadOnlyList<ConfigProblem> Check(string owner, ManagedPart part);
+    /// <summary>What would be wrong with the fleet if the API managed this instead; changes nothing.</summary>
+    IReadOnlyList<ConfigProblem> Check(Func<ManagedObjects, ManagedObjects> change);
 
     /// <summary>
     /// Changes an owner's part, after the audit log says so, and puts the fleet in force. Cost: one entry of the audit

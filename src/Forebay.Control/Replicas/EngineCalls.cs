@@ -30,8 +30,13 @@ internal sealed class EngineCalls(TimeProvider time) : IDisposable
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancel);
             using HttpResponseMessage answer = await _http.GetAsync(new Uri(endpoint, path), either.Token)
                 .ConfigureAwait(false);
-            return answer.IsSuccessStatusCode ? null
-                : $"status {(int)answer.StatusCode} {await SaidAsync(answer, either.Token).ConfigureAwait(false)}".Trim();
+            if (answer.IsSuccessStatusCode)
+            {
+                return null;
+            }
+
+            string said = await SaidAsync(answer, either.Token).ConfigureAwait(false);
+            return $"status {(int)answer.StatusCode} {said}".Trim();
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
@@ -100,8 +105,7 @@ internal sealed class EngineCalls(TimeProvider time) : IDisposable
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            return string.Create(
-                CultureInfo.InvariantCulture, $"a warm-up request was not answered within {timeout.TotalSeconds:0.#} s");
+            return $"a warm-up request was not answered within {timeout.TotalSeconds:0.#} s";
         }
         catch (HttpRequestException e)
         {

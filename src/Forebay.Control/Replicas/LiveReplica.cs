@@ -5,8 +5,8 @@ using Forebay.Core.Execution;
 
 namespace Forebay.Control.Replicas;
 
-/// <summary>What is known live of one replica, beside what is stored. Its fields are written by one pass at a time and by
-/// the one task of each kind that runs for it.</summary>
+/// <summary>What is known live of one replica, beside what is stored. Its fields are written by one pass at a time and
+/// by the one task of each kind that runs for it.</summary>
 internal sealed class LiveReplica(ReplicaState state, long watchedUnixMs)
 {
     private readonly Lock _lock = new();
@@ -26,7 +26,8 @@ internal sealed class LiveReplica(ReplicaState state, long watchedUnixMs)
     /// <summary>Whether <see cref="Work"/> is from after the last call about it.</summary>
     public bool IsWorkKnown { get; set; } = true;
 
-    /// <summary>A call about its work is under way: what the executor says of it meanwhile may be from before.</summary>
+    /// <summary>A call about its work is under way: what the executor says of it meanwhile may be from before.
+    /// </summary>
     public Task Working { get; set; } = Task.CompletedTask;
 
     public Task Probing { get; set; } = Task.CompletedTask;
@@ -108,12 +109,13 @@ internal sealed class LiveReplica(ReplicaState state, long watchedUnixMs)
         {
             lock (_lock)
             {
-                return State.Phase switch
+                (long generation, string? said) = State.Phase switch
                 {
-                    ReplicaPhase.Starting or ReplicaPhase.Ready when _health.Generation == State.Generation => _health.Said,
-                    ReplicaPhase.Warming when _warmup.Generation == State.Generation => _warmup.Said,
-                    _ => null,
+                    ReplicaPhase.Starting or ReplicaPhase.Ready => (_health.Generation, _health.Said),
+                    ReplicaPhase.Warming => (_warmup.Generation, _warmup.Said),
+                    _ => (0, null),
                 };
+                return generation == State.Generation ? said : null;
             }
         }
     }

@@ -127,8 +127,9 @@ public sealed partial class ReplicaLoop
 
     private async Task ProbeAsync(LiveReplica live, long generation, Uri endpoint)
     {
-        string? said = await _calls
-            .ProbeAsync(endpoint, live.Effective.HealthPath, _parts.Options.ProbeTimeout, _stop.Token).ConfigureAwait(false);
+        string path = live.Effective.HealthPath;
+        string? said = await _calls.ProbeAsync(endpoint, path, _parts.Options.ProbeTimeout, _stop.Token)
+            .ConfigureAwait(false);
         bool news = said is null != live.Health.Healthy;
         live.Probed(generation, said, Now);
         if (news)

@@ -9,10 +9,10 @@ using Forebay.Core.Serving;
 namespace Forebay.Control.Replicas;
 
 /// <summary>
-/// Makes the replicas that run those that are wanted, one pass at a time: what is wanted, what is seen, one step of each
-/// replica's machine, what changed onto the disk, then what is to be done. Nothing is done that is not on disk first, and
-/// all that is done may be done twice, so that a pass cut off anywhere is made good by the next one, of this process or
-/// another.
+/// Makes the replicas that run those that are wanted, one pass at a time: what is wanted, what is seen, one step of
+/// each replica's machine, what changed onto the disk, then what is to be done. Nothing is done that is not on disk
+/// first, and all that is done may be done twice, so that a pass cut off anywhere is made good by the next one, of this
+/// process or another. A pass costs a look at each work and a step of each replica.
 /// </summary>
 public sealed partial class ReplicaLoop : IAsyncDisposable
 {
@@ -340,7 +340,7 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
 
     private async Task<bool> StoreAsync(List<Stepped> steps, CancellationToken cancel)
     {
-        ReplicaState[] changed = [.. steps.Where(s => s.IsChanged && s.Step.Next is not null).Select(s => s.Step.Next!)];
+        ReplicaState[] changed = [.. steps.Where(s => s.IsChanged).Select(s => s.Step.Next).OfType<ReplicaState>()];
         string[] removed = [.. steps.Where(s => s.Step.Next is null).Select(s => s.Before.Id)];
         if (changed.Length + removed.Length == 0)
         {

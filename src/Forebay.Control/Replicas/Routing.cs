@@ -54,9 +54,12 @@ internal sealed class Routing(TimeSpan settling, TimeProvider time)
                 _outAt[gone] = now;
             }
 
-            foreach (string old in _outAt.Where(o => time.GetElapsedTime(o.Value) >= settling).Select(o => o.Key).ToArray())
+            foreach ((string id, long at) in _outAt.ToArray())
             {
-                _outAt.Remove(old);
+                if (time.GetElapsedTime(at) >= settling)
+                {
+                    _outAt.Remove(id);
+                }
             }
 
             _in = next;

@@ -48,6 +48,7 @@ public sealed partial class WithdrawalService : IAsyncDisposable
     private readonly List<WithdrawalRecord> _records = [];
     private readonly Dictionary<string, (ServiceReading? Before, ServiceReading Start)> _starts = [];
     private readonly Queue<ServiceReading> _readings = new();
+    private IReadOnlyList<WithdrawalRecord> _standing = [];
     private IManagedFleet? _managed;
     private IConnectionCut? _connections;
     private Task _running = Task.CompletedTask;
@@ -67,6 +68,7 @@ public sealed partial class WithdrawalService : IAsyncDisposable
     public async Task<ManagedPart> LoadAsync(CancellationToken cancel)
     {
         _records.AddRange(await _store.ListWithdrawalsAsync(cancel).ConfigureAwait(false));
+        TellStanding();
         return PartOf(ManagedPart.Empty);
     }
 
@@ -93,6 +95,12 @@ public sealed partial class WithdrawalService : IAsyncDisposable
             _gate.Release();
         }
     }
+
+    /// <summary>Those that have not returned, as they were last kept.</summary>
+    public IReadOnlyList<WithdrawalRecord> Standing => Volatile.Read(ref _standing);
+
+    /// <summary>Told whenever one begins, goes on or returns; must be quick and not throw.</summary>
+    public Action? Changed { get; set; }
 
     /// <exception cref="RefusedException">There is none.</exception>
     public async Task<WithdrawalRecord> FindAsync(string id, CancellationToken cancel) =>
@@ -344,7 +352,13 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         {
             _records[at] = record;
         }
+
+        TellStanding();
+        Changed?.Invoke();
     }
+
+    private void TellStanding() => Volatile.Write(
+        ref _standing, [.. _records.Where(r => r.Progress.Phase != WithdrawalPhase.Returned)]);
 
     private WithdrawalRecord WithReport(WithdrawalRecord record) =>
         record.Progress.IsActive && _starts.TryGetValue(record.Asked.Id, out var readings)

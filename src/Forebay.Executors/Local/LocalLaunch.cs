@@ -21,6 +21,9 @@ internal static class LocalLaunch
     /// an engine with workers expects; writes the engine's exit code where whoever runs Forebay next finds it; and
     /// ends what the engine left behind in its group.
     /// </summary>
+    /// <remarks>The trap is set after the engine was forked: one set before is inherited until the engine is executed,
+    /// and swallows a request to end that comes in between. Asked to end before the trap is set, the leader ends, and
+    /// the engine with it as one that nobody watches.</remarks>
     private const string Leader = """
         umask 077
         exec </dev/null >>"$3" 2>&1 || exit 74
@@ -30,13 +33,10 @@ internal static class LocalLaunch
         set +C
         exit=$2
         shift 3
-        child=
-        stop=
-        trap 'stop=1; [ -n "$child" ] && kill -TERM "$child"' TERM
-        trap : INT HUP
         "$@" &
         child=$!
-        [ -n "$stop" ] && kill -TERM "$child"
+        trap 'kill -TERM "$child"' TERM
+        trap : INT HUP
         wait "$child"
         code=$?
         while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
@@ -51,10 +51,9 @@ internal static class LocalLaunch
         if (program.Contains('/'))
         {
             string full = Path.GetFullPath(program);
-            return !File.Exists(full)
-                ? throw new WorkRefusedException($"The program {program} was not found. Correct the path, or install it.")
-                : IsExecutable(full) ? full
-                : throw new WorkRefusedException($"The program {program} may not be executed. Give it the permission.");
+            return File.Exists(full) && IsExecutable(full) ? full : throw new WorkRefusedException(File.Exists(full)
+                ? $"The program {program} may not be executed. Give it the permission."
+                : $"The program {program} was not found. Correct the path, or install it.");
         }
 
         foreach (string folder in (path ?? "/usr/local/bin:/usr/bin:/bin").Split(':'))
@@ -105,7 +104,11 @@ internal static class LocalLaunch
 
     /// <exception cref="WorkRefusedException">The shell or <c>setsid</c> cannot be started.</exception>
     public static Process Start(
-        WorkSpec spec, string program, LocalRecord record, WorkFolder folder, IDictionary<string, string> environment)
+        WorkSpec spec,
+        string program,
+        LocalRecord record,
+        WorkFolder folder,
+        IReadOnlyDictionary<string, string> environment)
     {
         var start = new ProcessStartInfo("setsid")
         {

@@ -136,14 +136,15 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         if (last is not null && last.Generation > spec.Generation)
         {
             throw new WorkRefusedException(
-                $"Generation {spec.Generation} of {spec.Id} is stale: {last.Generation} was started or fenced off since.");
+                $"Generation {spec.Generation} of {spec.Id} is stale: {last.Generation} was started or fenced off "
+                + "since.");
         }
 
         bool same = last?.Generation == spec.Generation;
         if (last is not null && Observe(last) is { } known && (same ? WasBegun(folder, last) : known.IsAlive))
         {
             return same ? known : throw new WorkRefusedException(
-                $"Generation {last.Generation} of {spec.Id} is still alive. Stop it before starting {spec.Generation}.");
+                $"Generation {last.Generation} of {spec.Id} is still alive. Stop it before {spec.Generation} starts.");
         }
 
         // 2. What may be wrong with it is found before anything is written.
@@ -156,7 +157,7 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         folder.RemoveBefore(spec.Generation - 1);
 
         // 4. The process, which claims the generation itself: a second one of it would find it taken and end.
-        Process process = LocalLaunch.Start(spec, program, record, folder, new Dictionary<string, string>(_environment));
+        Process process = LocalLaunch.Start(spec, program, record, folder, _environment);
         _children[(spec.Id, spec.Generation)] = process;
         await BegunAsync(folder, record, process, cancel).ConfigureAwait(false);
         return Observe(record);
@@ -193,8 +194,8 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
         {
             if (_time.GetElapsedTime(began) >= _options.BeginDeadline)
             {
-                throw new ExecutorException($"Work {record.Id} was not begun within {_options.BeginDeadline}: the machine "
-                    + "is overloaded, or the disk does not answer.");
+                throw new ExecutorException($"Work {record.Id} was not begun within {_options.BeginDeadline}: the "
+                    + "machine is overloaded, or the disk does not answer.");
             }
 
             await timer.WaitForNextTickAsync(cancel).ConfigureAwait(false);
@@ -202,7 +203,8 @@ public sealed class LocalProcessExecutor : IExecutor, IDisposable
 
         if (!WasBegun(folder, record))
         {
-            record.NeverBegun = $"Its process ended with code {process.ExitCode} before it began. {Said(folder, record)}";
+            record.NeverBegun =
+                $"Its process ended with code {process.ExitCode} before it began. {Said(folder, record)}";
             folder.Write(record);
         }
     }

@@ -36,8 +36,8 @@ internal readonly record struct ProcessIdentity(int Pid, long StartTicks)
             : null;
     }
 
-    /// <summary>Whether this very process runs still, and has a token in its environment. One that has ended and was not
-    /// yet waited for does not run.</summary>
+    /// <summary>Whether this very process runs still, and has a token in its environment. One that has ended and was
+    /// not yet waited for does not run.</summary>
     public bool Runs(string token) => ReadStat(Pid) is { } stat
         && Parse(stat) == this
         && !IsZombie(stat)

@@ -42,7 +42,7 @@ internal static class WorkLog
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             file.Seek(-Math.Min(file.Length, MostRead), SeekOrigin.End);
             using var reader = new StreamReader(file, Encoding.UTF8);
             return reader.ReadToEnd();

@@ -198,7 +198,8 @@ internal sealed class TransferRun(
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             throw new SourceException(
-                $"{_file.Source} sent nothing for {services.Options.SilenceDeadline.TotalSeconds:0.#} s.", retryable: true);
+                $"{_file.Source} sent nothing for {services.Options.SilenceDeadline.TotalSeconds:0.#} s.",
+                retryable: true);
         }
     }
 

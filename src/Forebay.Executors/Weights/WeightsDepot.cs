@@ -34,7 +34,8 @@ public sealed partial class WeightsDepot : IWeights, IAsyncDisposable
         _services = new TransferRunServices(options, store, _http, time, jitter);
     }
 
-    /// <summary>Opens the folder: what was fetched before is known again, what nothing is known of is removed.</summary>
+    /// <summary>Opens the folder: what was fetched before is known again, what nothing is known of is removed.
+    /// </summary>
     public static async Task<WeightsDepot> OpenAsync(
         WeightsOptions options,
         ITransferStore store,

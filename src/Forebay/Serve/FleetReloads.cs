@@ -72,7 +72,7 @@ public sealed class FleetReloads : IManagedFleet, IAsyncDisposable
 
     public ManagedObjects Managed => _source.Managed;
 
-    public IReadOnlyList<ConfigProblem> Check(string owner, ManagedPart part) => _source.Check(owner, part);
+    public IReadOnlyList<ConfigProblem> Check(Func<ManagedObjects, ManagedObjects> change) => _source.Check(change);
 
     public Task<IReadOnlyList<ConfigProblem>> ApplyManagedAsync(
         string owner, Func<ManagedPart, ManagedPart> change, string actor, CancellationToken cancel) =>

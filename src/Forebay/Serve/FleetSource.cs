@@ -111,8 +111,8 @@ public sealed class FleetSource(
     }
 
     /// <inheritdoc cref="IManagedFleet.Check"/>
-    public IReadOnlyList<ConfigProblem> Check(string owner, ManagedPart part) =>
-        FleetComposition.Compose(Volatile.Read(ref _file), Managed.With(owner, part), KnownAccelerators).Problems;
+    public IReadOnlyList<ConfigProblem> Check(Func<ManagedObjects, ManagedObjects> change) =>
+        FleetComposition.Compose(Volatile.Read(ref _file), change(Managed), KnownAccelerators).Problems;
 
     public void Dispose() => _changing.Dispose();
 

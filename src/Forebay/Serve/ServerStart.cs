@@ -9,6 +9,7 @@ using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
 using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
+using Forebay.Control.Placement;
 using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
@@ -46,14 +47,16 @@ internal sealed partial class ServerStart(
     private AuditedChange _change = null!;
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
+    private ReplicaRuntime? _replicas;
+    private PlacementLoop? _placement;
     private LimitFollowing _following = null!;
+    private PartnerParts _partners = null!;
 
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
         // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
         FleetFileResult file = FleetSource.Read(settings);
-        FleetConfig config = file.Config
-            ?? throw new StartException(ProblemText.Format(file.Problems));
+        FleetConfig config = file.Config ?? throw new StartException(ProblemText.Format(file.Problems));
         ThrowIfAny(file, FleetSource.Secrets.Check(config));
         ReloadingCertificate? apiTls = Certificate(config.Server.Api);
         ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
@@ -67,7 +70,8 @@ internal sealed partial class ServerStart(
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
         var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
-        ManagedObjects managed = ManagedObjects.None.With(
+        _partners = Own(await PartnerParts.LoadAsync(_state, _store, _change, ReadSecret, time, logs, cancel));
+        ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
@@ -78,6 +82,9 @@ internal sealed partial class ServerStart(
         // 4. What the admin API changes: keys, tokens, where models may run.
         _reloads = Own(new FleetReloads(settings, file, source, _change, [apiTls, adminTls], time, logs));
         Own(withdrawals);
+        Own(_partners.Tend(_reloads, time, logs));
+        _replicas = await OpenReplicasAsync(cancel);
+        _placement = PlacementOf(withdrawals);
         (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
@@ -89,6 +96,8 @@ internal sealed partial class ServerStart(
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
+        _replicas?.Loop.Start();
+        _placement?.Start();
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
         _state.Draining = false;
         return ForebayServer.Of(
@@ -116,6 +125,9 @@ internal sealed partial class ServerStart(
             Exports = exports,
             Rollouts = rollouts,
             Withdrawals = withdrawals,
+            Partners = _partners.Partners,
+            Capacity = _partners.Capacity,
+            CapacityReports = _partners.Reports,
             Places = _store.Places,
             Ledger = _store.Ledger,
             Concentration = WatchConcentration(),
@@ -127,6 +139,8 @@ internal sealed partial class ServerStart(
             Metrics = StartMetrics(config),
             Backup = new BackupService(
                 new StoreBackupPort(_store, time), _change, time, Path.Combine(settings.DataDirectory, "backups")),
+            Replicas = _replicas?.Loop,
+            Placement = _placement,
             FleetFile = () => _reloads.View,
             Reload = _reloads.ReloadAsync,
             Time = time,
@@ -135,6 +149,9 @@ internal sealed partial class ServerStart(
         return (services, adminToken);
     }
 
+    private BackupService BackupOf(LocalStore store, AuditedChange change) => new(
+        new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups"));
+
     private void WriteServerInfo(
         DataDirectory directory, GatewayServer gateway, AdminServer admin, ReloadingCertificate? adminTls) =>
         directory.WriteServerInfo(new ServerInfo(
@@ -142,6 +159,39 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(gateway.Address),
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
+
+    /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
+    private async Task<ReplicaRuntime?> OpenReplicasAsync(CancellationToken cancel) => OperatingSystem.IsLinux()
+        ? Own(await ReplicaRuntime.OpenAsync(
+            settings.DataDirectory, _state, _store, _reloads, ReadSecret, time, logs, cancel))
+        : null;
+
+    /// <summary>What runs where, decided anew at an interval and whenever capacity changes.</summary>
+    private PlacementLoop? PlacementOf(WithdrawalService withdrawals)
+    {
+        if (_replicas is not { } replicas)
+        {
+            return null;
+        }
+
+        var placement = Own(new PlacementLoop(new PlacementLoopParts
+        {
+            Fleet = _state,
+            Capacity = _partners.Capacity,
+            Usage = _store.Ledger,
+            Replicas = replicas.Loop,
+            Want = wanted => replicas.Wanted = wanted,
+            Withdrawals = withdrawals,
+            Emulator = new EmulatorProgram(SelfCommand.Line.FileName, [.. SelfCommand.Line.Arguments]),
+            Share = (model, version) =>
+                _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
+            Time = time,
+            UsageTime = time,
+            Logger = logs.CreateLogger<PlacementLoop>(),
+        }));
+        withdrawals.Changed = placement.Nudge;
+        return placement;
+    }
 
     private ConcentrationService WatchConcentration()
     {
@@ -201,7 +251,11 @@ internal sealed partial class ServerStart(
         return new FleetSource(_state, _upstreams, engines, own)
         {
             Managed = managed,
-            Applied = RecordLimitsAsync,
+            Applied = async (model, from, stop) =>
+            {
+                await RecordLimitsAsync(model, from, stop);
+                await _partners.FollowFleetAsync(model, from, stop);
+            },
         };
     }
 

@@ -9,8 +9,11 @@ using Forebay.Control.Audit;
 using Forebay.Control.Backup;
 using Forebay.Control.Limits.Following;
 using Forebay.Control.Concentration;
+using Forebay.Control.Capacity;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
 using Forebay.Control.Rollout;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
@@ -95,6 +98,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public AdminServer Server { get; private set; } = null!;
 
+    public ReplicaLoop? Replicas { get; private init; }
+
     public string Data => _folder.Path;
 
     public string BackupFolder => Path.Combine(_folder.Path, "backups");
@@ -108,9 +113,10 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public string TokenOf(AdminRole role) => _tokens[role];
 
-    public static async Task<AdminHarness> StartAsync(AdminServerOptions? options = null)
+    public static async Task<AdminHarness> StartAsync(
+        AdminServerOptions? options = null, ReplicaLoop? replicas = null)
     {
-        var harness = new AdminHarness();
+        var harness = new AdminHarness { Replicas = replicas };
         foreach (AdminRole role in Enum.GetValues<AdminRole>())
         {
             IssuedToken issued = await harness.Tokens.CreateAsync(
@@ -167,14 +173,29 @@ internal sealed class AdminHarness : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private AdminServices Services() => new()
+    private AdminServices Services()
     {
+        var store = new MemoryCapacity();
+        var capacity = new CapacityService(store, Time);
+        var fleet = new MemoryManagedFleet(Fleet, SmallFleet.Config);
+        var partners = new PartnerService(
+            store, capacity, () => fleet, () => Fleet.Model, new HttpAcceptanceProbe(r => r, Time), Change, Time,
+            NullLogger<PartnerService>.Instance);
+        return ServicesWith(capacity, partners);
+    }
+
+    private AdminServices ServicesWith(CapacityService capacity, PartnerService partners) => new()
+    {
+        Partners = partners,
+        Capacity = capacity,
+        CapacityReports = new CapacityReports(capacity, partners, () => Fleet.Model, Change, Time),
         Fleet = Fleet,
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
         Withdrawals = Withdrawals,
         Rollouts = Rollouts,
+        Replicas = Replicas,
         Places = Places,
         Ledger = Usage,
         Concentration = Concentration,

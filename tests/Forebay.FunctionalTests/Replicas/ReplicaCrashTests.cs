@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Forebay.Core.Capacity.Replicas;
-using Forebay.Core.Execution;
 using Forebay.FunctionalTests.Executors;
 using Forebay.FunctionalTests.Server;
 using Microsoft.AspNetCore.Builder;

@@ -24,6 +24,8 @@ internal sealed class CandidateSearch
     private readonly SiteTerms[] _sites;
     private readonly double[] _gains;
     private readonly int _builds;
+    private readonly List<(double[] Absorbed, int Build, double[] Sums)> _tails = [];
+    private int _tailLook;
     private int _look;
 
     public CandidateSearch(PlacementBoard board)
@@ -80,12 +82,12 @@ internal sealed class CandidateSearch
         return best;
     }
 
-    /// <summary>What one replica would bring on a pool, whether or not there is room.</summary>
-    public Pick Weigh(int version, PoolFit fit, int from, int until)
-    {
-        _look++;
-        return Weigh(version, _board.Version(version), fit, from, until, 0);
-    }
+    /// <summary>Forgets what sites were worth: before weighing for another version, or after anything changed.</summary>
+    public void Refresh() => _look++;
+
+    /// <summary>What one replica would bring on a pool, whether or not there is room, as of the last refresh.</summary>
+    public Pick Weigh(int version, PoolFit fit, int from, int until) =>
+        Weigh(version, _board.Version(version), fit, from, until, 0);
 
     /// <summary>How many replicas a pick is good for: as long as the next one gains more than it costs, and there is room.
     /// </summary>
@@ -187,8 +189,54 @@ internal sealed class CandidateSearch
             _look, nearness, mask == 0 ? 0 : trip, _board.TransferSeconds(version, site), flow.Absorbed(mask));
     }
 
-    private double Gain(CompiledVersion of, PoolFit fit, double ready, int until, double[] absorbed) =>
-        Gain(absorbed, _board.Fractions(fit.Pool, ready, until), of.Builds[fit.Build].Speed, 0);
+    private double Gain(CompiledVersion of, PoolFit fit, double ready, int until, double[] absorbed)
+    {
+        double speed = of.Builds[fit.Build].Speed;
+        int whole = _board.Clock.HourAfter(ready / 3600);
+        if (until < _board.Clock.Hours || !_board.Problem.Source.Sites[_board.Pool(fit.Pool).Site].UpShareByHour.IsEmpty)
+        {
+            return Gain(absorbed, _board.Fractions(fit.Pool, ready, until), speed, 0);
+        }
+
+        // The hours that it serves whole are the same for every site from which the same classes are served.
+        double gain = TailOf(absorbed, fit.Build, speed)[whole];
+        double[] weights = _board.Clock.Weights;
+        for (int h = 0; h < whole; h++)
+        {
+            double own = speed * _board.Clock.Fraction(ready, h);
+            gain += weights[h] * Math.Min(absorbed[h], own);
+        }
+
+        return gain;
+    }
+
+    /// <summary>What a replica that serves from an hour on, whole, finds to do from then to the end of the horizon.</summary>
+    private double[] TailOf(double[] absorbed, int build, double speed)
+    {
+        if (_tailLook != _look)
+        {
+            _tails.Clear();
+            _tailLook = _look;
+        }
+
+        foreach ((double[] of, int known, double[] sums) in _tails)
+        {
+            if (ReferenceEquals(of, absorbed) && known == build)
+            {
+                return sums;
+            }
+        }
+
+        double[] weights = _board.Clock.Weights;
+        var tail = new double[weights.Length + 1];
+        for (int h = weights.Length - 1; h >= 0; h--)
+        {
+            tail[h] = tail[h + 1] + weights[h] * Math.Min(absorbed[h], speed);
+        }
+
+        _tails.Add((absorbed, build, tail));
+        return tail;
+    }
 
     /// <summary>What one more replica serves where some stand before it.</summary>
     private double Gain(double[] absorbed, ReadOnlySpan<double> fractions, double speed, int before)

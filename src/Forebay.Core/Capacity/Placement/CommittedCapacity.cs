@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Forebay.Core.Capacity.Demand;
-using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 
 namespace Forebay.Core.Capacity.Placement;

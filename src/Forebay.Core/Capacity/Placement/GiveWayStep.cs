@@ -12,13 +12,19 @@ internal static class GiveWayStep
     public static void Take(PlacementBoard board, CandidateSearch search, long nowUnixMs)
     {
         int tries = 0;
+        if (!board.Flows.Any(f => f.AnyUnmet))
+        {
+            return;
+        }
+
+        ILookup<int, Standing> byPool = board.StandingOf.SelectMany(s => s).Where(s => s.MayGo).ToLookup(s => s.Fit.Pool);
         foreach (int version in Enumerable.Range(0, board.Problem.Versions.Length)
             .Where(v => board.Flows[v].AnyUnmet)
             .OrderByDescending(v => board.Version(v).Source.Weight).ThenBy(v => board.Tie(v, -1)))
         {
             foreach (Pick wanted in RepairStep.Wanted(board, search, version))
             {
-                while (board.Flows[version].AnyUnmet && tries++ < MaxTries && TryOne(board, search, version, wanted.Fit))
+                while (board.Flows[version].AnyUnmet && tries++ < MaxTries && TryOne(board, search, version, wanted.Fit, byPool[wanted.Fit.Pool]))
                 {
                     board.Promises.Add(PromiseStep.Of(board, version, wanted.Fit, nowUnixMs));
                 }
@@ -26,7 +32,8 @@ internal static class GiveWayStep
         }
     }
 
-    private static bool TryOne(PlacementBoard board, CandidateSearch search, int version, PoolFit fit)
+    private static bool TryOne(
+        PlacementBoard board, CandidateSearch search, int version, PoolFit fit, IEnumerable<Standing> onPool)
     {
         int from = board.Clock.HourAfter(board.Terms.DrainMinutes / 60);
         int hours = board.Clock.Hours;
@@ -35,6 +42,7 @@ internal static class GiveWayStep
             return false;
         }
 
+        search.Refresh();
         Pick pick = search.Weigh(version, fit, from, hours);
         int needed = fit.Slot - board.Room.Most(fit.Pool, from, hours);
         if (pick.Terms.NetUsd <= 0 || needed <= 0)
@@ -42,13 +50,15 @@ internal static class GiveWayStep
             return false;
         }
 
-        foreach (int other in Enumerable.Range(0, board.StandingOf.Length)
-            .Where(o => o != version).OrderBy(o => board.Version(o).Source.Weight).ThenBy(o => board.Tie(o, fit.Pool)))
+        foreach (IGrouping<int, Standing> others in onPool
+            .Where(s => s.Leaves is null && s.Version != version).GroupBy(s => s.Version)
+            .OrderBy(o => board.Version(o.Key).Source.Weight).ThenBy(o => board.Tie(o.Key, fit.Pool)))
         {
-            Standing[] there = [.. board.StandingOf[other].Where(s => s.Fit.Pool == fit.Pool && s is { Leaves: null, MayGo: true })];
-            int going = there.Length == 0 ? 0 : (needed + there[0].Source.LeasedAccelerators - 1) / there[0].Source.LeasedAccelerators;
-            if (going > 0 && going <= there.Length
-                && TryReplace(board, search, version, pick, ShrinkStep.InOrder(there)[..going]))
+            Standing[] there = [.. others];
+            int each = Math.Max(1, there.Min(s => s.Source.LeasedAccelerators));
+            int going = (needed + each - 1) / each;
+            if (going <= there.Length && TryReplace(
+                board, search, version, pick, ShrinkStep.InOrder(there)[..going]))
             {
                 return true;
             }
@@ -95,6 +105,7 @@ internal static class GiveWayStep
             board.Room.Take(replica.Fit.Pool, -replica.Source.LeasedAccelerators, pick.From, replica.Until);
         }
 
+        search.Refresh();
         Pick then = search.Weigh(version, pick.Fit, pick.From, pick.Until);
         board.Start(version, then, 1, PlacementCause.Demand);
         return true;

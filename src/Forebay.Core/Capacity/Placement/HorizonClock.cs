@@ -55,6 +55,14 @@ internal sealed class HorizonClock
         }
     }
 
+    /// <summary>The part of an hour, by what it counts, that follows a time.</summary>
+    public double Fraction(double readySeconds, int hour)
+    {
+        double ready = readySeconds / SecondsPerHour;
+        return ready <= StartOf(hour) ? 1 : ready >= StartOf(hour + 1) ? 0
+            : Between(ready, StartOf(hour + 1)) / Weights[hour];
+    }
+
     private double Between(double from, double to) =>
         _scale * (Math.Exp(-from * Math.Log(2) / _halfLife) - Math.Exp(-to * Math.Log(2) / _halfLife));
 }

@@ -1,14 +1,11 @@
 using System.Collections.Immutable;
 using Forebay.Core.Capacity.Demand;
-using Forebay.Core.Config;
 using Forebay.Core.Fleet;
-using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Versions;
 using Forebay.Core.Time;
-using Forebay.Core.Usage;
 
 namespace Forebay.Core.Capacity.Placement;
 

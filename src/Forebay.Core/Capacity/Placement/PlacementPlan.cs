@@ -167,7 +167,7 @@ public sealed record UnmetMinimum(
 /// <summary>All that a step decided.</summary>
 public sealed record PlacementPlan
 {
-    /// <summary>Drains first, then starts, then what is kept; in each by model, version, pool and id.</summary>
+    /// <summary>Drains first, then starts, then what is kept.</summary>
     public required ImmutableArray<PlacementDecision> Decisions { get; init; }
 
     public required ImmutableArray<UnmetDemand> Unmet { get; init; }

@@ -20,26 +20,16 @@ internal static class PlanReport
         decisions.AddRange(board.Lost.Select(lost => Lost(lost.Replica, lost.Cause)));
         decisions.AddRange(Standing(board));
         decisions.AddRange(Starts(board, state, nowUnixMs));
-        decisions.Sort(Order);
         var barriers = new PoolBarriers(board, search);
         return new PlacementPlan
         {
-            Decisions = [.. decisions],
+            Decisions = [.. decisions.OrderBy(d => Rank(d.Action))],
             Unmet = Unmet(board, barriers),
             UnmetMinimums = UnmetMinimums(board, barriers),
             Promises = [.. board.Promises],
             ObjectiveUsd = Objective(board),
             ServedShare = ServedShare(board),
         };
-    }
-
-    private static int Order(PlacementDecision a, PlacementDecision b)
-    {
-        int byAction = Rank(a.Action).CompareTo(Rank(b.Action));
-        int byModel = byAction != 0 ? byAction : string.CompareOrdinal(a.Model, b.Model);
-        int byVersion = byModel != 0 ? byModel : string.CompareOrdinal(a.Version, b.Version);
-        int byPool = byVersion != 0 ? byVersion : string.CompareOrdinal(a.Pool, b.Pool);
-        return byPool != 0 ? byPool : string.CompareOrdinal(a.ReplicaId, b.ReplicaId);
     }
 
     private static int Rank(PlacementAction action) => action switch

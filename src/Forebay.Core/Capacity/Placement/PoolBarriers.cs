@@ -14,6 +14,7 @@ internal sealed class PoolBarriers(PlacementBoard board, CandidateSearch search)
     {
         CompiledVersion of = board.Version(version);
         var counts = new int[Reasons];
+        search.Refresh();
         int next = 0;
         for (int p = 0; p < board.Problem.Source.Pools.Length; p++)
         {

@@ -48,6 +48,7 @@ internal static class PromiseStep
             return;
         }
 
+        search.Refresh();
         Pick pick = search.Weigh(version, fit, from, hours);
         if (pick.Terms.NetUsd <= 0)
         {

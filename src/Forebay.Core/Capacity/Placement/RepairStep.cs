@@ -59,6 +59,7 @@ internal static class RepairStep
     {
         int hours = board.Clock.Hours;
         var wanted = new List<Pick>();
+        search.Refresh();
         foreach (PoolFit fit in board.Version(version).Fits)
         {
             if (board.Room.Free(fit.Pool, 0) < fit.Slot && !board.IsRefused(version, fit.Pool))
@@ -89,7 +90,7 @@ internal static class RepairStep
         int pool = wanted.Fit.Pool;
         int other = lots[0].Version;
         int needed = wanted.Fit.Slot - board.Room.Most(pool, 0, wanted.Until);
-        if (needed <= 0 || lots.Sum(l => l.Count * l.Fit.Slot) < needed)
+        if (needed <= 0 || board.Started >= board.Terms.MaxStarts || lots.Sum(l => l.Count * l.Fit.Slot) < needed)
         {
             return false;
         }
@@ -116,6 +117,7 @@ internal static class RepairStep
         }
 
         // 2. The wanted one comes; the others look for another pool.
+        search.Refresh();
         var started = new List<Lot>
         {
             board.Start(version, search.Weigh(version, wanted.Fit, 0, wanted.Until), 1, PlacementCause.Demand),

@@ -30,11 +30,7 @@ internal static class StandingReplicas
         // 3. Accelerators: the ones to keep longest come first where a pool has no longer room for all.
         double drainHours = board.Terms.DrainMinutes / MinutesPerHour;
         int drainUntil = board.Clock.HourAfter(drainHours);
-        foreach ((Standing replica, PlacementReplica source) in staying
-            .OrderByDescending(s => board.Version(s.Replica.Version).Source.Weight)
-            .ThenByDescending(s => s.Source.Phase)
-            .ThenBy(s => s.Source.StartedUnixMs)
-            .ThenBy(s => s.Source.Id, StringComparer.Ordinal))
+        foreach ((Standing replica, PlacementReplica source) in InOrder(board, staying))
         {
             Seat(board, replica, source, drainUntil, drainHours);
         }
@@ -99,6 +95,27 @@ internal static class StandingReplicas
                 MayGo = aliveMinutes >= board.Terms.MinimumDwellMinutes,
             },
             replica));
+    }
+
+    /// <summary>The ones to keep longest first; that takes a sort only on pools that have not room for all.</summary>
+    private static IEnumerable<(Standing Replica, PlacementReplica Source)> InOrder(
+        PlacementBoard board, List<(Standing Replica, PlacementReplica Source)> staying)
+    {
+        var asked = new Dictionary<int, int>();
+        foreach ((Standing replica, PlacementReplica source) in staying)
+        {
+            int pool = replica.Fit.Pool;
+            asked[pool] = asked.GetValueOrDefault(pool) + source.LeasedAccelerators;
+        }
+
+        HashSet<int> tight =
+            [.. asked.Where(a => board.Room.Most(a.Key, 0, board.Clock.Hours) < a.Value).Select(a => a.Key)];
+        return staying.Where(s => !tight.Contains(s.Replica.Fit.Pool)).Concat(staying
+            .Where(s => tight.Contains(s.Replica.Fit.Pool))
+            .OrderByDescending(s => board.Version(s.Replica.Version).Source.Weight)
+            .ThenByDescending(s => s.Source.Phase)
+            .ThenBy(s => s.Source.StartedUnixMs)
+            .ThenBy(s => s.Source.Id, StringComparer.Ordinal));
     }
 
     private static PlacementCause Leaving(PlacementReplica replica, PlacementCause cause) =>

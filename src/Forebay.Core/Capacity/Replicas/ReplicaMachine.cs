@@ -4,8 +4,8 @@ namespace Forebay.Core.Capacity.Replicas;
 
 /// <summary>
 /// The life of a replica: planned, fetching, starting, warming, ready, draining, stopping, stopped or failed. One pure
-/// step at a time: the state as it is stored, what is wanted, what is seen; out come the next state, to be stored before
-/// anything is done, and what to do.
+/// step at a time: the state as it is stored, what is wanted, what is seen; out come the next state, to be stored
+/// before anything is done, and what to do.
 /// </summary>
 /// <remarks>
 /// What holds, and is checked here in Release: a generation starts only while no other is alive; only a generation that
@@ -137,8 +137,8 @@ public static class ReplicaMachine
         if (at.IsLate)
         {
             string said = health.Generation == at.State.Generation ? health.Said ?? "nothing" : "nothing";
-            return at.Fail($"Its engine was not healthy within {at.Policy.StartMs / 1000} s; {at.State.Spec.HealthPath} "
-                + $"said: {said}");
+            return at.Fail($"Its engine was not healthy within {at.Policy.StartMs / 1000} s; "
+                + $"{at.State.Spec.HealthPath} said: {said}");
         }
 
         return at.Stay(running ? ReplicaActions.Probe : ReplicaActions.Start);

@@ -77,7 +77,7 @@ public sealed record ReplicaWanted
     public string Fingerprint()
     {
         var text = new StringBuilder();
-        void Add(string part) => text.Append(part.Length.ToString(CultureInfo.InvariantCulture)).Append(':').Append(part);
+        void Add(string part) => text.Append(CultureInfo.InvariantCulture, $"{part.Length}:{part}");
         void AddAll(IReadOnlyCollection<string> parts)
         {
             Add(parts.Count.ToString(CultureInfo.InvariantCulture));
@@ -87,7 +87,8 @@ public sealed record ReplicaWanted
             }
         }
 
-        AddAll([Model, Version, Build, Pool, Site, Resources.AcceleratorType ?? "", $"{Resources.Accelerators}", Program]);
+        AddAll([Model, Version, Build, Pool, Site, Program]);
+        AddAll([Resources.AcceleratorType ?? "", Resources.Accelerators.ToString(CultureInfo.InvariantCulture)]);
         AddAll(Arguments);
         AddAll([.. Environment.SelectMany(e => (string[])[e.Key, e.Value])]);
         AddAll([.. Secrets.SelectMany(e => (string[])[e.Key, e.Value])]);
@@ -111,7 +112,7 @@ public sealed record ReplicaWanted
 
         if (Warmup is not { Requests: >= 1, ObjectiveMs: > 0, PromptTokens: >= 1 })
         {
-            problems.Add("warmup needs at least one request, an objective above 0 ms and a prompt of at least 1 token.");
+            problems.Add("warmup needs at least 1 request, an objective above 0 ms and a prompt of at least 1 token.");
         }
 
         foreach (ReplicaWeights weights in Weights)

@@ -10,8 +10,8 @@ public readonly record struct TransferForecast(long? DoneUnixMs, long OutageMs, 
 
 /// <summary>
 /// The forecast of a transfer over a link whose bandwidth and outages are a function of time. Pure, so that placement,
-/// the transfer's own estimate and the twin ask the same question. O(steps of the schedule), however long it takes: whole
-/// repetitions of a schedule are skipped by division.
+/// the transfer's own estimate and the twin ask the same question. O(steps of the schedule), however long it takes:
+/// whole repetitions of a schedule are skipped by division.
 /// </summary>
 public static class TransferEstimate
 {

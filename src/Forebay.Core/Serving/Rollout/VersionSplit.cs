@@ -51,4 +51,12 @@ public sealed class VersionSplits(IEnumerable<VersionSplit> splits)
 
     /// <summary>The split of a model; null where it never was rolled out.</summary>
     public VersionSplit? Of(string modelId) => _byModel.Count == 0 ? null : _byModel.GetValueOrDefault(modelId);
+
+    /// <summary>Share of a model's demand that a version is to serve: as its rollout has it, else all by the first.
+    /// </summary>
+    public double ShareOf(string modelId, string version, string first) => Of(modelId) is not { } split
+        ? version == first ? 1 : 0
+        : version == split.New ? split.Share
+        : version == split.Old ? 1 - split.Share
+        : 0;
 }

@@ -158,6 +158,75 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<string> ResidencyCsvAsync(string query, CancellationToken cancel) =>
         TextAsync($"v1/audit/residency?{query}&format=csv", cancel);
 
+    public Task<ReplicaListView> ReplicasAsync(string? model, string? pool, CancellationToken cancel)
+    {
+        string[] query =
+        [
+            .. model is null ? (string[])[] : [$"model={Uri.EscapeDataString(model)}"],
+            .. pool is null ? (string[])[] : [$"pool={Uri.EscapeDataString(pool)}"],
+        ];
+        return GetAsync($"v1/replicas?{string.Join('&', query)}", Json.ReplicaListView, cancel);
+    }
+
+    public Task<ReplicaView> ReplicaAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/replicas/{Uri.EscapeDataString(id)}", Json.ReplicaView, cancel);
+
+    public Task<ReplicaLogView> ReplicaLogAsync(string id, int lines, long? generation, CancellationToken cancel) =>
+        GetAsync(
+            $"v1/replicas/{Uri.EscapeDataString(id)}/logs?lines={lines}"
+                + (generation is { } of ? $"&generation={of}" : ""),
+            Json.ReplicaLogView,
+            cancel);
+
+    public Task<ReplicaView> StopReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/stop", Json.ReplicaView, cancel);
+
+    public Task<ReplicaView> RestartReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/restart", Json.ReplicaView, cancel);
+    public Task<PartnerListView> PartnersAsync(CancellationToken cancel) =>
+        GetAsync("v1/providers", Json.PartnerListView, cancel);
+
+    public Task<PartnerView> PartnerAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/providers/{Uri.EscapeDataString(id)}", Json.PartnerView, cancel);
+
+    /// <summary>Gives an onboarding file in; a file with problems is an answer, not a failure.</summary>
+    public Task<OnboardView> OnboardAsync(OnboardBody body, CancellationToken cancel) =>
+        PostAsync("v1/providers", body, Json.OnboardBody, Json.OnboardView, cancel);
+
+    public Task<PartnerView> SignPartnerAsync(string id, SignBody body, CancellationToken cancel) => PostAsync(
+        $"v1/providers/{Uri.EscapeDataString(id)}/sign", body, Json.SignBody, Json.PartnerView, cancel);
+
+    public Task<PartnerView> ReclaimAsync(string id, ReclaimBody body, CancellationToken cancel) => PostAsync(
+        $"v1/providers/{Uri.EscapeDataString(id)}/reclaim", body, Json.ReclaimBody, Json.PartnerView, cancel);
+
+    /// <param name="id">The partner.</param>
+    /// <param name="step"><c>connect</c>, <c>accept</c>, <c>drain</c> or <c>exit</c>.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<PartnerView> StepPartnerAsync(string id, string step, CancellationToken cancel) =>
+        PostAsync($"v1/providers/{Uri.EscapeDataString(id)}/{step}", Json.PartnerView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<CapacityView> CapacityAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity?{query}", Json.CapacityView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<LeaseListView> LeasesAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity/leases?{query}", Json.LeaseListView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<StatementView> CapacityHoursAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity/hours?{query}", Json.StatementView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> CapacityHoursCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/capacity/hours?{query}&format=csv", cancel);
+
+    public Task<EvidenceView> EvidenceAsync(EvidenceBody body, CancellationToken cancel) =>
+        PostAsync("v1/capacity/evidence", body, Json.EvidenceBody, Json.EvidenceView, cancel);
+
+    public Task<ReconciliationView> ReconcileAsync(string invoice, CancellationToken cancel) => PostAsync(
+        "v1/capacity/reconcile", new ReconcileBody(invoice), Json.ReconcileBody, Json.ReconciliationView, cancel);
+
     /// <summary>Has the fleet file read again; a file with problems is an answer, not a failure.</summary>
     public Task<ReloadView> ReloadAsync(CancellationToken cancel) => PostAsync("v1/reload", Json.ReloadView, cancel);
 

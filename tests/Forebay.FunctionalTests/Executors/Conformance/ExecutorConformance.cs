@@ -137,6 +137,17 @@ public abstract class ExecutorConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_request_to_end_right_after_the_start_is_never_lost()
+    {
+        for (int generation = 1; generation <= 40; generation++)
+        {
+            await Executor.StartAsync(Shell("sleep 1000", generation: generation), default);
+            WorkExit exit = await StopAsync("w", generation, Patient);
+            Assert.Equal(WorkExitKind.Stopped, exit.Kind);
+        }
+    }
+
+    [Fact]
     public async Task A_start_that_comes_after_its_stop_is_refused_or_never_runs()
     {
         await Executor.StopAsync("w", 2, TimeSpan.Zero, default);

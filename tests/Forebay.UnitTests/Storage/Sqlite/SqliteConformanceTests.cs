@@ -2,6 +2,10 @@ using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
+using Forebay.Core.Capacity.Replicas;
+using Forebay.Core.Capacity.Transfers;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Usage;
 using Forebay.UnitTests.Storage.Conformance;
 using Microsoft.Data.Sqlite;
@@ -103,6 +107,36 @@ public sealed class SqliteLimitProposalsTests : LimitProposalsConformance
     private protected override ILimitProposals Store => _store.Current.Store.LimitProposals;
 
     private protected override ILimitHistory History => _store.Current.Store.LimitHistory;
+
+    public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
+
+    private protected override Task ReopenAsync() => _store.ReopenAsync();
+
+    private protected override ValueTask DisposeCoreAsync() => _store.DisposeAsync();
+}
+
+public sealed class SqliteReplicaStoreTests : ReplicaStoreConformance
+{
+    private readonly ReopenableStore _store = new();
+
+    private protected override IReplicaStore Replicas => _store.Current.Store.Replicas;
+
+    private protected override ITransferStore Transfers => _store.Current.Store.Transfers;
+
+    public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
+
+    private protected override Task ReopenAsync() => _store.ReopenAsync();
+
+    private protected override ValueTask DisposeCoreAsync() => _store.DisposeAsync();
+}
+
+public sealed class SqliteCapacityTests : CapacityConformance
+{
+    private readonly ReopenableStore _store = new();
+
+    private protected override ICapacityLedgerStore Ledger => _store.Current.Store.Capacity;
+
+    private protected override IPartnerStore Partners => _store.Current.Store.Partners;
 
     public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
 

@@ -51,8 +51,8 @@ internal static class PlacementOracle
         {
             PlacementPool pool = problem.Pools.Single(p => p.Id == start.Pool);
             PlacementVersion version = problem.Versions.Single(v => v.Model == start.Model && v.Version == start.Version);
-            PlacementBuild build = version.Builds.Single(b => b.Id == start.Build);
-            Assert.Equal(build.AcceleratorType, pool.AcceleratorType);
+            PlacementBuild build = version.Builds.Single(
+                b => b.Id == start.Build && b.AcceleratorType == pool.AcceleratorType);
             Assert.True(build.MemoryGb <= pool.UsableMemoryGb * build.AcceleratorsPerReplica, "the weights do not fit");
             Assert.True(build.AcceleratorsPerReplica <= pool.InterconnectDomain, "the gang leaves its domain");
             Assert.True(start.LeasedAccelerators >= build.AcceleratorsPerReplica);

@@ -80,7 +80,7 @@ public sealed class ReplicaMachineTests
     [Fact]
     public void A_generation_that_was_not_warmed_up_is_never_ready()
     {
-        ReplicaState forged = ReplicaState.Plan(Wanted, 0) with { Phase = ReplicaPhase.Ready, Generation = 2, WarmedGeneration = 1 };
+        ReplicaState forged = Ready() with { Generation = 2, WarmedGeneration = 1 };
 
         Assert.Throws<InvalidOperationException>(
             () => Step(forged, Wanted, 0, World(Work(2, WorkState.Running))));
