@@ -69,6 +69,7 @@ public class AdmissionBenchmarks
         _ = Router.TryEnter(query, _state.TableOf(_eligible), _routing, _scratch, _now, out Route route);
         route.State.Leave();
         route.Load.Answered(route);
+        route.Load.Left(route);
         return route.Deployment;
     }
 

@@ -64,6 +64,7 @@ public class RoutingBenchmarks
         Router.Remember(_state.Routing, _config, prompt, route);
         route.State.Leave();
         route.Load.Answered(route);
+        route.Load.Left(route);
         return route.Deployment;
     }
 

@@ -3,9 +3,16 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
+using Forebay.Core.Capacity.Withdrawals;
+using Forebay.Core.Capacity.Replicas;
+using Forebay.Core.Capacity.Transfers;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Usage;
 using Forebay.Storage.Data;
 using Forebay.Storage.Journal;
@@ -38,9 +45,18 @@ public sealed class LocalStore : IAsyncDisposable
         Places = ledger;
         Access = new SqliteAccessStore(database);
         Exports = new SqliteExportStore(database);
+        Withdrawals = new SqliteWithdrawalStore(database);
+        Rollouts = new SqliteRolloutStore(database);
         Audit = new SqliteAuditLog(database);
         LimitUsage = new SqliteLimitUsage(database, segments, journal.Sync);
         LimitHistory = new SqliteLimitHistory(database);
+        var replicas = new SqliteReplicaStore(database);
+        Replicas = replicas;
+        Transfers = replicas;
+        LimitProposals = new SqliteLimitProposals(database);
+        Demand = new SqliteDemandHistory(database);
+        Capacity = new SqliteCapacityLedger(database);
+        Partners = new SqlitePartnerStore(database);
         Recovery = recovery;
     }
 
@@ -54,6 +70,9 @@ public sealed class LocalStore : IAsyncDisposable
 
     public IExportStore Exports { get; }
 
+    public IWithdrawalStore Withdrawals { get; }
+    public IRolloutStore Rollouts { get; }
+
     /// <summary>Where requests were sent, and what permitted it.</summary>
     public IResidencyLedger Places { get; }
 
@@ -61,6 +80,19 @@ public sealed class LocalStore : IAsyncDisposable
     public ILimitUsage LimitUsage { get; }
 
     public ILimitHistory LimitHistory { get; }
+
+    /// <summary>Replicas of models.</summary>
+    public IReplicaStore Replicas { get; }
+
+    /// <summary>Weights at sites and on their way there.</summary>
+    public ITransferStore Transfers { get; }
+    public ILimitProposals LimitProposals { get; }
+
+    /// <summary>Recorded usage by minute.</summary>
+    public IDemandHistory Demand { get; }
+    public ICapacityLedgerStore Capacity { get; }
+
+    public IPartnerStore Partners { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }

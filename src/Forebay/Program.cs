@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Forebay.Commands;
+using Forebay.Commands.Capacity;
+using Forebay.Commands.Replay;
 using Forebay.Gateway;
 using Forebay.Storage;
 using Forebay.Storage.Backups;
@@ -34,9 +36,18 @@ public static class Program
         StatusCommand.Create(),
         KeyCommand.Create(),
         ModelCommand.Create(),
+        RolloutCommand.Create(),
+        ReplicaCommand.Create(),
+        ProviderCommand.Create(),
+        CapacityCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
+        ConcentrationCommand.Create(),
         LimitsCommand.Create(),
+        WithdrawalCommands.CreateDrain(),
+        WithdrawalCommands.CreateReclaim(),
+        WithdrawalCommands.CreateDrill(),
+        WithdrawalCommands.CreateList(),
         PlaceCommand.Create(),
         ReplayCommand.Create(),
         ReloadCommand.Create(),

@@ -26,6 +26,10 @@ internal sealed class AdminCall(HttpContext context, string requestId)
     /// <summary>The <c>{id}</c> of the path.</summary>
     public string Id => (string)context.Request.RouteValues["id"]!;
 
+    /// <summary>The same where it is a name that may hold slashes, such as vendor/model: all of a path is decoded but
+    /// those.</summary>
+    public string Name => Id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Reads the body as a JSON object, to be read field by field; an empty body is an empty object.</summary>
     /// <exception cref="BadHttpRequestException">Not JSON, not an object, or too large.</exception>
     public async Task<BodyFields> ReadBodyAsync()

@@ -16,6 +16,7 @@ internal static class AdminRoutes
         var operations = new OperationEndpoints(services);
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
+        var curves = new CurveEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -35,14 +36,68 @@ internal static class AdminRoutes
             new("GET", "/v1/usage", RouteAccess.Viewer, records.UsageAsync),
             new("GET", "/v1/models/{id}/export", RouteAccess.Viewer, permission.ShowExportAsync),
             new("POST", "/v1/models/{id}/export", RouteAccess.Operator, permission.ChangeExportAsync),
+            new("GET", "/v1/models/{id}/curve", RouteAccess.Viewer, curves.ShowAsync),
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            .. Capacity(services),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
             new("GET", "/v1/audit/verify", RouteAccess.Viewer, records.VerifyAsync),
             new("POST", "/v1/reload", RouteAccess.Operator, operations.ReloadAsync),
             new("POST", "/v1/backup", RouteAccess.Admin, operations.BackupAsync),
+        ];
+    }
+
+    /// <summary>Capacity: partners and the ledger, replicas and versions, what leaves, what limits follow from it.
+    /// </summary>
+    private static IReadOnlyList<AdminRoute> Capacity(AdminServices services)
+    {
+        var partners = new PartnerEndpoints(services);
+        var capacity = new CapacityEndpoints(services);
+        var withdrawals = new WithdrawalEndpoints(services);
+        var replicas = new ReplicaEndpoints(services);
+        var rollouts = new RolloutEndpoints(services);
+        var concentration = new ConcentrationEndpoints(services);
+        var following = new FollowingEndpoints(services);
+        return
+        [
+            new("GET", "/v1/providers", RouteAccess.Viewer, partners.ListAsync),
+            new("POST", "/v1/providers", RouteAccess.Operator, partners.OnboardAsync),
+            new("GET", "/v1/providers/{id}", RouteAccess.Viewer, partners.ShowAsync),
+            new("POST", "/v1/providers/{id}/sign", RouteAccess.Operator, partners.SignAsync),
+            new("POST", "/v1/providers/{id}/connect", RouteAccess.Operator, partners.ConnectAsync),
+            new("POST", "/v1/providers/{id}/accept", RouteAccess.Operator, partners.AcceptAsync),
+            new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
+            new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
+            new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
+            new("GET", "/v1/capacity", RouteAccess.Viewer, capacity.ShowAsync),
+            new("GET", "/v1/capacity/leases", RouteAccess.Viewer, capacity.LeasesAsync),
+            new("GET", "/v1/capacity/hours", RouteAccess.Viewer, capacity.HoursAsync),
+            new("POST", "/v1/capacity/evidence", RouteAccess.Operator, capacity.EvidenceAsync),
+            new("POST", "/v1/capacity/reconcile", RouteAccess.Viewer, capacity.ReconcileAsync),
+            new("GET", "/v1/limits/following", RouteAccess.Viewer, following.ShowAsync),
+            new("GET", "/v1/limits/proposals", RouteAccess.Viewer, following.ListAsync),
+            new("POST", "/v1/limits/proposals", RouteAccess.Operator, following.ProposeAsync),
+            new("POST", "/v1/limits/proposals/{id}/apply", RouteAccess.Operator, following.ApplyAsync),
+            new("GET", "/v1/limits/versions", RouteAccess.Viewer, following.VersionsAsync),
+            new("POST", "/v1/limits/rollback", RouteAccess.Operator, following.RollbackAsync),
+            new("GET", "/v1/concentration", RouteAccess.Viewer, concentration.ShowAsync),
+            new("GET", "/v1/rollouts", RouteAccess.Viewer, rollouts.ListAsync),
+            new("GET", "/v1/models/{id}/rollout", RouteAccess.Viewer, rollouts.ShowAsync),
+            new("POST", "/v1/models/{id}/rollout", RouteAccess.Operator, rollouts.StartAsync),
+            new("POST", "/v1/models/{id}/rollout/pause", RouteAccess.Operator, rollouts.PauseAsync),
+            new("POST", "/v1/models/{id}/rollout/resume", RouteAccess.Operator, rollouts.ResumeAsync),
+            new("POST", "/v1/models/{id}/rollout/rollback", RouteAccess.Operator, rollouts.RollBackAsync),
+            new("GET", "/v1/replicas", RouteAccess.Viewer, replicas.ListAsync),
+            new("GET", "/v1/replicas/{id}", RouteAccess.Viewer, replicas.OneAsync),
+            new("GET", "/v1/replicas/{id}/logs", RouteAccess.Operator, replicas.LogsAsync),
+            new("POST", "/v1/replicas/{id}/stop", RouteAccess.Operator, replicas.StopAsync),
+            new("POST", "/v1/replicas/{id}/restart", RouteAccess.Operator, replicas.RestartAsync),
+            new("GET", "/v1/withdrawals", RouteAccess.Viewer, withdrawals.ListAsync),
+            new("POST", "/v1/withdrawals", RouteAccess.Operator, withdrawals.AskAsync),
+            new("GET", "/v1/withdrawals/{id}", RouteAccess.Viewer, withdrawals.OneAsync),
+            new("POST", "/v1/withdrawals/{id}/return", RouteAccess.Operator, withdrawals.ReturnAsync),
         ];
     }
 }

@@ -2,8 +2,16 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Capacity;
+using Forebay.Control.Concentration;
+using Forebay.Control.Limits.Following;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
+using Forebay.Control.Placement;
+using Forebay.Control.Replicas;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
 using Forebay.Core.Fleet;
@@ -24,12 +32,25 @@ public sealed record AdminServices
 
     public required ExportService Exports { get; init; }
 
+    public required WithdrawalService Withdrawals { get; init; }
+    public required RolloutService Rollouts { get; init; }
+    public required PartnerService Partners { get; init; }
+
+    public required CapacityService Capacity { get; init; }
+
+    public required CapacityReports CapacityReports { get; init; }
+
     /// <summary>Where requests were sent.</summary>
     public required IResidencyLedger Places { get; init; }
 
     public required IUsageLedger Ledger { get; init; }
 
+    /// <summary>How the fleet is spread.</summary>
+    public required ConcentrationService Concentration { get; init; }
+
     public required ILimitHistory LimitHistory { get; init; }
+
+    public required LimitFollowing Following { get; init; }
 
     public required IUsageJournal Journal { get; init; }
 
@@ -40,6 +61,12 @@ public sealed record AdminServices
     public required MetricsCollector Metrics { get; init; }
 
     public required BackupService Backup { get; init; }
+
+    /// <summary>The replicas that this server looks after; null where it looks after none.</summary>
+    public ReplicaLoop? Replicas { get; init; }
+
+    /// <summary>What decides where models run; null where nothing here runs engines.</summary>
+    public PlacementLoop? Placement { get; init; }
 
     /// <summary>The fleet file in force; null when the fleet does not come from a file.</summary>
     public required Func<FleetFileView?> FleetFile { get; init; }

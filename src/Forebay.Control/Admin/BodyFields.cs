@@ -87,6 +87,35 @@ internal sealed class BodyFields
         return null;
     }
 
+    public IReadOnlyList<double>? OptionalNumbers(string name, double example)
+    {
+        if (!Take(name, out JsonElement value))
+        {
+            return null;
+        }
+
+        string shown = example.ToString(CultureInfo.InvariantCulture);
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            Add(name, $"is {Kind(value)}, not a list.", $"Send \"{name}\": [{shown}].");
+            return null;
+        }
+
+        var numbers = new List<double>();
+        foreach (JsonElement item in value.EnumerateArray())
+        {
+            if (item.ValueKind != JsonValueKind.Number || !item.TryGetDouble(out double number))
+            {
+                Add($"{name}[{numbers.Count}]", $"is {Kind(item)}, not a number.", $"Send {shown} or the like.");
+                number = double.NaN;
+            }
+
+            numbers.Add(number);
+        }
+
+        return numbers;
+    }
+
     public IReadOnlyList<string>? OptionalTexts(string name, string example)
     {
         if (!Take(name, out JsonElement value))

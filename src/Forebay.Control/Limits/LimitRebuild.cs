@@ -42,7 +42,7 @@ public static class LimitRebuild
             if (fleet.FindTenant(id) is { } tenant)
             {
                 long? opening = opened.TryGetValue(id, out long ms) ? ms : null;
-                windows.Add(id, state.LimitsOf(tenant).RestoreWindows(tenant.Limits, opening, now));
+                windows.Add(id, state.LimitsOf(tenant).RestoreWindows(state.PlanOf(tenant), opening, now));
             }
         }
 
@@ -61,7 +61,7 @@ public static class LimitRebuild
                 // In the middle of its minute, which is where it was on average.
                 long ageNs = (wall - slice.StartUnixMs - MinuteMs / 2) * Instant.NsPerMs;
                 state.LimitsOf(tenant).RestoreTokens(
-                    tenant.Limits, ClassOf(fleet, slice.Model), slice.Use.Tokens, ageNs, now);
+                    state.PlanOf(tenant), ClassOf(fleet, slice.Model), slice.Use.Tokens, ageNs, now);
             }
         }
     }
@@ -100,7 +100,7 @@ public static class LimitRebuild
                 && fleet.FindTenant(accept.Tenant) is { } tenant)
             {
                 open[accept.RequestId] = state.LimitsOf(tenant).Replay(
-                    tenant.Limits, ClassOf(fleet, accept.Model), accept, AtNs(accept.AcceptedUnixMs, now));
+                    state.PlanOf(tenant), ClassOf(fleet, accept.Model), accept, AtNs(accept.AcceptedUnixMs, now));
             }
             else if (one.Settle is { } settle && open.Remove(settle.RequestId, out LimitReservation reservation))
             {

@@ -166,7 +166,7 @@ public sealed class FleetMetrics : IDisposable
             if (_fleet.FindLimitsOf(config.Id) is { } limits && model.FindTenant(config.Id) is { } tenant)
             {
                 tenants++;
-                measured.AddRange(limits.Report(tenant.Limits, now).Limits.Select(l => new Measurement<double>(
+                measured.AddRange(limits.Report(_fleet.PlanOf(tenant), now).Limits.Select(l => new Measurement<double>(
                     (double)(l.Used / l.Limit),
                     new("tenant", config.Id),
                     new("limit", l.Name),

@@ -1,4 +1,5 @@
 using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Links;
 
@@ -25,6 +26,9 @@ public sealed record ConcentrationGroupConfig
 
     [ConfigKey("What the members share: an owner, a chip vendor, a power grid.")]
     public string? Name { get; init; }
+
+    [ConfigKey("How much of the whole may depend on it.")]
+    public ConcentrationCapsConfig? Caps { get; init; }
 }
 
 /// <summary>What kind of place a site is.</summary>
@@ -104,6 +108,9 @@ public sealed record PoolQuotaConfig
 
     [ConfigKey("Output tokens per minute.", Minimum = 1)]
     public long? OutputTokensPerMinute { get; init; }
+
+    [ConfigKey("Throughput bought in the provider's own units.", Minimum = 1)]
+    public long? ProvisionedUnits { get; init; }
 }
 
 /// <summary>Interchangeable capacity at one site under one commitment: accelerators or an API quota.</summary>
@@ -137,6 +144,7 @@ public enum CommitmentUnit : byte
     Dollars,
     RequestsPerMinute,
     TokensPerMinute,
+    ProvisionedUnits,
 }
 
 /// <summary>What a commitment's price is charged per.</summary>
@@ -176,7 +184,8 @@ public sealed record CommitmentConfig
     [ConfigKey("The provider that owes it.", Required = true, RefersTo = "providers")]
     public required string Provider { get; init; }
 
-    [ConfigKey("accelerators, megawatts, dollars, requests_per_minute or tokens_per_minute.", Required = true)]
+    [ConfigKey("accelerators, megawatts, dollars, requests_per_minute, tokens_per_minute or provisioned_units.",
+        Required = true)]
     public required CommitmentUnit Unit { get; init; }
 
     [ConfigKey("Full quantity, in the unit.", Required = true, Minimum = 0)]

@@ -67,12 +67,13 @@ internal static class CapacityRules
             CheckAccelerators(accelerators, $"{path}.accelerators", knownAccelerators, problems);
         }
 
-        if (pool.Quota is { RequestsPerMinute: null, InputTokensPerMinute: null, OutputTokensPerMinute: null })
+        if (pool.Quota is { RequestsPerMinute: null, ProvisionedUnits: null }
+            && pool.Quota is { InputTokensPerMinute: null, OutputTokensPerMinute: null })
         {
             problems.Add(new ConfigProblem(
                 $"{path}.quota",
                 "the quota limits nothing",
-                "Give requests_per_minute, input_tokens_per_minute or output_tokens_per_minute."));
+                "Give requests_per_minute, input_tokens_per_minute, output_tokens_per_minute or provisioned_units."));
         }
 
         if (index.Commitment(pool.Commitment) is { } commitment && index.Site(pool.Site) is { } site

@@ -47,7 +47,7 @@ public sealed record GroupLoss(
 /// <param name="Sites">Sites.</param>
 /// <param name="Pools">Pools.</param>
 /// <param name="Deployments">Deployments, served or not.</param>
-/// <param name="NotServed">Deployments without an endpoint.</param>
+/// <param name="NotServed">Deployments without an endpoint, and those that are withdrawn.</param>
 /// <param name="ServedByBacking">Served deployments by what stands behind them; every backing is there.</param>
 /// <param name="AcceleratorsByProvider">Accelerators that may be counted on (low ends), per provider, in file order.
 /// </param>
@@ -83,7 +83,7 @@ public sealed record FleetSummary(
     {
         var demand = new int[fleet.Deployments.Length];
         inFlight[..Math.Min(inFlight.Length, demand.Length)].CopyTo(demand);
-        ImmutableArray<Deployment> served = [.. fleet.Deployments.Where(d => d.Endpoint is not null)];
+        ImmutableArray<Deployment> served = [.. fleet.Deployments.Where(d => d.IsServed)];
         FleetConfig config = fleet.Config;
         return new FleetSummary(
             config.Providers.Length,

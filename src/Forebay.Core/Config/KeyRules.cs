@@ -133,7 +133,9 @@ public static class KeyRules
             object entry = list.GetValue(i)!;
             if (!seen.Add(entry))
             {
-                string word = entry is string text ? Words.Quote(text) : at.Key.Shape.Element.WordOf(entry);
+                string word = entry is string text ? Words.Quote(text)
+                    : at.Key.Shape.Element.Kind == ConfigKind.Choice ? at.Key.Shape.Element.WordOf(entry)
+                    : string.Create(CultureInfo.InvariantCulture, $"{entry}");
                 problems.Add(new ConfigProblem($"{at.Path}[{i}]", $"{word} is listed twice", "Take one out."));
             }
         }

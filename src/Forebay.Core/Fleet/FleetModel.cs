@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Net;
 using Forebay.Core.Capacity;
+using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
@@ -38,6 +39,12 @@ public sealed record Deployment(
 
     /// <summary>Whose account it is called with.</summary>
     public Account Account { get; } = Account.Of(Config, Provider, Endpoint, Backing);
+
+    /// <summary>The withdrawal that keeps requests from it; null for none.</summary>
+    public Withdrawal? Withdrawn { get; init; }
+
+    /// <summary>Whether requests may go there: it answers somewhere, and is not withdrawn.</summary>
+    public bool IsServed => Endpoint is not null && Withdrawn is null;
 
     /// <summary>How its site is reached.</summary>
     public LinkSchedule Link { get; init; } = LinkSchedule.Ideal;
@@ -85,7 +92,7 @@ public sealed record Deployment(
 
 /// <summary>A model in the compiled snapshot, with its deployments.</summary>
 /// <param name="Config">As configured.</param>
-/// <param name="Deployments">Deployments that have an endpoint.</param>
+/// <param name="Deployments">Deployments that requests may go to.</param>
 /// <param name="Prices">What customers pay.</param>
 public sealed record ServedModel(
     ModelConfig Config,
@@ -213,9 +220,11 @@ public sealed class FleetModel
     /// </summary>
     /// <param name="config">A configuration that the validator accepted.</param>
     /// <param name="emulated">Endpoints of emulated engines by deployment id, for deployments without one.</param>
+    /// <param name="withdrawals">Those in effect: what they cover serves nothing new.</param>
     /// <exception cref="KeyNotFoundException">A reference does not resolve: the configuration was not validated.
     /// </exception>
-    public static FleetModel Build(FleetConfig config, IReadOnlyDictionary<string, Uri> emulated)
+    public static FleetModel Build(
+        FleetConfig config, IReadOnlyDictionary<string, Uri> emulated, IReadOnlyList<Withdrawal>? withdrawals = null)
     {
         var providers = config.Providers.ToDictionary(p => p.Id);
         var sites = config.Sites.ToDictionary(s => s.Id);
@@ -241,11 +250,13 @@ public sealed class FleetModel
                 return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost)
                 {
                     Link = links[site.Id],
+                    Withdrawn = withdrawals?.FirstOrDefault(
+                        w => w.Target.Covers(pool, site, providers[site.Provider])),
                     Prior = SpeedPrior.For(d, pool, known[d.Model]),
                 };
             }),
         ];
-        var served = deployments.Where(d => d.Endpoint is not null).ToLookup(d => d.Config.Model);
+        var served = deployments.Where(d => d.IsServed).ToLookup(d => d.Config.Model);
         ImmutableArray<ServedModel> models =
         [
             .. config.Models.Select(m =>

@@ -1,13 +1,16 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Serving.Routing;
 
 namespace Forebay.Core.Fleet;
@@ -26,13 +29,18 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ServiceTally> _tallies = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RetryBudget> _retries = new(StringComparer.Ordinal);
     private readonly Lock _ejections = new();
     private readonly Lock _swapping = new();
     private ConcurrentDictionary<EligibleSet, RouteTable> _tables = NoTables();
-    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None);
+    private InForce _inForce = new(FleetModel.Empty, ExportMasks.None, VersionSplits.None);
     private KeyRing _keys = KeyRing.Empty;
     private int _draining;
+    private TierMultipliers _multipliers = TierMultipliers.Promise;
+    private LimitVersion? _announced;
+    private int _hourOfWeek = -1;
+    private MultipliedPlans _plans = MultipliedPlans.Promise;
 
     /// <summary>What decides where requests may go: one object until the snapshot or an export mask changes, so that
     /// one comparison tells whether a decision still stands.</summary>
@@ -49,7 +57,11 @@ public sealed class FleetState
                 SiteOf(site).Follow(new SitePlace(site.Latitude, site.Longitude), value.Config.Regions);
             }
 
-            Swap(old => new InForce(value, old.Exports));
+            lock (_swapping)
+            {
+                Volatile.Write(ref _plans, PlansOf(value));
+                Swap(old => new InForce(value, old.Exports, old.Splits));
+            }
         }
     }
 
@@ -57,7 +69,14 @@ public sealed class FleetState
     public ExportMasks Exports
     {
         get => InForce.Exports;
-        set => Swap(old => new InForce(old.Model, value));
+        set => Swap(old => new InForce(old.Model, value, old.Splits));
+    }
+
+    /// <summary>Which version of a model serves whom, for models that were rolled out.</summary>
+    public VersionSplits Splits
+    {
+        get => InForce.Splits;
+        set => Swap(old => new InForce(old.Model, old.Exports, value));
     }
 
     /// <summary>The key ring in force.</summary>
@@ -92,6 +111,10 @@ public sealed class FleetState
     public DeploymentState Of(Deployment deployment) =>
         _deployments.GetOrAdd(deployment.Id, static id => new DeploymentState(id));
 
+    /// <summary>Requests in flight at a deployment, also at one that is no longer in the fleet.</summary>
+    public int InFlightAt(string deployment) =>
+        _deployments.TryGetValue(deployment, out DeploymentState? state) ? state.InFlight : 0;
+
     /// <summary>What routing keeps about all deployments together.</summary>
     public RoutingMemory Routing { get; } = new();
 
@@ -102,12 +125,13 @@ public sealed class FleetState
             static (_, a) => a.Self.Routing.Add(a.Of.Prior, a.Self.Of(a.Of)),
             (Self: this, Of: deployment));
 
-    /// <summary>Call about once a second: speeds not observed for a while are trusted less.</summary>
-    public void RelaxSpeeds()
+    /// <summary>Call about once a second: speeds not observed and reports not renewed for a while are trusted less.
+    /// </summary>
+    public void RelaxSpeeds(long nowNs)
     {
         foreach (KeyValuePair<string, RouteLoad> load in _loads)
         {
-            load.Value.Relax();
+            load.Value.Relax(nowNs);
         }
     }
 
@@ -202,6 +226,14 @@ public sealed class FleetState
         return next;
     }
 
+    /// <summary>What became of a model's requests.</summary>
+    public ServiceTally TallyOf(ServedModel model) => _tallies.GetOrAdd(model.Id, static _ => new ServiceTally());
+
+    /// <summary>What became of all models' requests until now.</summary>
+    public ServiceReading ReadService(long nowUnixMs) => new(
+        nowUnixMs,
+        _tallies.ToImmutableDictionary(t => t.Key, t => t.Value.Read(), StringComparer.Ordinal));
+
     /// <summary>Stories of requests, for reading back.</summary>
     public ExplainStore Explanations { get; } = new();
 
@@ -249,6 +281,38 @@ public sealed class FleetState
             return HealthSweep.TryTakeOut(this, model, deployment, cause, attempt, rules);
         }
     }
+
+    /// <summary>Multipliers of what tiers promise that hold now.</summary>
+    public TierMultipliers Multipliers => Volatile.Read(ref _multipliers);
+
+    /// <summary>Puts multipliers in force, from the next request on. What tenants used stays used.</summary>
+    /// <param name="multipliers">The multipliers.</param>
+    /// <param name="hourOfWeek">The hour that it is.</param>
+    /// <param name="announced">The decision that is announced and not in effect yet.</param>
+    public void Multiply(TierMultipliers multipliers, int hourOfWeek, LimitVersion? announced = null)
+    {
+        lock (_swapping)
+        {
+            Volatile.Write(ref _announced, announced);
+            if (hourOfWeek == _hourOfWeek && ReferenceEquals(multipliers, _multipliers))
+            {
+                return;
+            }
+
+            _hourOfWeek = hourOfWeek;
+            Volatile.Write(ref _multipliers, multipliers);
+            Volatile.Write(ref _plans, PlansOf(Model));
+        }
+    }
+
+    /// <summary>A decision on limits that is announced and not in effect yet.</summary>
+    public LimitVersion? AnnouncedLimits => Volatile.Read(ref _announced);
+
+    /// <summary>What a tenant is held to now: what its tier promises, multiplied.</summary>
+    public LimitPlan PlanOf(Tenant tenant) => Volatile.Read(ref _plans).Of(tenant.Limits);
+
+    private MultipliedPlans PlansOf(FleetModel model) => MultipliedPlans.Of(
+        model.Config.Tiers, _multipliers, model.Config.Server.LimitsFollow.Limits, Math.Max(0, _hourOfWeek));
 
     /// <summary>What a tenant has used of its limits.</summary>
     public TenantLimits LimitsOf(Tenant tenant) =>

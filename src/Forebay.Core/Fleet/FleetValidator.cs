@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Forebay.Core.Capacity;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
@@ -46,6 +47,7 @@ public static class FleetValidator
         ServerRules.Check(config.Server, problems);
         CapacityRules.Check(index, knownAccelerators, problems);
         CommitmentRules.Check(index, problems);
+        ConcentrationRules.Check(config, problems);
         ModelRules.Check(config, problems);
         VersionRules.Check(index, knownAccelerators, problems);
         DeploymentRules.Check(index, problems);

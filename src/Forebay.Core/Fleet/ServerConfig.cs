@@ -1,5 +1,7 @@
 using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Queue;
 using Forebay.Core.Serving.Routing;
@@ -148,6 +150,11 @@ public sealed record ServerConfig
     [ConfigKey("The region this server takes calls in: where clients are taken to be that say nothing else.",
         RefersTo = "regions")]
     public string? Region { get; init; }
+
+    [ConfigKey("How tiers' limits follow capacity.")]
+    public LimitsFollowConfig LimitsFollow { get; init; } = new();
+    [ConfigKey("How dependence on concentration groups is watched.")]
+    public ConcentrationConfig Concentration { get; init; } = new();
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

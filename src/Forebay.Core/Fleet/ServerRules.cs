@@ -1,5 +1,6 @@
 using System.Net;
 using Forebay.Core.Config;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving.Health;
 
 namespace Forebay.Core.Fleet;
@@ -30,6 +31,7 @@ internal static class ServerRules
         }
 
         HealthRules.Check(server.Health, "server.health", problems);
+        LimitsFollowRules.Check(server.LimitsFollow, "server.limits_follow", problems);
         ProxyRules.Check(gateway, problems);
         UrlRules.Check("server.telemetry.otlp_endpoint", server.Telemetry.OtlpEndpoint, UrlRules.Http, problems);
     }

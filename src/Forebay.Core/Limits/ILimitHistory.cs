@@ -7,8 +7,8 @@ namespace Forebay.Core.Limits;
 /// <param name="Before">What it was; null where there was no such limit.</param>
 /// <param name="After">What it is; null where there is none any more.</param>
 /// <param name="ChangedBy">What changed it: <c>startup</c> or <c>file</c>, a start or a reload of the fleet
-/// file.</param>
-/// <param name="Source">Where from: the file, and the first digits of its SHA-256.</param>
+/// file; <c>capacity</c>, a decision to let limits follow it.</param>
+/// <param name="Source">Where from: the file, and the first digits of its SHA-256; or the proposal.</param>
 public sealed record LimitChange(
     DateTimeOffset At,
     string Name,

@@ -1,4 +1,5 @@
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
 
 namespace Forebay.Core.Limits;
@@ -43,22 +44,61 @@ public sealed record LimitReport(IReadOnlyList<LimitStatus> Limits, BindingLimit
 /// <param name="AsOf">When this was.</param>
 /// <param name="Limits">As in <see cref="LimitReport"/>.</param>
 /// <param name="Binds">As in <see cref="LimitReport"/>.</param>
-/// <param name="Changes">The latest changes of its limits, the last one first.</param>
+/// <param name="Changes">The latest changes of its limits, the last one first; those announced too.</param>
+/// <param name="Multipliers">By how much its limits are above what its tier promises; null where they are not.</param>
+/// <param name="Announced">What they will be; null where nothing is announced.</param>
 public sealed record TenantLimitsView(
     string Tenant,
     string Tier,
     DateTimeOffset AsOf,
     IReadOnlyList<LimitStatus> Limits,
     BindingLimit? Binds,
-    IReadOnlyList<LimitChange> Changes)
+    IReadOnlyList<LimitChange> Changes,
+    IReadOnlyList<LimitMultiplier>? Multipliers = null,
+    AnnouncedLimits? Announced = null)
 {
     public static TenantLimitsView Of(
-        Tenant tenant, TenantLimits limits, Instant now, IReadOnlyList<LimitChange> changes)
+        FleetState fleet, Tenant tenant, Instant now, IReadOnlyList<LimitChange> changes)
     {
-        LimitReport report = limits.Report(tenant.Limits, now);
-        return new TenantLimitsView(tenant.Id, tenant.Tier.Id, now.Wall, report.Limits, report.Binds, changes);
+        LimitReport report = fleet.LimitsOf(tenant).Report(fleet.PlanOf(tenant), now);
+        int hour = HourOfWeek.Of(now.WallUnixMs);
+        return new TenantLimitsView(
+            tenant.Id,
+            tenant.Tier.Id,
+            now.Wall,
+            report.Limits,
+            report.Binds,
+            changes,
+            LimitMultiplier.Of(fleet.Multipliers, tenant.Tier.Id, hour),
+            fleet.AnnouncedLimits is { } next
+                ? new AnnouncedLimits(
+                    next.EffectiveAt, LimitMultiplier.Of(next.Multipliers, tenant.Tier.Id, null) ?? [])
+                : null);
     }
 }
+
+/// <summary>By how much limits over a class of models are above what a tier promises.</summary>
+/// <param name="ModelClass">The class; null for models in none.</param>
+/// <param name="Now">The multiplier in this hour; null where another time is meant.</param>
+/// <param name="Hours">The multiplier, and in which hours of the week (UTC) it is less.</param>
+public sealed record LimitMultiplier(string? ModelClass, double? Now, string Hours)
+{
+    /// <summary>Those of a tier; null where it has none.</summary>
+    public static IReadOnlyList<LimitMultiplier>? Of(TierMultipliers multipliers, string tier, int? hour)
+    {
+        LimitMultiplier[] own =
+        [
+            .. multipliers.Entries.Where(e => e.Tier == tier).Select(e => new LimitMultiplier(
+                e.Class == TierMultipliers.Unclassed ? null : e.Class, hour is { } h ? e.At(h) : null, e.Words())),
+        ];
+        return own.Length == 0 ? null : own;
+    }
+}
+
+/// <summary>Limits that are announced.</summary>
+/// <param name="EffectiveAt">From when on.</param>
+/// <param name="Multipliers">What will hold then; empty for what the tier promises.</param>
+public sealed record AnnouncedLimits(DateTimeOffset EffectiveAt, IReadOnlyList<LimitMultiplier> Multipliers);
 
 /// <summary>What is left of a limit, for headers.</summary>
 /// <param name="Limit">Its size; 0 where there is none.</param>

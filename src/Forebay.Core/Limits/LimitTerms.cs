@@ -29,6 +29,9 @@ public sealed class LimitTerms
         return new LimitTerms(terms);
     }
 
+    /// <summary>Terms as they are.</summary>
+    public static LimitTerms Of(IEnumerable<LimitTerm> terms) => new([.. terms]);
+
     /// <summary>Reads what <see cref="ToText"/> wrote.</summary>
     public static LimitTerms Parse(string text) => new(
         [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>

@@ -1,5 +1,6 @@
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving.Rollout;
 
 namespace Forebay.Core.Serving;
 
@@ -12,6 +13,12 @@ internal static class ModelRules
         for (int i = 0; i < config.Models.Length; i++)
         {
             CheckModel(config.Models[i], $"models[{i}]", problems);
+            if (RolloutMachine.CheckSteps(config.Models[i].Rollout.Steps) is { } wrong)
+            {
+                problems.Add(new ConfigProblem(
+                    $"models[{i}].rollout.steps", $"steps cannot be: {wrong}",
+                    "Give shares that rise to 1, such as [0.01, 0.05, 0.25, 1]"));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Versions;
+using Forebay.Core.Serving.Rollout;
 
 namespace Forebay.Core.Serving;
 
@@ -135,6 +136,8 @@ public sealed record ModelConfig
 
     [ConfigKey("What automatic placement owes it.")]
     public ModelPlacementConfig Placement { get; init; } = new();
+    [ConfigKey("How a new version takes over from the one before (`forebay rollout`).")]
+    public RolloutConfig Rollout { get; init; } = new();
 }
 
 /// <summary>TLS towards an upstream.</summary>

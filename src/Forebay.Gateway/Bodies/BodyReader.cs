@@ -135,7 +135,7 @@ public static class BodyReader
         int maxBodyBytes,
         CancellationToken cancel)
     {
-        // Only what has arrived is charged to the budget: a declared length costs a client nothing.
+        // What is charged to the budget follows what has arrived: a declared length by itself costs a client little.
         if (declared is { } length && !into.TryReserve((int)Math.Min(length, FirstBytes)))
         {
             return OverBudget();
@@ -152,7 +152,7 @@ public static class BodyReader
             }
 
             int bytes = (int)buffer.Length;
-            if (!into.TryReserve(bytes))
+            if (!into.TryReserve(RoomFor(bytes, into, declared)) && !into.TryReserve(bytes))
             {
                 reader.AdvanceTo(buffer.End);
                 return OverBudget();
@@ -166,6 +166,19 @@ public static class BodyReader
                 return BodyProblem.None;
             }
         }
+    }
+
+    /// <summary>What to make room for so that bytes fit: where more was declared, up to four times what has arrived, so
+    /// that a large body is copied once or twice on its way and not at each doubling.</summary>
+    private static int RoomFor(int bytes, PooledBuffer into, long? declared)
+    {
+        if (bytes <= into.Free.Length || declared is not { } length)
+        {
+            return bytes;
+        }
+
+        long arrived = (long)into.Length + bytes;
+        return (int)Math.Max(bytes, Math.Min(length, 4 * arrived) - into.Length);
     }
 
     private static async ValueTask<BodyProblem> ReadDecodedAsync(

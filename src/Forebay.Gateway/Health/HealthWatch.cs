@@ -3,6 +3,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Gateway.Upstreams;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,7 @@ internal sealed class HealthWatch : IDisposable
     /// <summary>Most deployments asked at a time.</summary>
     public const int MaxAsking = 256;
 
-    private const int StaleIntervals = 3;
+    private const int StaleIntervals = ReportedLoad.StaleIntervals;
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
 
     private readonly ConcurrentDictionary<string, Watched> _watched = new(StringComparer.Ordinal);
@@ -95,7 +96,7 @@ internal sealed class HealthWatch : IDisposable
         {
             DeploymentState live = _state.Of(deployment);
             LogChanges(deployment, live, now);
-            if (deployment.Endpoint is not null && !_state.Draining)
+            if (deployment.IsServed && !_state.Draining)
             {
                 AskIfDue(fleet, deployment, live, now);
             }
@@ -225,12 +226,17 @@ internal sealed class HealthWatch : IDisposable
             return;
         }
 
+        RouteLoad load = _state.LoadOf(asked.Deployment);
+        ReportStart start = load.BeginReport();
         using CancellationTokenSource patience = Patience(asked.Deployment);
         AskResult result = await EngineAsk.ReadMetricsAsync(asked.Deployment, asked.Upstream, path, patience.Token);
         long now = Instant.MonotonicNsOf(_time);
+        double intervalNs = asked.Deployment.Config.Health.IntervalSeconds * Instant.NsPerSecond;
         if (result.IsGood && result.Sample.IsKnown)
         {
-            asked.Live.Report = asked.Watched.ReportOf(result.Sample, now);
+            EngineReport said = asked.Watched.ReportOf(result.Sample, now);
+            asked.Live.Report = said;
+            load.Reported(said, start, (long)intervalNs);
             return;
         }
 
@@ -241,10 +247,10 @@ internal sealed class HealthWatch : IDisposable
             HealthLog.NotAsked(_logger, asked.Deployment.Id, path, result.Status);
         }
 
-        double stale = StaleIntervals * asked.Deployment.Config.Health.IntervalSeconds * Instant.NsPerSecond;
-        if (asked.Live.Report is { } report && now - report.AtNs > stale)
+        if (asked.Live.Report is { } report && now - report.AtNs > StaleIntervals * intervalNs)
         {
             asked.Live.Report = null;
+            load.Reported(null, start, (long)intervalNs);
         }
     }
 

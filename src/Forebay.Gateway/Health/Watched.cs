@@ -46,7 +46,10 @@ internal sealed class Watched
             Known(now.KvUsageShare),
             queries > 0 && hits >= 0 ? Math.Min(1, hits / queries) : Known(now.PrefixHitShare),
             Rate(Grown(now.PromptTokens, _last.PromptTokens), seconds),
-            Known(now.GenerationTokensPerSecond) ?? Rate(Grown(now.GenerationTokens, _last.GenerationTokens), seconds));
+            Known(now.GenerationTokensPerSecond) ?? Rate(Grown(now.GenerationTokens, _last.GenerationTokens), seconds))
+        {
+            KvCapacityTokens = Known(now.KvCapacityTokens),
+        };
         _last = now;
         _lastNs = nowNs;
         _hasLast = true;

@@ -9,6 +9,7 @@ using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Telemetry;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
+using Forebay.Gateway.Versions;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -109,8 +110,8 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         if (next == GoOn.No
             || x.Attempts >= x.Settings.MaxAttempts
-            || !HasUntried()
-            || !runtime.State.TryWithdrawRetry(x.Model!))
+            || !(HasUntried() || (next == GoOn.Elsewhere && Versioning.TryOther(x) && HasUntried()))
+            || !TryWithdraw())
         {
             Continuing.Count(x, "failed", runtime);
             return GoOn.No;
@@ -125,6 +126,17 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         runtime.Metrics.Retried(x, last.Reason);
         Log.Retrying(runtime.Logger, x.IdText, deployment.Id, ReasonTable.LabelOf(last.Reason), last.Detail);
         return next;
+    }
+
+    private bool TryWithdraw()
+    {
+        bool allowed = runtime.State.TryWithdrawRetry(x.Model!);
+        if (!allowed)
+        {
+            runtime.Metrics.RetryRefused(x);
+        }
+
+        return allowed;
     }
 
     private bool HasUntried() => x.Eligible.Deployments.Any(d => !_tried.Contains(d.Index));
@@ -147,6 +159,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             }
 
             HealthJudge.Judge(x, deployment, x.Route.State, result, runtime);
+            Versioning.Count(x, deployment, result, nowNs);
             NoteHeld(deployment, result, nowNs);
             if (result.End == AttemptEnd.PoliceAgain)
             {
@@ -184,6 +197,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
 
         Failure failure = Policing.CheckAgain(x, inForce);
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
+        failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         if (x.Story is not null)
         {

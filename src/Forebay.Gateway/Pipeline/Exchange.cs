@@ -5,6 +5,7 @@ using Forebay.Core.Serving;
 using Forebay.Core.Serving.Explain;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Queue;
+using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
@@ -70,6 +71,18 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     /// <summary>The deployments that may serve it.</summary>
     public EligibleSet Eligible { get; set; } = EligibleSet.Empty;
+
+    /// <summary>What decides on the version that serves it; null where nothing does.</summary>
+    public VersionSplit? Split { get; set; }
+
+    /// <summary>The deployments that may serve it, whatever their version; set with <see cref="Split"/>.</summary>
+    public EligibleSet AnyVersion { get; set; } = EligibleSet.Empty;
+
+    /// <summary>Whether it is the new version's; set with <see cref="Split"/>.</summary>
+    public bool TakesNew { get; set; }
+
+    /// <summary>The version that it was on failed it, and it goes on with the other.</summary>
+    public bool TriedOther { get; set; }
 
     /// <summary>Hashes of the prompt's blocks, where they could decide something.</summary>
     public PromptPrefix? Prefix { get; set; }

@@ -8,6 +8,7 @@ using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Translation;
+using Forebay.Gateway.Versions;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Pipeline;
@@ -82,6 +83,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         failure = Policing.Check(x);
         failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
+        failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
         failure = failure.IsNone ? ClientDeadline.Read(x) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
         Explaining.Policed(x, runtime, failure);
@@ -115,9 +117,9 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         // Not the time of acceptance: a body held back for a minute must not draw on the minute before it.
         var now = Instant.From(runtime.Time);
         ServedModel model = x.Model!;
-        LimitPlan plan = x.Tenant!.Limits;
+        LimitPlan plan = runtime.State.PlanOf(x.Tenant!);
         x.ReservedAt = now;
-        LimitDecision decision = runtime.State.LimitsOf(x.Tenant).Reserve(
+        LimitDecision decision = runtime.State.LimitsOf(x.Tenant!).Reserve(
             plan,
             new LimitRequest(
                 model.Id,
@@ -182,6 +184,12 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
 
         Explaining.Finish(x, runtime, failure);
         runtime.Metrics.Finished(x, failure, Instant.From(runtime.Time));
+        if (x.Model is { } model)
+        {
+            runtime.State.TallyOf(model)
+                .Ended(failure.Reason, x.Attempts, x.Answer is { Times: > 0 }, x.TimeToFirstTokenMs);
+        }
+
         if (!failure.IsNone)
         {
             runtime.Failures.Write(x, failure);

@@ -91,6 +91,7 @@ internal static class Routing
     {
         Route route = x.Route;
         Answered(x);
+        route.Load.Left(route);
         long nowNs = Instant.MonotonicNsOf(runtime.Time);
         runtime.State.QueueOf(x.Model!).Release(route.Deployment, x.EnteredNs, nowNs);
     }
@@ -100,6 +101,7 @@ internal static class Routing
     public static void Undo(Exchange x)
     {
         Answered(x);
+        x.Route.Load.Left(x.Route);
         x.Route.State.Leave(x.EnteredNs);
         x.Route.Load.Publish();
     }

@@ -56,7 +56,7 @@ internal sealed class StreamSweep : IDisposable
 
         if (++_ticks % TicksPerSecond == 0)
         {
-            _state.RelaxSpeeds();
+            _state.RelaxSpeeds(now.MonotonicNs);
         }
     }
 }

@@ -15,13 +15,13 @@ internal static class LimitHeaders
     /// <summary>Sets what is left of each limit that the tenant's tier has.</summary>
     public static void Set(Exchange x, FleetState state, Instant now)
     {
-        LimitPlan plan = x.Tenant!.Limits;
+        LimitPlan plan = state.PlanOf(x.Tenant!);
         if (plan.IsEmpty)
         {
             return;
         }
 
-        LimitLevels levels = state.LimitsOf(x.Tenant).Levels(plan, x.Model!.LimitClass, now);
+        LimitLevels levels = state.LimitsOf(x.Tenant!).Levels(plan, x.Model!.LimitClass, now);
         Set(x, now, RateLimitUnit.Requests, levels.Requests);
         Set(x, now, RateLimitUnit.Tokens, levels.Tokens);
         if (x.Dialect == Dialect.Anthropic)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Forebay.Core.Errors;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Replies;
@@ -51,7 +52,7 @@ internal sealed class LimitsSurface(GatewayRuntime runtime) : IDisposable
     {
         IReadOnlyList<LimitChange> changes = await ChangesAsync(x);
         var view = TenantLimitsView.Of(
-            x.Tenant!, runtime.State.LimitsOf(x.Tenant!), Instant.From(runtime.Time), changes);
+            runtime.State, x.Tenant!, Instant.From(runtime.Time), changes);
         byte[] body = JsonSerializer.SerializeToUtf8Bytes(view, LimitsJson.Default.TenantLimitsView);
         x.Http.Response.ContentType = "application/json";
         x.Http.Response.ContentLength = body.Length;
@@ -76,7 +77,10 @@ internal sealed class LimitsSurface(GatewayRuntime runtime) : IDisposable
             IReadOnlyList<LimitChange> changes = await history.ReadAsync(
                 x.Tenant!.Id, MostChanges, x.Http.RequestAborted);
             // Paths on this machine are nobody else's business.
-            return [.. changes.Select(c => c with { Source = "fleet file" })];
+            return
+            [
+                .. changes.Select(c => c.ChangedBy == LimitVersion.ChangedBy ? c : c with { Source = "fleet file" }),
+            ];
         }
         finally
         {

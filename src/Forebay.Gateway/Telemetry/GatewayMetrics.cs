@@ -22,6 +22,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly BoundedLabels _tenants;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _retries;
+    private readonly Counter<long> _retriesRefused;
     private readonly Counter<long> _continuations;
     private readonly Counter<long> _continuationsRefused;
     private readonly Counter<long> _tokens;
@@ -42,6 +43,9 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.gateway.requests", "{request}", "Model calls finished, by reason of failure or none.");
         _retries = _meter.CreateCounter<long>(
             "forebay.gateway.retries", "{retry}", "Attempts made elsewhere after one failed.");
+        _retriesRefused = _meter.CreateCounter<long>(
+            "forebay.gateway.retries.refused", "{retry}",
+            "Failures that were not tried elsewhere, though they could be, as the retry budget was used up.");
         _continuations = _meter.CreateCounter<long>(
             "forebay.gateway.continuations", "{continuation}",
             "Answers that broke off and were gone on with: tried, succeeded, failed, or ended here, " +
@@ -138,6 +142,9 @@ internal sealed class GatewayMetrics : IDisposable
         1,
         new KeyValuePair<string, object?>("deployment", x.Deployment?.Id),
         new KeyValuePair<string, object?>("reason", ReasonTable.LabelOf(reason)));
+
+    public void RetryRefused(Exchange x) => _retriesRefused.Add(
+        1, new KeyValuePair<string, object?>("model", x.Model?.Id));
 
     /// <summary>Counts what became of an answer that broke off.</summary>
     public void Continued(Exchange x, string outcome) => _continuations.Add(

@@ -28,10 +28,12 @@ public sealed class Upstream : IDisposable
     private readonly Uri _countTokensUri;
     private readonly Uri _countTokensBetaUri;
     private readonly SocketsHttpHandler _handler;
+    private readonly OpenSockets _sockets;
     private int _leases = 1;
 
-    private Upstream(UpstreamIdentity identity, SocketsHttpHandler handler, string? secret)
+    private Upstream(UpstreamIdentity identity, SocketsHttpHandler handler, OpenSockets sockets, string? secret)
     {
+        _sockets = sockets;
         Identity = identity;
         Secret = secret;
         _handler = handler;
@@ -86,12 +88,10 @@ public sealed class Upstream : IDisposable
             Proxy = identity.Proxy is null ? null : new WebProxy(identity.Proxy),
             SslOptions = TrustOf(identity.Tls),
         };
-        if (roundTrip is not null && identity.Proxy is null)
-        {
-            handler.ConnectCallback = (context, cancel) => ConnectAsync(context.DnsEndPoint, roundTrip, cancel);
-        }
-
-        return new Upstream(identity, handler, secret);
+        var sockets = new OpenSockets();
+        Action<TimeSpan>? tell = identity.Proxy is null ? roundTrip : null;
+        handler.ConnectCallback = (context, cancel) => ConnectAsync(context.DnsEndPoint, sockets, tell, cancel);
+        return new Upstream(identity, handler, sockets, secret);
     }
 
     /// <summary>Where messages go, asked for with the client's query.</summary>
@@ -131,12 +131,21 @@ public sealed class Upstream : IDisposable
         }
     }
 
+    /// <summary>Closes every connection, whatever is in flight on it, and opens none until <see cref="Restore"/>: as if
+    /// the other end had gone.</summary>
+    /// <returns>How many were open.</returns>
+    public int Cut() => _sockets.CloseAll();
+
+    /// <summary>Opens connections again.</summary>
+    public void Restore() => _sockets.Reopen();
+
     /// <summary>Gives the owner's lease back.</summary>
     public void Dispose() => Release();
 
     private static async ValueTask<Stream> ConnectAsync(
         DnsEndPoint to,
-        Action<TimeSpan> roundTrip,
+        OpenSockets sockets,
+        Action<TimeSpan>? roundTrip,
         CancellationToken cancel)
     {
         IPAddress[] addresses = await Dns.GetHostAddressesAsync(to.Host, cancel);
@@ -145,8 +154,8 @@ public sealed class Upstream : IDisposable
         {
             long started = Stopwatch.GetTimestamp();
             await socket.ConnectAsync(addresses, to.Port, cancel);
-            roundTrip(Stopwatch.GetElapsedTime(started));
-            return new NetworkStream(socket, ownsSocket: true);
+            roundTrip?.Invoke(Stopwatch.GetElapsedTime(started));
+            return sockets.Open(socket);
         }
         catch
         {

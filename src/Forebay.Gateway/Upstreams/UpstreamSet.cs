@@ -95,6 +95,25 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
             ? upstream
             : null;
 
+    /// <summary>Closes every connection to these deployments and opens none until they are restored, as if they were
+    /// lost: what is in flight there fails, and goes on elsewhere where it can.</summary>
+    /// <returns>How many connections were open.</returns>
+    public int Cut(IReadOnlyCollection<string> deploymentIds)
+    {
+        FrozenDictionary<string, Upstream> upstreams = Volatile.Read(ref _byDeployment);
+        return deploymentIds.Sum(id => upstreams.TryGetValue(id, out Upstream? upstream) ? upstream.Cut() : 0);
+    }
+
+    /// <summary>Opens connections to these deployments again.</summary>
+    public void Restore(IReadOnlyCollection<string> deploymentIds)
+    {
+        FrozenDictionary<string, Upstream> upstreams = Volatile.Read(ref _byDeployment);
+        foreach (string id in deploymentIds)
+        {
+            upstreams.GetValueOrDefault(id)?.Restore();
+        }
+    }
+
     public void Dispose()
     {
         foreach (Upstream upstream in _byDeployment.Values)

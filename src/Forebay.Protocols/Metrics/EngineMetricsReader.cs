@@ -22,6 +22,7 @@ public sealed class EngineMetricsReader
         ("vllm:num_requests_waiting", Figure.Waiting, 0),
         ("vllm:kv_cache_usage_perc", Figure.KvUsage, 0),
         ("vllm:gpu_cache_usage_perc", Figure.KvUsage, 1),
+        ("vllm:cache_config_info", Figure.KvCapacity, 0),
         ("vllm:prefix_cache_queries", Figure.PrefixQueries, 0),
         ("vllm:prefix_cache_hits", Figure.PrefixHits, 0),
         ("vllm:gpu_prefix_cache_queries", Figure.PrefixQueries, 1),
@@ -32,6 +33,7 @@ public sealed class EngineMetricsReader
         ("sglang:num_running_reqs", Figure.Running, 0),
         ("sglang:num_queue_reqs", Figure.Waiting, 0),
         ("sglang:token_usage", Figure.KvUsage, 0),
+        ("sglang:max_total_num_tokens", Figure.KvCapacity, 0),
         ("sglang:cache_hit_rate", Figure.HitShare, 0),
         ("sglang:gen_throughput", Figure.GenerationRate, 0),
         ("sglang:prompt_tokens", Figure.PromptTokens, 0),
@@ -47,6 +49,7 @@ public sealed class EngineMetricsReader
         Running,
         Waiting,
         KvUsage,
+        KvCapacity,
         PrefixQueries,
         PrefixHits,
         HitShare,
@@ -71,7 +74,13 @@ public sealed class EngineMetricsReader
             return;
         }
 
-        if (CountsInto(labels))
+        if (line.StartsWith("vllm:cache_config_info"u8))
+        {
+            // An information series: its labels say it, its value is always 1.
+            value = NumberOf(labels, "num_gpu_blocks=\""u8) * NumberOf(labels, "block_size=\""u8);
+        }
+
+        if (CountsInto(labels) && double.IsFinite(value))
         {
             _sums[(int)Known[at].Figure].Add(value, Known[at].Age);
         }
@@ -83,6 +92,7 @@ public sealed class EngineMetricsReader
         Running = Total(Figure.Running),
         Waiting = Total(Figure.Waiting),
         KvUsageShare = Mean(Figure.KvUsage),
+        KvCapacityTokens = Total(Figure.KvCapacity),
         PrefixQueries = Total(Figure.PrefixQueries),
         PrefixHits = Total(Figure.PrefixHits),
         PrefixHitShare = Mean(Figure.HitShare),
@@ -171,6 +181,23 @@ public sealed class EngineMetricsReader
     /// <summary>Whether a label is absent, empty or has a value.</summary>
     private static bool IsOneOf(ReadOnlySpan<byte> labels, ReadOnlySpan<byte> label, ReadOnlySpan<byte> value)
     {
+        ReadOnlySpan<byte> said = ValueOf(labels, label);
+        return said.IsEmpty || said.SequenceEqual(value);
+    }
+
+    /// <summary>A label's value as a number of things; NaN where it is none.</summary>
+    private static double NumberOf(ReadOnlySpan<byte> labels, ReadOnlySpan<byte> label)
+    {
+        ReadOnlySpan<byte> said = ValueOf(labels, label);
+        return said.Length is > 0 and <= 10 && Utf8Parser.TryParse(said, out uint number, out int used)
+            && used == said.Length && number > 0
+                ? number
+                : double.NaN;
+    }
+
+    /// <summary>A label's value; empty where it is absent.</summary>
+    private static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> labels, ReadOnlySpan<byte> label)
+    {
         int from = 0;
         while (labels[from..].IndexOf(label) is >= 0 and var at)
         {
@@ -180,11 +207,11 @@ public sealed class EngineMetricsReader
             {
                 ReadOnlySpan<byte> rest = labels[from..];
                 int end = rest.IndexOf((byte)'"');
-                return end <= 0 || rest[..end].SequenceEqual(value);
+                return end <= 0 ? default : rest[..end];
             }
         }
 
-        return true;
+        return default;
     }
 
     private double Total(Figure figure) => _sums[(int)figure].Total;

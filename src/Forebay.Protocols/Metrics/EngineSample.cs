@@ -17,6 +17,9 @@ public struct EngineSample
     /// <summary>Share of KV memory in use, the mean over replicas.</summary>
     public double KvUsageShare { get; set; } = double.NaN;
 
+    /// <summary>Tokens that the KV memory holds.</summary>
+    public double KvCapacityTokens { get; set; } = double.NaN;
+
     /// <summary>Counter: prompt tokens looked up in the prefix cache.</summary>
     public double PrefixQueries { get; set; } = double.NaN;
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
@@ -81,6 +82,7 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
             what.InputTokens,
             cachedTokens,
             what.OutputTokens));
+        route.Load.Left(route);
         state.QueueOf(spec.Fleet.Model).Release(route.Deployment, _sentNs[request], now.MonotonicNs);
     }
 
@@ -89,8 +91,22 @@ internal sealed class CellRouter(CellSpec spec, FleetState state, ImmutableArray
     {
         Route route = _routes[request];
         route.Load.Answered(route);
+        route.Load.Left(route);
         route.State.Leave(_sentNs[request]);
         route.Load.Publish();
+    }
+
+    /// <summary>A deployment's engines are asked how they are, as the live gateway asks them.</summary>
+    /// <param name="deployment">Its position in the model's list.</param>
+    /// <param name="now">Virtual time.</param>
+    /// <param name="intervalNs">When it is asked next.</param>
+    public void Report(int deployment, Instant now, long intervalNs)
+    {
+        Deployment asked = spec.Fleet.Model.Deployments[deployment];
+        RouteLoad load = state.LoadOf(asked);
+        EngineReport report = deployments[deployment].Report(now);
+        state.Of(asked).Report = report;
+        load.Reported(report, load.BeginReport(), intervalNs);
     }
 
     /// <summary>When a request was sent.</summary>

@@ -26,6 +26,9 @@ public sealed record CellSpec
     /// </summary>
     public double ProgressMs { get; init; }
 
+    /// <summary>Whether the router is told what the engines report, at each deployment's probe interval.</summary>
+    public bool EngineReports { get; init; } = true;
+
     /// <summary>Wall time at virtual time zero: 2026-01-01.</summary>
     public long StartWallUnixMs { get; init; } = 1_767_225_600_000;
 }

@@ -1,5 +1,6 @@
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Engine;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Time;
 using Forebay.Simulation.Events;
@@ -47,6 +48,25 @@ internal sealed class SimulatedDeployment : IEventTarget
         }
 
         return most;
+    }
+
+    /// <summary>What its engines would say of themselves on their metrics pages.</summary>
+    public EngineReport Report(Instant now)
+    {
+        int running = 0;
+        int waiting = 0;
+        long used = 0;
+        long total = 0;
+        foreach (SimulatedReplica replica in _replicas)
+        {
+            EngineCounters counters = replica.Engine.Counters;
+            running += counters.Running;
+            waiting += counters.Waiting;
+            used += counters.UsedBlocks;
+            total += counters.TotalBlocks;
+        }
+
+        return new EngineReport(now.MonotonicNs, running, waiting, (double)used / total, null, null, null);
     }
 
     /// <summary>Tokens that a request under way has got so far.</summary>

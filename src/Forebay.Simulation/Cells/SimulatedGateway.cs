@@ -40,6 +40,7 @@ internal sealed class SimulatedGateway : IEventTarget
     private const int TendQueue = 6;
     private const int EachSecond = 7;
     private const int Progress = 8;
+    private const int Reports = 9;
 
     private readonly CellSpec _spec;
     private readonly EventLoop _loop;
@@ -68,6 +69,11 @@ internal sealed class SimulatedGateway : IEventTarget
         {
             _loop.At(Requests[0].AtNs, this, Arrive, 0);
             _loop.After(Instant.NsPerSecond, this, EachSecond, 0);
+            for (int i = 0; i < _deployments.Length && spec.EngineReports; i++)
+            {
+                // As the live gateway does: each somewhere within its interval, so that not all are asked at once.
+                _loop.After((long)(ReportIntervalNs(i) * ((i + 0.5) / _deployments.Length)), this, Reports, i);
+            }
         }
     }
 
@@ -141,10 +147,18 @@ internal sealed class SimulatedGateway : IEventTarget
                 Queue.Expire(now.MonotonicNs);
                 break;
             case EachSecond:
-                _state.RelaxSpeeds();
+                _state.RelaxSpeeds(now.MonotonicNs);
                 if (_ended < Requests.Length)
                 {
                     _loop.After(Instant.NsPerSecond, this, EachSecond, 0);
+                }
+
+                break;
+            case Reports:
+                _router.Report(request, now, ReportIntervalNs(request));
+                if (_ended < Requests.Length)
+                {
+                    _loop.After(ReportIntervalNs(request), this, Reports, request);
                 }
 
                 break;
@@ -152,6 +166,9 @@ internal sealed class SimulatedGateway : IEventTarget
                 throw new InvalidOperationException($"The gateway knows no event {kind}.");
         }
     }
+
+    private long ReportIntervalNs(int deployment) =>
+        (long)(_model.Deployments[deployment].Config.Health.IntervalSeconds * Instant.NsPerSecond);
 
     private void Accept(int request, Instant now)
     {

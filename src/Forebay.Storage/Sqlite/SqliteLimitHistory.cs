@@ -12,33 +12,40 @@ internal sealed class SqliteLimitHistory(SqliteStore store) : ILimitHistory
         string source,
         DateTimeOffset at,
         CancellationToken cancel) => store.WriteAsync(
-        connection =>
+        connection => Record(connection, tenants, changedBy, source, at), cancel);
+
+    /// <summary>The same within a transaction of something larger.</summary>
+    internal static int Record(
+        SqliteConnection connection,
+        IReadOnlyCollection<TenantTerms> tenants,
+        string changedBy,
+        string source,
+        DateTimeOffset at)
+    {
+        Dictionary<string, string> recorded = ReadRecorded(connection);
+        int changes = 0;
+        foreach ((string tenant, LimitTerms terms) in tenants)
         {
-            Dictionary<string, string> recorded = ReadRecorded(connection);
-            int changes = 0;
-            foreach ((string tenant, LimitTerms terms) in tenants)
+            string text = terms.ToText();
+            string? before = recorded.GetValueOrDefault(tenant);
+            if (text == before)
             {
-                string text = terms.ToText();
-                string? before = recorded.GetValueOrDefault(tenant);
-                if (text == before)
-                {
-                    continue;
-                }
-
-                LimitTerms? old = before is null ? null : LimitTerms.Parse(before);
-                foreach ((string name, string? modelClass, string? was, string? now) in LimitTerms.Changes(old, terms))
-                {
-                    var change = new LimitChange(at, name, modelClass, was, now, changedBy, source);
-                    Insert(connection, tenant, change);
-                    changes++;
-                }
-
-                Save(connection, tenant, text);
+                continue;
             }
 
-            return changes;
-        },
-        cancel);
+            LimitTerms? old = before is null ? null : LimitTerms.Parse(before);
+            foreach ((string name, string? modelClass, string? was, string? now) in LimitTerms.Changes(old, terms))
+            {
+                var change = new LimitChange(at, name, modelClass, was, now, changedBy, source);
+                Insert(connection, tenant, change);
+                changes++;
+            }
+
+            Save(connection, tenant, text);
+        }
+
+        return changes;
+    }
 
     public Task<IReadOnlyList<LimitChange>> ReadAsync(string tenant, int most, CancellationToken cancel) =>
         store.ReadAsync<IReadOnlyList<LimitChange>>(

@@ -76,12 +76,17 @@ public static class EngineCommand
         DefaultValueFactory = _ => [],
     };
 
+    private static readonly Option<string?> Weights = new("--weights")
+    {
+        Description = "File or folder of weights that must be there, as an engine's must; nothing is read of it.",
+    };
+
     public static Command Create()
     {
         Command command = new ServingCommand(
             "engine", "Runs an emulated inference engine over real HTTP, in the place of vLLM.");
         foreach (Option option in (Option[])[Spec, Model, Accelerator, AcceleratorsPerReplica, ParametersBillion,
-            ActiveParametersBillion, BytesPerWeight, ContextTokens, Replicas, Port, TimeScale, Faults])
+            ActiveParametersBillion, BytesPerWeight, ContextTokens, Replicas, Port, TimeScale, Faults, Weights])
         {
             command.Options.Add(option);
         }
@@ -127,6 +132,11 @@ public static class EngineCommand
 
     private static EmulatorSpec FromFlags(ParseResult parsed)
     {
+        if (parsed.GetValue(Weights) is { } weights && !Path.Exists(weights))
+        {
+            throw new ArgumentException($"The weights {weights} are not there.");
+        }
+
         decimal? active = parsed.GetValue(ActiveParametersBillion);
         int context = parsed.GetValue(ContextTokens);
         string model = parsed.GetValue(Model)!;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Forebay.Commands.Capacity;
 using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
@@ -25,6 +26,10 @@ public static class LimitsCommand
     {
         CreateShow(),
         CreateHistory(),
+        LimitsFollowCommands.CreatePropose(),
+        LimitsFollowCommands.CreateProposals(),
+        LimitsFollowCommands.CreateApply(),
+        LimitsFollowCommands.CreateRollback(),
     };
 
     private static Command CreateShow()
@@ -49,6 +54,17 @@ public static class LimitsCommand
                 ("tier", view.Tier),
                 ("as of", TimeText.Of(view.AsOf)),
                 ("changed", view.Changes is [var last, ..] ? TimeText.Of(last.At) : "never"));
+            foreach (LimitMultiplier multiplier in view.Multipliers ?? [])
+            {
+                session.Output.Pairs(("multiplier", $"{multiplier.Hours} for {multiplier.ModelClass ?? "all else"}"));
+            }
+
+            if (view.Announced is { } announced)
+            {
+                session.Output.Pairs(("announced", $"from {TimeText.Of(announced.EffectiveAt)}: " + string.Join(
+                    ", ", announced.Multipliers.Select(m => $"{m.Hours} for {m.ModelClass ?? "all else"}"))));
+            }
+
             session.Output.Line("");
             if (view.Limits.Count == 0)
             {
@@ -65,17 +81,26 @@ public static class LimitsCommand
 
     private static Command CreateHistory()
     {
-        Option<string> tenant = TenantOption();
+        Option<string?> tenant = new("--tenant")
+        {
+            Description = "The tenant; left out, decisions on the limits of all tenants.",
+        };
         Option<int> most = new("--limit")
         {
             Description = "Most changes to show, the last one first.",
             DefaultValueFactory = _ => 50,
         };
-        var command = new Command("history", "Show how a tenant's limits changed.") { tenant, most };
+        var command = new Command("history", "Show how limits changed.") { tenant, most };
         return AdminAction.On(command, async (session, cancel) =>
         {
+            if (session.Parse.GetValue(tenant) is not { } id)
+            {
+                return await LimitsFollowCommands.PrintVersionsAsync(session, session.Required(most), cancel)
+                    .ConfigureAwait(false);
+            }
+
             LimitHistoryView view = await session.Client
-                .LimitHistoryAsync(session.Required(tenant), session.Required(most), cancel).ConfigureAwait(false);
+                .LimitHistoryAsync(id, session.Required(most), cancel).ConfigureAwait(false);
             if (session.IsJson)
             {
                 session.Output.Json(view, AdminJson.Default.LimitHistoryView);

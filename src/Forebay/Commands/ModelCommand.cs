@@ -6,7 +6,7 @@ using Forebay.Control.Admin.Contract;
 
 namespace Forebay.Commands;
 
-/// <summary><c>forebay model</c>: where models may run.</summary>
+/// <summary><c>forebay model</c>: where models may run, and how much of them can be served.</summary>
 public static class ModelCommand
 {
     private static readonly Column[] Columns =
@@ -15,6 +15,7 @@ public static class ModelCommand
     public static Command Create() => new("model", "The models that clients call.")
     {
         CreateExport(),
+        ModelCurveCommand.Create(),
     };
 
     private static Command CreateExport()

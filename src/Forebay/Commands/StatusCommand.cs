@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Forebay.Commands.Capacity;
 using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
@@ -40,9 +41,19 @@ public static class StatusCommand
                 ("tenants", $"{status.Fleet.Tenants}, keys {status.Fleet.Keys}"),
                 ("waiting", status.Waiting.ToString(CultureInfo.InvariantCulture)),
                 ("journal", status.JournalWritable ? "writable" : "not writable: nothing is admitted"));
+            foreach (string alarm in status.LimitAlarms)
+            {
+                session.Output.Line(alarm);
+            }
+
             foreach (FileProblemView problem in status.FleetFile?.Problems ?? [])
             {
                 session.Output.Line(ReloadCommand.LineOf(problem));
+            }
+
+            foreach (CapPassedView passed in status.ConcentrationPassed)
+            {
+                session.Output.Line(ConcentrationCommand.LineOf(passed));
             }
 
             session.Output.Line("");
@@ -85,7 +96,7 @@ public static class StatusCommand
         d.Completed.ToString(CultureInfo.InvariantCulture),
         d.Failed.ToString(CultureInfo.InvariantCulture),
         d.LastFailure,
-        !d.Served ? "not served" : StateOf(d.Health, d.DownUntil),
+        d.Withdrawn ?? (!d.Served ? "not served" : StateOf(d.Health, d.DownUntil)),
     ];
 
     private static string StateOf(HealthView health, DateTimeOffset? until) =>

@@ -4,15 +4,17 @@ using Forebay.Control.FleetFile;
 using Forebay.Control.Tls;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Fleet.Managed;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Serve;
 
 /// <summary>
 /// Reloading while serving: the fleet file when it changes or when asked, and the certificates with it. Each change of
-/// the fleet is in the audit log before it takes effect. The built-in fleet has no file and never changes.
+/// the fleet is in the audit log before it takes effect. The built-in fleet has no file and never changes. What the API
+/// manages changes here too, one after another with the reloads.
 /// </summary>
-public sealed class FleetReloads : IAsyncDisposable
+public sealed class FleetReloads : IManagedFleet, IAsyncDisposable
 {
     private readonly FleetSource _source;
     private readonly AuditedChange _change;
@@ -67,6 +69,14 @@ public sealed class FleetReloads : IAsyncDisposable
         return new ReloadView(
             reload.Applied, View, [.. reload.Problems.Select(ViewOf), .. restarts, .. CertificateProblems()]);
     }
+
+    public ManagedObjects Managed => _source.Managed;
+
+    public IReadOnlyList<ConfigProblem> Check(Func<ManagedObjects, ManagedObjects> change) => _source.Check(change);
+
+    public Task<IReadOnlyList<ConfigProblem>> ApplyManagedAsync(
+        string owner, Func<ManagedPart, ManagedPart> change, string actor, CancellationToken cancel) =>
+        _source.ApplyManagedAsync(owner, change, actor, _change, cancel);
 
     /// <summary>What is wrong with renewed certificates; the old ones are kept meanwhile.</summary>
     private IEnumerable<FileProblemView> CertificateProblems() => _certificates

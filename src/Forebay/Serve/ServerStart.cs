@@ -4,14 +4,20 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Concentration;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
+using Forebay.Control.Limits.Following;
 using Forebay.Control.Permission;
+using Forebay.Control.Placement;
+using Forebay.Control.Rollout;
 using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Fleet.Managed;
 using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
@@ -36,76 +42,115 @@ internal sealed partial class ServerStart(
     private static readonly IPEndPoint DefaultApi = new(IPAddress.Loopback, 8080);
     private static readonly IPEndPoint DefaultAdmin = new(IPAddress.Loopback, 8081);
 
+    private readonly FleetState _state = new();
+    private LocalStore _store = null!;
+    private AuditedChange _change = null!;
+    private UpstreamSet _upstreams = null!;
+    private FleetReloads _reloads = null!;
+    private ReplicaRuntime? _replicas;
+    private PlacementLoop? _placement;
+    private LimitFollowing _following = null!;
+    private PartnerParts _partners = null!;
+
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
         // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
         FleetFileResult file = FleetSource.Read(settings);
-        FleetConfig config = file.Config
-            ?? throw new StartException(ProblemText.Format(file.Problems));
+        FleetConfig config = file.Config ?? throw new StartException(ProblemText.Format(file.Problems));
         ThrowIfAny(file, FleetSource.Secrets.Check(config));
         ReloadingCertificate? apiTls = Certificate(config.Server.Api);
         ReloadingCertificate? adminTls = Certificate(config.Server.Admin);
 
         // 2. The data directory: lock, migrations, recovery of what a killed process left.
-        (DataDirectory directory, LocalStore store) = await OpenStoreAsync(cancel);
+        (DataDirectory directory, _store) = await OpenStoreAsync(cancel);
+        _change = new AuditedChange(_store.Audit, time, logs.CreateLogger<AuditedChange>());
+        await AuditRestoreAsync(directory, _change);
 
-        var change = new AuditedChange(store.Audit, time, logs.CreateLogger<AuditedChange>());
-        await AuditRestoreAsync(directory, change);
-
-        // 3. The fleet: the user's own upstreams, emulated engines, connection pools; and what tenants used of their
-        // limits before.
-        var state = new FleetState();
-        var upstreams = Own(new UpstreamSet(ReadSecret));
-        EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        FleetSource source = SourceOf(state, upstreams, engines, await ConnectOwnAsync(cancel), store);
+        // 3. The fleet: the user's own upstreams, emulated engines, connection pools; what is withdrawn of it; and what
+        // tenants used of their limits before.
+        _upstreams = Own(new UpstreamSet(ReadSecret));
+        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
+        _partners = Own(await PartnerParts.LoadAsync(_state, _store, _change, ReadSecret, time, logs, cancel));
+        ManagedObjects managed = _partners.Managed.With(
+            WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
+        _following = await LoadFollowingAsync(cancel);
+        FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
-        ThrowIfAny(file, await source.ApplyAsync(config, change, origin, cancel));
-        await RebuildLimitsAsync(state, store, cancel);
+        ThrowIfAny(file, await source.ApplyAsync(config, _change, origin, cancel));
+        await RebuildLimitsAsync(cancel);
 
-        // 4. Keys, tokens, and where models may run.
-        var keys = new KeyService(state, store.Access, change, time);
-        var tokens = new AdminTokenService(store.Access, change, time);
-        await keys.LoadAsync(cancel);
-        ExportService exports = await LoadExportsAsync(state, store, change, cancel);
-        await tokens.LoadAsync(cancel);
-        string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
+        // 4. What the admin API changes: keys, tokens, where models may run.
+        _reloads = Own(new FleetReloads(settings, file, source, _change, [apiTls, adminTls], time, logs));
+        Own(withdrawals);
+        Own(_partners.Tend(_reloads, time, logs));
+        _replicas = await OpenReplicasAsync(cancel);
+        _placement = PlacementOf(withdrawals);
+        (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
         // 5. The ports: metrics listen before there is anything to measure; clients are asked to come back until
         // everything else stands.
-        MetricsCollector metrics = StartMetrics(config, state, store);
-        var reloads = new FleetReloads(settings, file, source, change, [apiTls, adminTls], time, logs);
-        Own(reloads);
-        state.Draining = true;
-        GatewayServer gateway = await OpenGatewayAsync(config, state, store, upstreams, apiTls, cancel);
-        var services = new AdminServices
-        {
-            Fleet = state,
-            Keys = keys,
-            Tokens = tokens,
-            Exports = exports,
-            Places = store.Places,
-            Ledger = store.Ledger,
-            LimitHistory = store.LimitHistory,
-            Journal = store.Journal,
-            Audit = store.Audit,
-            Change = change,
-            Metrics = metrics,
-            Backup = new BackupService(
-                new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups")),
-            FleetFile = () => reloads.View,
-            Reload = reloads.ReloadAsync,
-            Time = time,
-            Logs = logs,
-        };
+        _state.Draining = true;
+        GatewayServer gateway = await OpenGatewayAsync(config, apiTls, cancel);
         AdminServer admin = await OpenAdminAsync(config, services, adminTls, cancel);
         WriteServerInfo(directory, gateway, admin, adminTls);
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
-        string? freshKey = await FreshKeyAsync(keys, config, cancel);
-        state.Draining = false;
+        string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
+        _replicas?.Loop.Start();
+        _placement?.Start();
+        withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
+        _state.Draining = false;
         return ForebayServer.Of(
-            owned, settings, state, gateway, admin, reloads, adminToken, freshKey, store.Recovery.Interrupted);
+            owned, settings, _state, gateway, admin, _reloads, adminToken, freshKey, _store.Recovery.Interrupted);
     }
+
+    private async Task<(AdminServices Services, string AdminToken)> OpenServicesAsync(
+        FleetConfig config, WithdrawalService withdrawals, CancellationToken cancel)
+    {
+        var keys = new KeyService(_state, _store.Access, _change, time);
+        var tokens = new AdminTokenService(_store.Access, _change, time);
+        await keys.LoadAsync(cancel);
+        var exports = Own(new ExportService(_state, _store.Exports, _change, time));
+        await exports.LoadAsync(cancel);
+        var rollouts = Own(new RolloutService(
+            _state, _store.Rollouts, _change, time, logs.CreateLogger<RolloutService>()));
+        await rollouts.LoadAsync(cancel);
+        await tokens.LoadAsync(cancel);
+        string adminToken = await AdminTokenFile.EnsureAsync(settings.DataDirectory, tokens, cancel);
+        var services = new AdminServices
+        {
+            Fleet = _state,
+            Keys = keys,
+            Tokens = tokens,
+            Exports = exports,
+            Rollouts = rollouts,
+            Withdrawals = withdrawals,
+            Partners = _partners.Partners,
+            Capacity = _partners.Capacity,
+            CapacityReports = _partners.Reports,
+            Places = _store.Places,
+            Ledger = _store.Ledger,
+            Concentration = WatchConcentration(),
+            LimitHistory = _store.LimitHistory,
+            Following = _following,
+            Journal = _store.Journal,
+            Audit = _store.Audit,
+            Change = _change,
+            Metrics = StartMetrics(config),
+            Backup = new BackupService(
+                new StoreBackupPort(_store, time), _change, time, Path.Combine(settings.DataDirectory, "backups")),
+            Replicas = _replicas?.Loop,
+            Placement = _placement,
+            FleetFile = () => _reloads.View,
+            Reload = _reloads.ReloadAsync,
+            Time = time,
+            Logs = logs,
+        };
+        return (services, adminToken);
+    }
+
+    private BackupService BackupOf(LocalStore store, AuditedChange change) => new(
+        new StoreBackupPort(store, time), change, time, Path.Combine(settings.DataDirectory, "backups"));
 
     private void WriteServerInfo(
         DataDirectory directory, GatewayServer gateway, AdminServer admin, ReloadingCertificate? adminTls) =>
@@ -115,20 +160,54 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
 
-    private async Task<ExportService> LoadExportsAsync(
-        FleetState state, LocalStore store, AuditedChange change, CancellationToken cancel)
+    /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
+    private async Task<ReplicaRuntime?> OpenReplicasAsync(CancellationToken cancel) => OperatingSystem.IsLinux()
+        ? Own(await ReplicaRuntime.OpenAsync(
+            settings.DataDirectory, _state, _store, _reloads, ReadSecret, time, logs, cancel))
+        : null;
+
+    /// <summary>What runs where, decided anew at an interval and whenever capacity changes.</summary>
+    private PlacementLoop? PlacementOf(WithdrawalService withdrawals)
     {
-        var exports = Own(new ExportService(state, store.Exports, change, time));
-        await exports.LoadAsync(cancel);
-        return exports;
+        if (_replicas is not { } replicas)
+        {
+            return null;
+        }
+
+        var placement = Own(new PlacementLoop(new PlacementLoopParts
+        {
+            Fleet = _state,
+            Capacity = _partners.Capacity,
+            Usage = _store.Ledger,
+            Replicas = replicas.Loop,
+            Want = wanted => replicas.Wanted = wanted,
+            Withdrawals = withdrawals,
+            Emulator = new EmulatorProgram(SelfCommand.Line.FileName, [.. SelfCommand.Line.Arguments]),
+            Share = (model, version) =>
+                _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
+            Time = time,
+            UsageTime = time,
+            Logger = logs.CreateLogger<PlacementLoop>(),
+        }));
+        withdrawals.Changed = placement.Nudge;
+        return placement;
     }
 
-    private MetricsCollector StartMetrics(FleetConfig config, FleetState state, LocalStore store)
+    private ConcentrationService WatchConcentration()
+    {
+        ConcentrationService concentration = Own(new ConcentrationService(
+            _state, _store.Ledger, time, logs.CreateLogger<ConcentrationService>()));
+        Own(new ConcentrationMetrics(concentration));
+        return concentration;
+    }
+
+    private MetricsCollector StartMetrics(FleetConfig config)
     {
         MetricsCollector metrics = Own(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
-        Own(new FleetMetrics(state, store.Journal, time));
-        Own(new QueueMetrics(state, time));
+        Own(new FleetMetrics(_state, _store.Journal, time));
+        Own(new QueueMetrics(_state, time));
+        Own(new FollowingMetrics(_following, _state, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -166,22 +245,52 @@ internal sealed partial class ServerStart(
         }
     }
 
-    private FleetSource SourceOf(
-        FleetState state,
-        UpstreamSet upstreams,
-        EmulatedEngines? engines,
-        IReadOnlyList<UserUpstream> own,
-        LocalStore store) => new(state, upstreams, engines, own)
+    private FleetSource SourceOf(IReadOnlyList<UserUpstream> own, ManagedObjects managed)
+    {
+        EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
+        return new FleetSource(_state, _upstreams, engines, own)
         {
-            Applied = (model, from, stop) => RecordLimitsAsync(store, model, from, stop),
+            Managed = managed,
+            Applied = async (model, from, stop) =>
+            {
+                await RecordLimitsAsync(model, from, stop);
+                await _partners.FollowFleetAsync(model, from, stop);
+            },
         };
+    }
+
+    /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
+    private async Task<LimitFollowing> LoadFollowingAsync(CancellationToken cancel)
+    {
+        var following = new LimitFollowing(
+            _state, _store.LimitProposals, _change, time, logs.CreateLogger<LimitFollowing>());
+        await LoadAsync(
+            async stop =>
+            {
+                await following.LoadAsync(stop);
+                return true;
+            },
+            cancel);
+        following.Inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
+        Own(new FollowingLoop(following, time));
+        return following;
+    }
 
     /// <summary>What tenants used before this process counts on.</summary>
-    private async Task RebuildLimitsAsync(FleetState state, LocalStore store, CancellationToken cancel)
+    private Task<bool> RebuildLimitsAsync(CancellationToken cancel) => LoadAsync(
+        async stop =>
+        {
+            await LimitRebuild.RunAsync(_state, _store.LimitUsage, Instant.From(time), stop);
+            return true;
+        },
+        cancel);
+
+    /// <summary>Reads from the store; what is wrong with it is told to whoever starts the server.</summary>
+    private static async Task<T> LoadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancel)
     {
         try
         {
-            await LimitRebuild.RunAsync(state, store.LimitUsage, Instant.From(time), cancel);
+            return await read(cancel);
         }
         catch (StorageException e)
         {
@@ -191,13 +300,14 @@ internal sealed partial class ServerStart(
 
     /// <summary>A history that cannot be written now stops no reload: the next one, or the next start, finds the same
     /// difference and writes it.</summary>
-    private async Task RecordLimitsAsync(
-        LocalStore store, FleetModel model, FleetOrigin origin, CancellationToken cancel)
+    private async Task RecordLimitsAsync(FleetModel model, FleetOrigin origin, CancellationToken cancel)
     {
         try
         {
             string source = $"{origin.Path} {origin.Sha256[..12]}";
-            await LimitChanges.RecordAsync(model, store.LimitHistory, origin.Actor, source, time.GetUtcNow(), cancel);
+            await LimitChanges.RecordAsync(
+                model, _following.View.Last.Multipliers, _store.LimitHistory, origin.Actor, source, time.GetUtcNow(),
+                cancel);
         }
         catch (StorageException e)
         {
@@ -305,21 +415,16 @@ internal sealed partial class ServerStart(
     private static partial void CertificateNotKept(ILogger logger, string problem);
 
     private async Task<GatewayServer> OpenGatewayAsync(
-        FleetConfig config,
-        FleetState state,
-        LocalStore store,
-        UpstreamSet upstreams,
-        ReloadingCertificate? tls,
-        CancellationToken cancel)
+        FleetConfig config, ReloadingCertificate? tls, CancellationToken cancel)
     {
         IPEndPoint endpoint = EndpointOf(config.Server.Api, settings.Port, DefaultApi);
         try
         {
             GatewayServer gateway = await GatewayServer.StartAsync(
                 new GatewayParts(
-                    state, store.Journal, upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs)
+                    _state, _store.Journal, _upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs)
                 {
-                    LimitHistory = store.LimitHistory,
+                    LimitHistory = _store.LimitHistory,
                 },
                 cancel);
             owned.Add(gateway);

@@ -77,6 +77,21 @@ public sealed class AdminCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_models_curve_is_shown_by_objective_and_deployment()
+    {
+        string[] lines = (await OkAsync("model", "curve", "deep-latest", "--ttft-p90", "500", "--ttft-p90", "2000"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.StartsWith("model ", lines[0], StringComparison.Ordinal);
+        Assert.Equal(2, lines.Count(l => l.StartsWith("all ", StringComparison.Ordinal)));
+        Assert.Equal(2, lines.Count(l => l.StartsWith("deep-cloud ", StringComparison.Ordinal)
+            && l.EndsWith("assumed", StringComparison.Ordinal)));
+        (int status, _, string error) = await RunAsync("model", "curve", "deep", "--ttft-p90", "-5");
+        Assert.Equal(1, status);
+        Assert.Contains("ttft_p90_ms", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_export_mask_that_cannot_be_stored_is_not_in_force()
     {
         _admin.ExportStore.WriteFailure = new IOException("full");

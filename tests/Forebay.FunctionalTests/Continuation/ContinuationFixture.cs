@@ -66,29 +66,8 @@ public sealed class ContinuationFixture : IAsyncDisposable
     }
 
     /// <summary>Reads a stream whole: its text, what it reported and its events.</summary>
-    public static async Task<StreamedText> ReadAsync(HttpResponseMessage response)
-    {
-        var read = new StreamedText { Raw = await response.Content.ReadAsStringAsync() };
-        foreach (string block in read.Raw.Split("\n\n", StringSplitOptions.RemoveEmptyEntries))
-        {
-            string? data = block.Split('\n').FirstOrDefault(l => l.StartsWith("data: ", StringComparison.Ordinal))?[6..];
-            if (data is null)
-            {
-                continue;
-            }
-
-            if (data == "[DONE]")
-            {
-                read.Kinds.Add(data);
-                continue;
-            }
-
-            using JsonDocument json = JsonDocument.Parse(data);
-            read.Take(json.RootElement);
-        }
-
-        return read;
-    }
+    public static async Task<StreamedText> ReadAsync(HttpResponseMessage response) =>
+        StreamedText.Of(await response.Content.ReadAsStringAsync());
 
     /// <summary>Makes each deployment's output a dollar dearer than the one before it, so that they are tried in their
     /// order.</summary>
@@ -159,7 +138,32 @@ public sealed class StreamedText
 
     public long Tokens(string name) => Usage!.Value.GetProperty(name).GetInt64();
 
-    internal void Take(JsonElement data)
+    /// <summary>Reads a stream's events.</summary>
+    public static StreamedText Of(string raw)
+    {
+        var read = new StreamedText { Raw = raw };
+        foreach (string block in raw.Split("\n\n", StringSplitOptions.RemoveEmptyEntries))
+        {
+            string? data = block.Split('\n').FirstOrDefault(l => l.StartsWith("data: ", StringComparison.Ordinal))?[6..];
+            if (data is null)
+            {
+                continue;
+            }
+
+            if (data == "[DONE]")
+            {
+                read.Kinds.Add(data);
+                continue;
+            }
+
+            using JsonDocument json = JsonDocument.Parse(data);
+            read.Take(json.RootElement);
+        }
+
+        return read;
+    }
+
+    private void Take(JsonElement data)
     {
         if (data.TryGetProperty("choices", out JsonElement choices))
         {

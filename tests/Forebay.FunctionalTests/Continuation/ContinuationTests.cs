@@ -217,6 +217,52 @@ public sealed class ContinuationTests
         Assert.EndsWith("{\"role\":\"assistant\",\"content\":\"Hello\"}]}", Assert.Single(native.Requests).Text);
     }
 
+    [Fact]
+    public async Task After_a_reload_too_only_one_that_speaks_the_clients_dialect_goes_on()
+    {
+        using var go = new SemaphoreSlim(0);
+        await using ScriptedUpstream cuts = await ScriptedUpstream.StartAsync(async (http, _) =>
+        {
+            await ScriptedUpstream.StreamAsync(http, Answers.AnthropicStream.Take(4));
+            await go.WaitAsync();
+            http.Abort();
+        });
+        await using ScriptedUpstream foreign = await ScriptedUpstream.StartAsync(
+            (http, _) => ScriptedUpstream.StreamAsync(http, Answers.OpenAiStream(true)));
+        string[] rest = [.. Answers.AnthropicStream.Where(e => !e.Contains("\"Hello\"", StringComparison.Ordinal))];
+        await using ScriptedUpstream native = await ScriptedUpstream.StartAsync(
+            (http, _) => ScriptedUpstream.StreamAsync(http, rest));
+        await using GatewayHarness gateway = await GatewayHarness.StartAsync(
+            [cuts.Address, foreign.Address, native.Address],
+            c => c with
+            {
+                Models = [c.Models[0] with { Continuation = ContinuationManner.AssistantPrefill }],
+                Deployments =
+                [
+                    c.Deployments[0],
+                    c.Deployments[1] with { Dialects = [Dialect.OpenAi] },
+                    c.Deployments[2] with { MaxConcurrency = 1 },
+                ],
+            });
+        DeploymentState full = gateway.State.Of(gateway.State.Model.Deployments[2]);
+        Assert.True(full.TryEnter(1));
+
+        using HttpResponseMessage response = await gateway.Client.SendAsync(
+            GatewayHarness.Messages(GatewayHarness.MessagesBody(true)), HttpCompletionOption.ResponseHeadersRead);
+        Assert.Empty(gateway.Reload(gateway.State.Model.Config with { Version = 1 }));
+        go.Release();
+        while (gateway.State.Waiting == 0 && foreign.Requests.Count == 0)
+        {
+            await Task.Yield();
+        }
+
+        full.Leave();
+        gateway.State.WakeWaiters();
+
+        Assert.Equal("Hello there", (await ContinuationFixture.ReadAsync(response)).Text);
+        Assert.Empty(foreign.Requests);
+    }
+
     public static TheoryData<Dialect, string> Refused => new()
     {
         { Dialect.Anthropic, ",\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{}}}" },

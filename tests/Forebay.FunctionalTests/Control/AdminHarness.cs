@@ -7,10 +7,18 @@ using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Limits.Following;
+using Forebay.Control.Concentration;
+using Forebay.Control.Capacity;
+using Forebay.Control.Partners;
 using Forebay.Control.Permission;
+using Forebay.Control.Rollout;
+using Forebay.Control.Replicas;
 using Forebay.Control.Telemetry;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
 using Forebay.Core.Fleet;
+using Forebay.Core.Limits.Following;
 using Forebay.TestKit;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
@@ -24,6 +32,8 @@ internal sealed class AdminHarness : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly FleetMetrics _fleetMetrics;
+    private readonly LiveInputs _inputs;
+    private readonly ConcentrationMetrics _concentrationMetrics;
     private readonly Dictionary<AdminRole, string> _tokens = [];
     private readonly HttpClient _http = new();
 
@@ -34,8 +44,18 @@ internal sealed class AdminHarness : IAsyncDisposable
         Keys = new KeyService(Fleet, Store, Change, Time);
         Tokens = new AdminTokenService(Store, Change, Time);
         Exports = new ExportService(Fleet, ExportStore, Change, Time);
+        Withdrawals = new WithdrawalService(
+            Fleet, new MemoryWithdrawalStore(), Change, Time, NullLoggerFactory.Instance);
+        Rollouts = new RolloutService(Fleet, RolloutStore, Change, Time, NullLogger<RolloutService>.Instance);
+        _inputs = new LiveInputs(Fleet, Demand, _ => TierMultipliers.Promise, Time);
+        Following = new LimitFollowing(Fleet, Proposals, Change, Time, NullLogger<LimitFollowing>.Instance)
+        {
+            Inputs = _inputs,
+        };
         Metrics = new MetricsCollector(new MetricsCollectorOptions(), NullLogger<MetricsCollector>.Instance);
         _fleetMetrics = new FleetMetrics(Fleet, Usage, Time);
+        Concentration = new ConcentrationService(Fleet, Usage, Time, NullLogger<ConcentrationService>.Instance);
+        _concentrationMetrics = new ConcentrationMetrics(Concentration);
     }
 
     public FleetState Fleet { get; } = new();
@@ -45,6 +65,12 @@ internal sealed class AdminHarness : IAsyncDisposable
     public MemoryAuditLog Audit { get; } = new();
 
     public MemoryLimitHistory LimitHistory { get; } = new();
+
+    public MemoryLimitProposals Proposals { get; } = new();
+
+    public MemoryDemand Demand { get; } = new();
+
+    public LimitFollowing Following { get; }
 
     public MemoryUsage Usage { get; } = new();
 
@@ -60,11 +86,19 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public ExportService Exports { get; }
 
+    public WithdrawalService Withdrawals { get; }
+    public MemoryRolloutStore RolloutStore { get; } = new();
+
+    public RolloutService Rollouts { get; }
+    public ConcentrationService Concentration { get; }
+
     public MemoryPlaces Places { get; } = new();
 
     public MetricsCollector Metrics { get; }
 
     public AdminServer Server { get; private set; } = null!;
+
+    public ReplicaLoop? Replicas { get; private init; }
 
     public string Data => _folder.Path;
 
@@ -79,9 +113,10 @@ internal sealed class AdminHarness : IAsyncDisposable
 
     public string TokenOf(AdminRole role) => _tokens[role];
 
-    public static async Task<AdminHarness> StartAsync(AdminServerOptions? options = null)
+    public static async Task<AdminHarness> StartAsync(
+        AdminServerOptions? options = null, ReplicaLoop? replicas = null)
     {
-        var harness = new AdminHarness();
+        var harness = new AdminHarness { Replicas = replicas };
         foreach (AdminRole role in Enum.GetValues<AdminRole>())
         {
             IssuedToken issued = await harness.Tokens.CreateAsync(
@@ -125,22 +160,47 @@ internal sealed class AdminHarness : IAsyncDisposable
         _http.Dispose();
         await Server.DisposeAsync();
         _fleetMetrics.Dispose();
+        _concentrationMetrics.Dispose();
+        Concentration.Dispose();
         Metrics.Dispose();
         Keys.Dispose();
         Tokens.Dispose();
         Exports.Dispose();
+        await Withdrawals.DisposeAsync();
+        Rollouts.Dispose();
+        Following.Dispose();
+        _inputs.Dispose();
         _folder.Dispose();
     }
 
-    private AdminServices Services() => new()
+    private AdminServices Services()
     {
+        var store = new MemoryCapacity();
+        var capacity = new CapacityService(store, Time);
+        var fleet = new MemoryManagedFleet(Fleet, SmallFleet.Config);
+        var partners = new PartnerService(
+            store, capacity, () => fleet, () => Fleet.Model, new HttpAcceptanceProbe(r => r, Time), Change, Time,
+            NullLogger<PartnerService>.Instance);
+        return ServicesWith(capacity, partners);
+    }
+
+    private AdminServices ServicesWith(CapacityService capacity, PartnerService partners) => new()
+    {
+        Partners = partners,
+        Capacity = capacity,
+        CapacityReports = new CapacityReports(capacity, partners, () => Fleet.Model, Change, Time),
         Fleet = Fleet,
         Keys = Keys,
         Tokens = Tokens,
         Exports = Exports,
+        Withdrawals = Withdrawals,
+        Rollouts = Rollouts,
+        Replicas = Replicas,
         Places = Places,
         Ledger = Usage,
+        Concentration = Concentration,
         LimitHistory = LimitHistory,
+        Following = Following,
         Journal = Usage,
         Audit = Audit,
         Change = Change,

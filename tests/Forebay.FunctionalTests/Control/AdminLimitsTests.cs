@@ -3,6 +3,7 @@ using System.Text.Json;
 using Forebay.Control.Limits;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
 using Forebay.TestKit.Fleets;
 using Xunit;
@@ -56,6 +57,7 @@ public sealed class AdminLimitsTests
         admin.Fleet.Model = FleetModel.Build(
             SmallFleet.Config with { Tiers = [tier] }, new Dictionary<string, Uri>());
         return LimitChanges.RecordAsync(
-            admin.Fleet.Model, admin.LimitHistory, by, "fleet.yaml", admin.Time.GetUtcNow(), CancellationToken.None);
+            admin.Fleet.Model, TierMultipliers.Promise, admin.LimitHistory, by, "fleet.yaml", admin.Time.GetUtcNow(),
+            CancellationToken.None);
     }
 }

@@ -31,16 +31,30 @@ public static class SmallFleet
         ],
         Deployments =
         [
-            new() { Id = "deep-real", Model = "deep", Pool = "oslo-h100", Endpoint = new Uri("http://127.0.0.1:9") },
+            new()
+            {
+                Id = "deep-real", Model = "deep", Pool = "oslo-h100",
+                AcceleratorsPerReplica = 1, Endpoint = new Uri("http://127.0.0.1:9"),
+            },
             new() { Id = "deep-cloud", Model = "deep", Pool = "dallas-api", Endpoint = new Uri("http://127.0.0.1:9") },
-            new() { Id = "swift-emulated", Model = "swift", Pool = "oslo-h100", MaxConcurrency = 2 },
-            new() { Id = "swift-unserved", Model = "swift", Pool = "oslo-h100" },
+            new() { Id = "swift-emulated", Model = "swift", Pool = "oslo-h100", AcceleratorsPerReplica = 1, MaxConcurrency = 2 },
+            new() { Id = "swift-unserved", Model = "swift", Pool = "oslo-h100", AcceleratorsPerReplica = 1 },
         ],
         Tiers = [new() { Id = "standard", Priority = PriorityClass.Standard }],
         Tenants =
         [
             new() { Id = "acme", Tier = "standard" },
             new() { Id = "globex", Tier = "standard", Models = ["swift"] },
+        ],
+    };
+
+    /// <summary>The same with room for thousands of deployments at Oslo.</summary>
+    public static FleetConfig Wide { get; } = Config with
+    {
+        Pools =
+        [
+            Config.Pools[0] with { Accelerators = new() { Type = "H100-SXM", Count = Figure.Of(100_000) } },
+            Config.Pools[1],
         ],
     };
 

@@ -42,16 +42,18 @@ public sealed class ScriptedUpstream : IAsyncDisposable
     /// <summary>Starts an upstream; <paramref name="respond"/> writes each answer.</summary>
     /// <param name="respond">Writes an answer.</param>
     /// <param name="tls">Makes it speak TLS: sets the certificate and what it asks of clients.</param>
+    /// <param name="port">Where to listen; any free port when left out.</param>
     public static async Task<ScriptedUpstream> StartAsync(
         Func<HttpContext, ReceivedRequest, Task> respond,
-        Action<HttpsConnectionAdapterOptions>? tls = null)
+        Action<HttpsConnectionAdapterOptions>? tls = null,
+        int port = 0)
     {
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddLogging();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(options =>
         {
             options.Limits.MaxRequestBodySize = null;
-            options.Listen(IPAddress.Loopback, 0, listen =>
+            options.Listen(IPAddress.Loopback, port, listen =>
             {
                 if (tls is not null)
                 {

@@ -19,7 +19,9 @@ public sealed record StatusView(
     FleetView Fleet,
     FleetFileView? FleetFile,
     IReadOnlyList<DeploymentView> Deployments,
-    IReadOnlyList<QueueView> Queues);
+    IReadOnlyList<QueueView> Queues,
+    IReadOnlyList<string> LimitAlarms,
+    IReadOnlyList<CapPassedView> ConcentrationPassed);
 
 /// <summary>The queue of one model and priority class; only those that anything ever waited in.</summary>
 public sealed record QueueView(
@@ -68,6 +70,7 @@ public sealed record DeploymentView(
     string Pool,
     string Backing,
     bool Served,
+    string? Withdrawn,
     int InFlight,
     int MaxConcurrency,
     long Started,

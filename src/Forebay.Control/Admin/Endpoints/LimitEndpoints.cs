@@ -20,7 +20,7 @@ internal sealed class LimitEndpoints(AdminServices services)
         IReadOnlyList<LimitChange> changes = await services.LimitHistory
             .ReadAsync(tenant.Id, UsualChanges, call.Cancel).ConfigureAwait(false);
         var view = TenantLimitsView.Of(
-            tenant, services.Fleet.LimitsOf(tenant), Instant.From(services.Time), changes);
+            services.Fleet, tenant, Instant.From(services.Time), changes);
         await call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.TenantLimitsView).ConfigureAwait(false);
     }
 

@@ -16,7 +16,7 @@ internal sealed class PermissionEndpoints(AdminServices services)
 
     public Task ShowExportAsync(AdminCall call)
     {
-        ServedModel model = services.Exports.Find(NameOf(call));
+        ServedModel model = services.Exports.Find(call.Name);
         return ReplyAsync(call, model, services.Fleet.Exports.Of(model.Id));
     }
 
@@ -31,7 +31,7 @@ internal sealed class PermissionEndpoints(AdminServices services)
             body.OptionalTexts("deny_site_kinds", "orbital") ?? [],
             body.OptionalTexts("allow_site_kinds", "orbital") ?? []);
         body.Done(ExportService.Check(asked));
-        string name = NameOf(call);
+        string name = call.Name;
         ExportDenials mask = await services.Exports.ChangeAsync(name, asked, call.Actor, call.Cancel)
             .ConfigureAwait(false);
         await ReplyAsync(call, services.Exports.Find(name), mask).ConfigureAwait(false);
@@ -62,10 +62,6 @@ internal sealed class PermissionEndpoints(AdminServices services)
             ? call.ReplyTextAsync(ResidencyCsv.Of(view), "text/csv; charset=utf-8")
             : call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.ResidencyView)).ConfigureAwait(false);
     }
-
-    /// <summary>All of a path is decoded but its escaped slashes, and names such as vendor/model have them.</summary>
-    private static string NameOf(AdminCall call) =>
-        call.Id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
     private Task ReplyAsync(AdminCall call, ServedModel model, ExportDenials mask)
     {

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Forebay.Control.Admin.Contract;
+using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
@@ -34,7 +35,9 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             FleetOf(model, state.Keys.Count),
             services.FleetFile(),
             [.. model.Deployments.Select(d => ViewOf(d, state.Of(d), now))],
-            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))]);
+            [.. model.Models.SelectMany(m => QueuesOf(m, state.QueueOf(m), now))],
+            FollowingEndpoints.AlarmsOf(services.Following.View),
+            [.. services.Concentration.Last.Passed.Select(ConcentrationEndpoints.ViewOf)]);
         return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.StatusView);
     }
 
@@ -53,7 +56,7 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
 
     private static FleetView FleetOf(FleetModel model, int keys)
     {
-        int Count(Backing backing) => model.Deployments.Count(d => d.Endpoint is not null && d.Backing == backing);
+        int Count(Backing backing) => model.Deployments.Count(d => d.IsServed && d.Backing == backing);
         int real = Count(Backing.Real);
         int emulated = Count(Backing.Emulated);
         int cloud = Count(Backing.Cloud);
@@ -103,7 +106,8 @@ internal sealed class StatusEndpoints(AdminServices services, HealthEndpoints he
             d.Site.Id,
             d.Pool.Id,
             d.Backing.Word(),
-            d.Endpoint is not null,
+            d.IsServed,
+            d.Withdrawn is { } w ? $"{w.Kind.Word()} {w.Id}" : null,
             state.InFlight,
             d.Config.MaxConcurrency,
             state.Started,

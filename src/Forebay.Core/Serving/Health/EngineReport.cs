@@ -17,4 +17,8 @@ public sealed record EngineReport(
     double? KvUsageShare,
     double? PrefixHitShare,
     double? PromptTokensPerSecond,
-    double? GenerationTokensPerSecond);
+    double? GenerationTokensPerSecond)
+{
+    /// <summary>Tokens that its KV memory holds, over all replicas; null when it does not say.</summary>
+    public double? KvCapacityTokens { get; init; }
+}

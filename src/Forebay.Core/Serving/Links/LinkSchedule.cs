@@ -51,6 +51,9 @@ public sealed class LinkSchedule
     /// <summary>Whether nothing is ever in the way, so that nobody needs to ask.</summary>
     public bool IsIdeal => _steps is [{ LatencyMs: 0, BandwidthMbps: null, Loss: 0, Available: true }];
 
+    /// <summary>After how many milliseconds it begins again; null when it does not.</summary>
+    public long? PeriodMs => _periodMs;
+
     /// <summary>The link at a wall time.</summary>
     public LinkState At(long wallUnixMs)
     {

@@ -17,8 +17,6 @@ internal sealed class Backlogs
 
     public int Waiting { get; private set; }
 
-    public int Tenants { get; private set; }
-
     /// <summary>A backlog at least half as long as the longest; null when nothing waits.</summary>
     public Backlog? Longest
     {
@@ -91,7 +89,6 @@ internal sealed class Backlogs
             Unlink(backlog, from);
             _tenants[from]--;
             _weights[from] = _tenants[from] == 0 ? 0 : _weights[from] - backlog.ListedWeight;
-            Tenants--;
         }
 
         if (to >= 0)
@@ -107,7 +104,6 @@ internal sealed class Backlogs
             _first[to] = backlog;
             _tenants[to]++;
             _weights[to] += backlog.ListedWeight;
-            Tenants++;
         }
     }
 

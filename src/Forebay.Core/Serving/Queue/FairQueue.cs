@@ -56,7 +56,7 @@ public sealed partial class FairQueue
     {
         return _counters.TryGetValue(tenantId, out ServiceCounter? counter)
             ? counter
-            : _counters.GetOrAdd(tenantId, static id => new ServiceCounter(id));
+            : _counters.GetOrAdd(tenantId, static _ => new ServiceCounter());
     }
 
     /// <summary>

@@ -7,7 +7,7 @@ namespace Forebay.Core.Serving.Queue;
 /// Large Language Models", OSDI 2024, section 4). Service is uncached input tokens plus twice the output tokens,
 /// divided by the tenant's weight. Charging is one atomic addition, whatever waits.
 /// </summary>
-public sealed class ServiceCounter(string tenantId)
+public sealed class ServiceCounter
 {
     /// <summary>What an output token counts, in input tokens.</summary>
     public const int OutputWeight = 2;
@@ -24,8 +24,6 @@ public sealed class ServiceCounter(string tenantId)
     private long _units;
     private long _unitsPerToken = (long)UnitsAtWeightOne;
     private int _lifts;
-
-    public string TenantId { get; } = tenantId;
 
     /// <summary>Service so far in virtual units: comparable between the tenants of a model, meaningless otherwise.
     /// </summary>

@@ -3,9 +3,12 @@ using Forebay.Core.Time;
 namespace Forebay.Core.Serving.Routing;
 
 /// <summary>What latencies are asked for.</summary>
-/// <param name="FirstTokenNs">Mean time to first token, the way to the site apart.</param>
+/// <param name="FirstTokenNs">Time to first token, the way to the site apart.</param>
 /// <param name="OutputTokenNs">Time per output token.</param>
-public readonly record struct LatencyObjective(double FirstTokenNs, double OutputTokenNs);
+/// <param name="FirstTokenShare">The share of requests that the time to first token holds for, 0.9 for a 90th
+/// percentile; 0 for its mean.</param>
+public readonly record struct LatencyObjective(
+    double FirstTokenNs, double OutputTokenNs, double FirstTokenShare = 0);
 
 /// <summary>What requests are like on average.</summary>
 /// <param name="UncachedTokens">Prompt tokens to compute.</param>
@@ -17,7 +20,8 @@ public readonly record struct RequestShape(double UncachedTokens, double OutputT
 /// From the learned times: an output token takes <c>t(n) = t0 + t1 n</c> with n requests running; a prompt takes
 /// <c>s = q U</c> to compute and, arriving at random, waits <c>s rho / (1 - rho)</c> at utilisation <c>rho = rate s</c>
 /// (the M/M/1 queue; Kleinrock, Queueing Systems I, ch. 3), so a first token takes <c>a + c n + s / (1 - rho)</c>; and
-/// by Little's law n = rate * (first token + O t(n)).
+/// by Little's law n = rate * (first token + O t(n)). The time in an M/M/1 queue is exponential (ibid., sec. 5.6), so
+/// its quantile p is <c>-ln(1 - p)</c> times its mean.
 /// </summary>
 public static class CapacityCurve
 {
@@ -79,8 +83,9 @@ public static class CapacityCurve
         double computing = prompt / (1 - utilisation);
         double fixedNs = speed.FirstTokenNs + computing + shape.OutputTokens * speed.OutputTokenNs;
         double running = ratePerNs * fixedNs / (1 - growth);
+        double tail = objective.FirstTokenShare > 0 ? -Math.Log(1 - objective.FirstTokenShare) : 1;
         return running <= places
-            && speed.FirstTokenNs + speed.InFlightNs * running + computing <= objective.FirstTokenNs
+            && speed.FirstTokenNs + speed.InFlightNs * running + tail * computing <= objective.FirstTokenNs
             && speed.OutputTokenNs + speed.BatchNs * Math.Max(1, running) <= objective.OutputTokenNs;
     }
 }

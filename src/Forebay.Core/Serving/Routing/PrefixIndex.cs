@@ -17,8 +17,9 @@ namespace Forebay.Core.Serving.Routing;
 /// <para>There is no list to keep in order: a holder's entry bears the reading of that deployment's
 /// <see cref="CacheClock"/>, which advances as its cache takes in blocks, and counts for as long as the cache would
 /// keep it.</para>
-/// <para>Of a long prompt only some blocks are kept (<see cref="IsKept"/>): all of the first 512 tokens, then one in
-/// eight. Cost of a look-up: one cache line per kept block, fetched together.</para>
+/// <para>Of a long prompt only some blocks are kept (<see cref="Span"/>): all of the first 512 tokens, one in eight up
+/// to 8,192, then one in 32 and, beyond 32,768, one in 64, so that what is not seen stays a few percent of what is.
+/// Cost of a look-up: one cache line per kept block, fetched together.</para>
 /// </remarks>
 public sealed class PrefixIndex
 {
@@ -26,7 +27,6 @@ public sealed class PrefixIndex
     private const int Holders = 4;
     private const int Stripes = 64;
     private const int DenseBlocks = 32;
-    private const int Stride = 8;
 
     /// <summary>A shorter beginning that many hold decides nothing: who lacks it computes 100 tokens more.</summary>
     private const int LeastHotBlocks = 8;
@@ -72,8 +72,19 @@ public sealed class PrefixIndex
     public long Bytes => _hashes.LongLength * sizeof(ulong) + _used.LongLength * sizeof(uint)
         + _holders.LongLength * Unsafe.SizeOf<Holder>() + _hot.Bytes;
 
+    /// <summary>Blocks that a kept block at this position of a prompt stands for: itself and those before it that are
+    /// not kept. A power of two.</summary>
+    public static int Span(int block) => block < DenseBlocks ? 1 : block < 512 ? 8 : block < 2048 ? 32 : 64;
+
     /// <summary>Whether the block at this position of a prompt is kept.</summary>
-    public static bool IsKept(int block) => block < DenseBlocks || (block + 1) % Stride == 0;
+    public static bool IsKept(int block) => ((block + 1) & (Span(block) - 1)) == 0;
+
+    /// <summary>The kept block before this one; below zero where there is none.</summary>
+    private static int Before(int block)
+    {
+        int last = block - 1;
+        return last < 0 ? last : ((last + 1) & -Span(last)) - 1;
+    }
 
     /// <summary>
     /// Finds for every deployment how many leading blocks of a prompt its cache holds.
@@ -86,9 +97,9 @@ public sealed class PrefixIndex
         Prefetch(prompt);
         int hotLeft = 2;
         int nextHot = int.MaxValue;
-        for (int block = prompt.Length - 1; block >= 0; block--)
+        for (int block = Before(prompt.Length); block >= 0; block = Before(block))
         {
-            if (!IsKept(block) || !TryFind(prompt[block], out int entry))
+            if (!TryFind(prompt[block], out int entry))
             {
                 continue;
             }
@@ -127,13 +138,8 @@ public sealed class PrefixIndex
         uint tick = Interlocked.Increment(ref _tick);
 
         // Last block first: a cache that wants memory loses the end of a prompt before its beginning.
-        for (int block = prompt.Length - 1; block >= 0; block--)
+        for (int block = Before(prompt.Length); block >= 0; block = Before(block))
         {
-            if (!IsKept(block))
-            {
-                continue;
-            }
-
             ulong hash = prompt[block];
             lock (_stripes[BucketOf(hash) % Stripes])
             {
@@ -144,7 +150,7 @@ public sealed class PrefixIndex
                 }
 
                 _used[entry] = tick;
-                Touch(entry, hash, (ushort)deployment, ref clock, block < DenseBlocks ? 1 : Stride);
+                Touch(entry, hash, (ushort)deployment, ref clock, Span(block));
             }
         }
     }
@@ -241,12 +247,9 @@ public sealed class PrefixIndex
         }
 
         ulong* hashes = (ulong*)Marshal.UnsafeAddrOfPinnedArrayElement(_hashes, _first);
-        for (int block = 0; block < prompt.Length; block++)
+        for (int block = Before(prompt.Length); block >= 0; block = Before(block))
         {
-            if (IsKept(block))
-            {
-                Sse.Prefetch0(hashes + BucketOf(prompt[block]) * Ways);
-            }
+            Sse.Prefetch0(hashes + BucketOf(prompt[block]) * Ways);
         }
     }
 

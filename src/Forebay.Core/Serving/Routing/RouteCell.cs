@@ -9,13 +9,25 @@ namespace Forebay.Core.Serving.Routing;
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 public struct RouteCell
 {
-    /// <summary>Prompt tokens sent there whose first token has not come.</summary>
-    public long QueuedTokens;
-
     /// <summary>Until when prompts are computed whose first token is not seen by itself, on the monotonic clock.
     /// </summary>
     public long BusyUntilNs;
 
+    /// <summary>Prompt tokens ahead: sent there with no first token yet, and others' as its engine reports them.
+    /// </summary>
+    public float QueuedTokens;
+
+    /// <summary>Requests that its engine works on: those in flight, and others' as reported.</summary>
+    public float Running;
+
+    /// <summary>KV memory that is free on one of its replicas, in tokens; negative when more is asked for than there
+    /// is, infinite where nothing recent is known of it.</summary>
+    public float KvFreeTokens;
+
+    /// <summary>Time until one more token of that memory is given back.</summary>
+    public float KvTokenNs;
+
+    /// <summary>Requests sent there and not ended.</summary>
     public int InFlight;
 
     /// <summary>Places that health leaves it, whatever is configured.</summary>
@@ -24,8 +36,8 @@ public struct RouteCell
     /// <summary>Whether health has more to say than <see cref="Limit"/>: it is out, on trial or recovering.</summary>
     public bool IsUnsteady;
 
-    /// <summary>Requests sent there whose first token has not come and will be seen.</summary>
-    public int Waiting;
+    /// <summary>Requests whose first token has not come: those sent there, and others' in its engine's queue.</summary>
+    public float Waiting;
 
     /// <summary>Share of what is thought to be cached that turned out to be.</summary>
     public float CacheTruth;
@@ -40,9 +52,19 @@ public struct RouteCell
     public float BatchNs;
 
     /// <summary>Time to the first token of a prompt sent now, the way there and back apart.</summary>
-    public readonly float PredictFirstTokenNs(long uncachedTokens, long nowNs) =>
-        FirstTokenNs + QueuedTokenNs * (QueuedTokens + uncachedTokens) + InFlightNs * InFlight
-            + Math.Max(0, BusyUntilNs - nowNs);
+    /// <param name="promptTokens">The prompt.</param>
+    /// <param name="uncachedTokens">What is not cached of it.</param>
+    /// <param name="nowNs">The present.</param>
+    public readonly float PredictFirstTokenNs(float promptTokens, float uncachedTokens, long nowNs) =>
+        FirstTokenNs + QueuedTokenNs * (QueuedTokens + uncachedTokens) + InFlightNs * Running
+            + Math.Max(0, BusyUntilNs - nowNs) + PredictMemoryWaitNs(promptTokens);
+
+    /// <summary>Time until as much KV memory has been given back as a prompt lacks; nothing where it fits.</summary>
+    public readonly float PredictMemoryWaitNs(float promptTokens)
+    {
+        float lacking = promptTokens - KvFreeTokens;
+        return lacking > 0 ? lacking * KvTokenNs : 0;
+    }
 
     /// <summary>
     /// By how much a prompt sent now delays the first tokens of those that come after it, taken together: each that
@@ -51,9 +73,9 @@ public struct RouteCell
     /// Who looks at their own time alone leaves this to others (Roughgarden and Tardos, "How Bad is Selfish Routing?",
     /// J. ACM 49, 2002).
     /// </summary>
-    public readonly float PredictDelayOfOthersNs(long uncachedTokens) =>
-        QueuedTokenNs * uncachedTokens * Waiting + InFlightNs * InFlight;
+    public readonly float PredictDelayOfOthersNs(float uncachedTokens) =>
+        QueuedTokenNs * uncachedTokens * Waiting + InFlightNs * Running;
 
     /// <summary>Time per output token once one more request runs.</summary>
-    public readonly float PredictOutputTokenNs => OutputTokenNs + BatchNs * (InFlight + 1);
+    public readonly float PredictOutputTokenNs => OutputTokenNs + BatchNs * (Running + 1);
 }

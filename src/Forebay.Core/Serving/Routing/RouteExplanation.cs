@@ -110,7 +110,7 @@ public static class RouteExplanation
         DeploymentState state = table.States[index];
         RouteCell cell = table.Memory.Cells[table.Facts[index].Number];
         long cached = Router.Cached(query.InputTokens, cell, scratch.Overlaps[table.Facts[index].Number]);
-        float firstNs = cell.PredictFirstTokenNs(query.InputTokens - cached, now.MonotonicNs);
+        float firstNs = cell.PredictFirstTokenNs(query.InputTokens, query.InputTokens - cached, now.MonotonicNs);
         double prefillNs = cell.FirstTokenNs + (double)cell.QueuedTokenNs * (query.InputTokens - cached);
         int places = Router.Places(table, index, now.MonotonicNs);
         double leftNs = (link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs;

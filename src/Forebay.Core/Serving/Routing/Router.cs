@@ -185,7 +185,7 @@ public static class Router
         Span<float> scores = scratch.Scores.AsSpan(group.Start, count);
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
         ReadOnlySpan<int> overlaps = scratch.Overlaps.Blocks;
-        long inputTokens = query.InputTokens;
+        float inputTokens = query.InputTokens;
         float outputTokens = (float)query.OutputTokens;
         float best = Never;
         for (int i = 0; i < facts.Length; i++)
@@ -199,10 +199,11 @@ public static class Router
                 continue;
             }
 
-            long uncached = (uint)number < (uint)overlaps.Length
-                ? inputTokens - Cached(inputTokens, cell, overlaps[number])
-                : inputTokens;
-            float own = wayNs + cell.PredictFirstTokenNs(uncached, nowNs);
+            int overlap = (uint)number < (uint)overlaps.Length ? overlaps[number] : 0;
+            float uncached = overlap == 0
+                ? inputTokens
+                : Math.Max(1, inputTokens - overlap * (RoutingMemory.TokensPerBlock * cell.CacheTruth));
+            float own = wayNs + cell.PredictFirstTokenNs(inputTokens, uncached, nowNs);
             if (own + outputTokens * cell.PredictOutputTokenNs > leftNs)
             {
                 tier |= 2;
@@ -318,7 +319,6 @@ public static class Router
     private static Route Take(in RouteQuery query, RouteTable table, RouteScratch scratch, int chosen, Instant now)
     {
         RouteLoad load = table.Loads[chosen];
-        DeploymentState state = table.States[chosen];
         RouteCell cell = table.Memory.Cells[load.Number];
         long cached = Cached(query.InputTokens, cell, scratch.Overlaps[load.Number]);
         SiteGroup group = default;
@@ -330,19 +330,20 @@ public static class Router
         double way = group.LinkAt(now.WallUnixMs).NsFor(query.BodyBytes)
             + group.Site.PathNs(query.Region);
         long uncached = query.InputTokens - cached;
-        double predicted = way + cell.PredictFirstTokenNs(uncached, now.MonotonicNs);
-        int inFlight = state.InFlight;
-        long queued = load.Sent(uncached, query.Stream, now.MonotonicNs);
+        double predicted = way + cell.PredictFirstTokenNs(query.InputTokens, uncached, now.MonotonicNs);
+        double wait = load.EngineWaitNs(query.InputTokens, now.MonotonicNs);
+        long queued = load.Sent(query.InputTokens, uncached, query.Stream, now.MonotonicNs);
         return new Route(
             table.Deployments[chosen],
-            state,
+            table.States[chosen],
             load,
             cached,
             uncached,
             queued,
-            inFlight,
+            load.Running,
             query.Stream,
             way,
+            wait,
             predicted);
     }
 

@@ -23,6 +23,12 @@ public sealed record SpeedPrior(
     int CacheBlocks,
     double Trust)
 {
+    /// <summary>Tokens that the KV memory of one replica holds; 0 where that is not known.</summary>
+    public long KvTokens { get; init; }
+
+    /// <summary>Engines behind the endpoint.</summary>
+    public int Replicas { get; init; } = 1;
+
     /// <summary>A deployment of which nothing is known is thought fast until it has been seen, so that it gets to be
     /// seen; the first answers teach the rest.</summary>
     public static SpeedPrior Unknown { get; } = new(200e3, 100, 0, 1e6, 0, 1_000_000, 2000);
@@ -34,7 +40,7 @@ public sealed record SpeedPrior(
             || pool.Accelerators is not { } held
             || AcceleratorCatalogue.BuiltIn.Find(held.Type) is not { } chip)
         {
-            return Unknown;
+            return Unknown with { Replicas = deployment.Replicas };
         }
 
         try
@@ -44,7 +50,7 @@ public sealed record SpeedPrior(
         catch (ArgumentException)
         {
             // The engine model says that it cannot run there; whoever answers at the endpoint says it can.
-            return Unknown;
+            return Unknown with { Replicas = deployment.Replicas };
         }
     }
 
@@ -65,6 +71,10 @@ public sealed record SpeedPrior(
             step,
             perRunning / replicas,
             (int)Math.Min(int.MaxValue / 2, (long)engine.KvBlocks * replicas),
-            0.5);
+            0.5)
+        {
+            KvTokens = (long)engine.KvBlocks * EngineParameters.BlockTokens,
+            Replicas = replicas,
+        };
     }
 }

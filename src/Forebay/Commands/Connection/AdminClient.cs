@@ -57,6 +57,24 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<LimitHistoryView> LimitHistoryAsync(string tenant, int most, CancellationToken cancel) => GetAsync(
         $"v1/tenants/{Uri.EscapeDataString(tenant)}/limits/history?limit={most}", Json.LimitHistoryView, cancel);
 
+    public Task<LimitsFollowingView> LimitsFollowingAsync(CancellationToken cancel) =>
+        GetAsync("v1/limits/following", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitsFollowingView> ProposeLimitsAsync(CancellationToken cancel) =>
+        PostAsync("v1/limits/proposals", Json.LimitsFollowingView, cancel);
+
+    public Task<LimitProposalListView> LimitProposalsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/proposals?limit={most}", Json.LimitProposalListView, cancel);
+
+    public Task<LimitVersionListView> LimitVersionsAsync(int most, CancellationToken cancel) =>
+        GetAsync($"v1/limits/versions?limit={most}", Json.LimitVersionListView, cancel);
+
+    public Task<LimitVersionView> ApplyLimitsAsync(long proposal, CancellationToken cancel) =>
+        PostAsync($"v1/limits/proposals/{proposal}/apply", Json.LimitVersionView, cancel);
+
+    public Task<LimitVersionView> RollBackLimitsAsync(RollbackLimitsBody body, CancellationToken cancel) =>
+        PostAsync("v1/limits/rollback", body, Json.RollbackLimitsBody, Json.LimitVersionView, cancel);
+
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
@@ -80,8 +98,57 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<ExportView> ExportAsync(string model, CancellationToken cancel) =>
         GetAsync($"v1/models/{Uri.EscapeDataString(model)}/export", Json.ExportView, cancel);
 
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="query">Escaped query string.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<CurveView> CurveAsync(string model, string query, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/curve?{query}", Json.CurveView, cancel);
+
+    public Task<RolloutView> RolloutAsync(string model, CancellationToken cancel) =>
+        GetAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout", Json.RolloutView, cancel);
+
+    public Task<RolloutView> StartRolloutAsync(string model, RolloutBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout", body, Json.RolloutBody, Json.RolloutView, cancel);
+
+    /// <param name="model">Id or alias of the model.</param>
+    /// <param name="change">pause or resume.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<RolloutView> ChangeRolloutAsync(string model, string change, CancellationToken cancel) =>
+        PostAsync($"v1/models/{Uri.EscapeDataString(model)}/rollout/{change}", Json.RolloutView, cancel);
+
+    public Task<RolloutView> RollBackAsync(string model, RollBackBody body, CancellationToken cancel) => PostAsync(
+        $"v1/models/{Uri.EscapeDataString(model)}/rollout/rollback",
+        body,
+        Json.RollBackBody,
+        Json.RolloutView,
+        cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<RolloutListView> RolloutsAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/rollouts?{query}", Json.RolloutListView, cancel);
+
     public Task<ExportView> ChangeExportAsync(string model, ExportBody body, CancellationToken cancel) => PostAsync(
         $"v1/models/{Uri.EscapeDataString(model)}/export", body, Json.ExportBody, Json.ExportView, cancel);
+
+    public Task<WithdrawalListView> WithdrawalsAsync(CancellationToken cancel) =>
+        GetAsync("v1/withdrawals", Json.WithdrawalListView, cancel);
+
+    public Task<WithdrawalView> WithdrawalAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}", Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> WithdrawAsync(WithdrawalBody body, CancellationToken cancel) =>
+        PostAsync("v1/withdrawals", body, Json.WithdrawalBody, Json.WithdrawalView, cancel);
+
+    public Task<WithdrawalView> ReturnAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/withdrawals/{Uri.EscapeDataString(id)}/return", Json.WithdrawalView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<ConcentrationView> ConcentrationAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/concentration?{query}", Json.ConcentrationView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> ConcentrationCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/concentration?{query}&format=csv", cancel);
 
     /// <inheritdoc cref="UsageAsync"/>
     public Task<ResidencyView> ResidencyAsync(string query, CancellationToken cancel) =>
@@ -90,6 +157,75 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     /// <inheritdoc cref="UsageAsync"/>
     public Task<string> ResidencyCsvAsync(string query, CancellationToken cancel) =>
         TextAsync($"v1/audit/residency?{query}&format=csv", cancel);
+
+    public Task<ReplicaListView> ReplicasAsync(string? model, string? pool, CancellationToken cancel)
+    {
+        string[] query =
+        [
+            .. model is null ? (string[])[] : [$"model={Uri.EscapeDataString(model)}"],
+            .. pool is null ? (string[])[] : [$"pool={Uri.EscapeDataString(pool)}"],
+        ];
+        return GetAsync($"v1/replicas?{string.Join('&', query)}", Json.ReplicaListView, cancel);
+    }
+
+    public Task<ReplicaView> ReplicaAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/replicas/{Uri.EscapeDataString(id)}", Json.ReplicaView, cancel);
+
+    public Task<ReplicaLogView> ReplicaLogAsync(string id, int lines, long? generation, CancellationToken cancel) =>
+        GetAsync(
+            $"v1/replicas/{Uri.EscapeDataString(id)}/logs?lines={lines}"
+                + (generation is { } of ? $"&generation={of}" : ""),
+            Json.ReplicaLogView,
+            cancel);
+
+    public Task<ReplicaView> StopReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/stop", Json.ReplicaView, cancel);
+
+    public Task<ReplicaView> RestartReplicaAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/restart", Json.ReplicaView, cancel);
+    public Task<PartnerListView> PartnersAsync(CancellationToken cancel) =>
+        GetAsync("v1/providers", Json.PartnerListView, cancel);
+
+    public Task<PartnerView> PartnerAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/providers/{Uri.EscapeDataString(id)}", Json.PartnerView, cancel);
+
+    /// <summary>Gives an onboarding file in; a file with problems is an answer, not a failure.</summary>
+    public Task<OnboardView> OnboardAsync(OnboardBody body, CancellationToken cancel) =>
+        PostAsync("v1/providers", body, Json.OnboardBody, Json.OnboardView, cancel);
+
+    public Task<PartnerView> SignPartnerAsync(string id, SignBody body, CancellationToken cancel) => PostAsync(
+        $"v1/providers/{Uri.EscapeDataString(id)}/sign", body, Json.SignBody, Json.PartnerView, cancel);
+
+    public Task<PartnerView> ReclaimAsync(string id, ReclaimBody body, CancellationToken cancel) => PostAsync(
+        $"v1/providers/{Uri.EscapeDataString(id)}/reclaim", body, Json.ReclaimBody, Json.PartnerView, cancel);
+
+    /// <param name="id">The partner.</param>
+    /// <param name="step"><c>connect</c>, <c>accept</c>, <c>drain</c> or <c>exit</c>.</param>
+    /// <param name="cancel">Gives up.</param>
+    public Task<PartnerView> StepPartnerAsync(string id, string step, CancellationToken cancel) =>
+        PostAsync($"v1/providers/{Uri.EscapeDataString(id)}/{step}", Json.PartnerView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<CapacityView> CapacityAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity?{query}", Json.CapacityView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<LeaseListView> LeasesAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity/leases?{query}", Json.LeaseListView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<StatementView> CapacityHoursAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/capacity/hours?{query}", Json.StatementView, cancel);
+
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<string> CapacityHoursCsvAsync(string query, CancellationToken cancel) =>
+        TextAsync($"v1/capacity/hours?{query}&format=csv", cancel);
+
+    public Task<EvidenceView> EvidenceAsync(EvidenceBody body, CancellationToken cancel) =>
+        PostAsync("v1/capacity/evidence", body, Json.EvidenceBody, Json.EvidenceView, cancel);
+
+    public Task<ReconciliationView> ReconcileAsync(string invoice, CancellationToken cancel) => PostAsync(
+        "v1/capacity/reconcile", new ReconcileBody(invoice), Json.ReconcileBody, Json.ReconciliationView, cancel);
 
     /// <summary>Has the fleet file read again; a file with problems is an answer, not a failure.</summary>
     public Task<ReloadView> ReloadAsync(CancellationToken cancel) => PostAsync("v1/reload", Json.ReloadView, cancel);

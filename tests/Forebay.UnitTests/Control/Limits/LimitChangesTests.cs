@@ -1,6 +1,7 @@
 using Forebay.Control.Limits;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
 using Forebay.TestKit.Fleets;
 using Forebay.UnitTests.Storage;
 using Xunit;
@@ -69,6 +70,7 @@ public sealed class LimitChangesTests
     private static Task<int> RecordAsync(OpenStore store, TierConfig tier, string by, int hour) =>
         LimitChanges.RecordAsync(
             FleetModel.Build(SmallFleet.Config with { Tiers = [tier] }, new Dictionary<string, Uri>()),
+            TierMultipliers.Promise,
             store.Store.LimitHistory,
             by,
             "fleet.yaml 0123456789ab",

@@ -12,6 +12,41 @@ public sealed class TenantLimitsTests
         Id = "t", RequestsPerMinute = 60, InputTokensPerMinute = 1_000, OutputTokensPerMinute = 800,
     });
 
+    /// <summary>What a tenant takes, as docs/reference/limits.md says it: nothing allocated here is garbage, but for the
+    /// table of models when it grows.</summary>
+    [Fact]
+    public void A_tenant_takes_the_memory_that_the_documentation_tells()
+    {
+        const int most = 8;
+        long[] bytes = new long[most + 1];
+        _ = Allocated(1);
+        for (int models = 0; models <= most; models++)
+        {
+            bytes[models] = Allocated(models);
+        }
+
+        Assert.True(bytes[0] <= 400 && bytes[most] - bytes[0] <= 300 * most, string.Join(", ", bytes));
+
+        static long Allocated(int models)
+        {
+            string[] names = [.. Enumerable.Range(0, models).Select(m => $"m{m}")];
+            LimitRequest ask = Ask(10, 100);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            var limits = new TenantLimits();
+            LimitDecision first = limits.Reserve(Plan, ask, At(0));
+            limits.Cancel(first.Reservation, At(0));
+            foreach (string name in names)
+            {
+                LimitDecision one = limits.Reserve(Plan, ask with { Model = name }, At(0));
+                limits.Settle(one.Reservation, Used(10, 40), At(0));
+            }
+
+            long after = GC.GetAllocatedBytesForCurrentThread();
+            GC.KeepAlive(limits);
+            return after - before;
+        }
+    }
+
     [Fact]
     public void A_client_that_always_asks_for_the_longest_answer_is_still_served()
     {

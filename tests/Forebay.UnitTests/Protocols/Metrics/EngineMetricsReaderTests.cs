@@ -17,6 +17,9 @@ public sealed class EngineMetricsReaderTests
         vllm:gpu_cache_usage_perc{engine="0",model_name="m"} 0.9
         vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
         vllm:kv_cache_usage_perc{engine="1",model_name="m"} 0.75
+        vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_gpu_blocks="1000",sliding_window="None"} 1.0
+        vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="1",num_gpu_blocks="500"} 1.0
+        vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="2",num_gpu_blocks="None"} 1.0
         vllm:gpu_prefix_cache_queries_total{engine="0",model_name="m"} 100.0
         vllm:prefix_cache_queries_total{engine="0",model_name="m"} 100.0
         vllm:prefix_cache_queries_created{engine="0",model_name="m"} 1.76e+09
@@ -35,6 +38,7 @@ public sealed class EngineMetricsReaderTests
         sglang:num_running_reqs{dp_rank="1",model_name="m",tp_rank="0",priority=""} 6
         sglang:num_queue_reqs{model_name="m"} 0
         sglang:token_usage{model_name="m"} 0.28
+        sglang:max_total_num_tokens{model_name="m"} 445456
         sglang:cache_hit_rate{model_name="m"} 0.007507552643049313
         sglang:gen_throughput{model_name="m"} 86.5
         sglang:prompt_tokens_total{model_name="m"} 10
@@ -58,6 +62,7 @@ public sealed class EngineMetricsReaderTests
 
         Assert.True(sample.IsKnown);
         Assert.Equal((5, 4, 0.5), (sample.Running, sample.Waiting, sample.KvUsageShare));
+        Assert.Equal(24_000, sample.KvCapacityTokens);
         Assert.Equal((100, 25), (sample.PrefixQueries, sample.PrefixHits));
         Assert.Equal((8_128_902, 1000), (sample.PromptTokens, sample.GenerationTokens));
         Assert.True(double.IsNaN(sample.PrefixHitShare) && double.IsNaN(sample.GenerationTokensPerSecond));
@@ -73,6 +78,7 @@ public sealed class EngineMetricsReaderTests
         EngineSample sample = Read(Sglang);
 
         Assert.Equal((11, 0, 0.28), (sample.Running, sample.Waiting, sample.KvUsageShare));
+        Assert.Equal(445_456, sample.KvCapacityTokens);
         Assert.Equal(0.0075, sample.PrefixHitShare, 4);
         Assert.Equal((86.5, 10), (sample.GenerationTokensPerSecond, sample.PromptTokens));
         Assert.True(double.IsNaN(sample.GenerationTokens));

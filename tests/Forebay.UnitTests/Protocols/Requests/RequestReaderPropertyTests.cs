@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Forebay.Protocols;
 using Forebay.TestKit;
 using Xunit;
@@ -53,6 +54,44 @@ public sealed class RequestReaderPropertyTests
 
         Assert.True(accepted > 1_000 && notJson > 1_000, $"{accepted} accepted, {notJson} not JSON");
     }
+
+    /// <summary>Escapes are passed over a block at a time, so they stand here at every offset, in runs and across the
+    /// ends of blocks. An escape of one letter is one byte of text.</summary>
+    [Fact]
+    public void Text_dense_with_escapes_is_read_as_the_platform_reads_it_and_weighs_what_it_says()
+    {
+        string[] pieces = [@"\n", @"\""", @"\\", @"\/", @"\t", @"\b\f", "a", "/", "n", "code ", "é", "0123456789", "`u"];
+        string[] rare = [@"\u00e9", @"\x", @"\u12", "\u0001", "\\"];
+        var random = new Random(20261123);
+        int good = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            var text = new StringBuilder();
+            bool strange = random.Next(3) == 0;
+            for (int length = random.Next(120); length > 0; length--)
+            {
+                text.Append(strange && random.Next(40) == 0
+                    ? rare[random.Next(rare.Length)]
+                    : pieces[random.Next(pieces.Length)]);
+            }
+
+            byte[] body = Ask(text.ToString());
+            bool read = RequestReader.TryRead(WireDialect.OpenAi, body, false, out RequestFacts facts, out _);
+            Assert.True(read == IsJson(body), text.ToString());
+            if (read && !strange)
+            {
+                good++;
+                string plain = Regex.Replace(text.ToString(), @"\\.", "x");
+                _ = RequestReader.TryRead(WireDialect.OpenAi, Ask(plain), false, out RequestFacts bare, out _);
+                Assert.Equal(bare.EstimatedInputTokens, facts.EstimatedInputTokens);
+            }
+        }
+
+        Assert.True(good > 10_000);
+    }
+
+    private static byte[] Ask(string rawText) => Encoding.UTF8.GetBytes(
+        """{"model":"m","messages":[{"role":"user","content":"TEXT"}]}""".Replace("TEXT", rawText));
 
     [Theory]
     [InlineData("anthropic-sdk-1.12.0.jsonl")]

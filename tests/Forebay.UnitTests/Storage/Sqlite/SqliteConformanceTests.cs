@@ -1,5 +1,11 @@
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
+using Forebay.Core.Limits;
+using Forebay.Core.Limits.Following;
+using Forebay.Core.Capacity.Replicas;
+using Forebay.Core.Capacity.Transfers;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Usage;
 using Forebay.UnitTests.Storage.Conformance;
 using Microsoft.Data.Sqlite;
@@ -86,6 +92,51 @@ public sealed class SqliteUsageTests : UsageConformance
     private protected override IUsageJournal Journal => _store.Current.Store.Journal;
 
     private protected override IUsageLedger Ledger => _store.Current.Store.Ledger;
+
+    public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
+
+    private protected override Task ReopenAsync() => _store.ReopenAsync();
+
+    private protected override ValueTask DisposeCoreAsync() => _store.DisposeAsync();
+}
+
+public sealed class SqliteLimitProposalsTests : LimitProposalsConformance
+{
+    private readonly ReopenableStore _store = new();
+
+    private protected override ILimitProposals Store => _store.Current.Store.LimitProposals;
+
+    private protected override ILimitHistory History => _store.Current.Store.LimitHistory;
+
+    public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
+
+    private protected override Task ReopenAsync() => _store.ReopenAsync();
+
+    private protected override ValueTask DisposeCoreAsync() => _store.DisposeAsync();
+}
+
+public sealed class SqliteReplicaStoreTests : ReplicaStoreConformance
+{
+    private readonly ReopenableStore _store = new();
+
+    private protected override IReplicaStore Replicas => _store.Current.Store.Replicas;
+
+    private protected override ITransferStore Transfers => _store.Current.Store.Transfers;
+
+    public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
+
+    private protected override Task ReopenAsync() => _store.ReopenAsync();
+
+    private protected override ValueTask DisposeCoreAsync() => _store.DisposeAsync();
+}
+
+public sealed class SqliteCapacityTests : CapacityConformance
+{
+    private readonly ReopenableStore _store = new();
+
+    private protected override ICapacityLedgerStore Ledger => _store.Current.Store.Capacity;
+
+    private protected override IPartnerStore Partners => _store.Current.Store.Partners;
 
     public override ValueTask InitializeAsync() => new(_store.ReopenAsync());
 

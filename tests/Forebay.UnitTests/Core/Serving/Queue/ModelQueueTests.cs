@@ -229,6 +229,7 @@ public sealed class ModelQueueTests
 
             // The stream's first token comes at once, for the router.
             _route.Load.Answered(_route);
+            _route.Load.Left(_route);
             return _route.Deployment;
         }
 

@@ -123,9 +123,21 @@ internal sealed class RouterFleet
     public void FirstToken(double slowness = 1)
     {
         SpeedPrior prior = _last.Load.Prior;
-        double ns = prior.FirstTokenNs + prior.PromptTokenNs * _last.QueuedTokens + prior.RunningNs * _last.InFlight;
+        double ns = prior.FirstTokenNs + prior.PromptTokenNs * _last.QueuedTokens + prior.RunningNs * _last.Running;
         _last.Load.FirstTokenCame(_last, sentNs: 0, (long)(ns * slowness + _last.WayNs));
         _last.Load.Answered(_last);
+    }
+
+    /// <summary>The last request as it was sent.</summary>
+    public Route Last => _last;
+
+    /// <summary>The last request ends, and nothing is learned from it.</summary>
+    public void End()
+    {
+        _last.Load.Answered(_last);
+        _last.Load.Left(_last);
+        _last.State.Leave();
+        _last.Load.Publish();
     }
 
     public void Leave(string id)

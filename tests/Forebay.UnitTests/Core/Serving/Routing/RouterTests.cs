@@ -74,7 +74,7 @@ public sealed class RouterTests
         fleet.FirstToken();
 
         // The home is buried in other work: computing the prompt anew elsewhere is faster.
-        fleet.LoadOf(home).Sent(400_000, stream: true, Now.MonotonicNs);
+        fleet.LoadOf(home).Sent(400_000, 400_000, stream: true, Now.MonotonicNs);
         string moved = fleet.Enter(Dialect.OpenAi, 3, prompt: RouterFleet.Prompt(7, 540));
         Assert.NotEqual(home, moved);
         fleet.FirstToken();
@@ -136,7 +136,7 @@ public sealed class RouterTests
         var contact = new Instant(0, RouterFleet.SkyStartsUnixMs + 10_000);
         var late = new Instant(0, RouterFleet.SkyStartsUnixMs + 59_900);
         var cut = new Instant(0, RouterFleet.SkyStartsUnixMs + 70_000);
-        fleet.LoadOf("near").Sent(3_000_000, stream: true, 0);
+        fleet.LoadOf("near").Sent(3_000_000, 3_000_000, stream: true, 0);
 
         Assert.Equal("sky", fleet.Enter(Dialect.OpenAi, 1, at: contact));
         Assert.Equal("near", fleet.Enter(Dialect.OpenAi, 2, at: late));
@@ -153,7 +153,7 @@ public sealed class RouterTests
 
         Assert.Equal("near", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 0));
         Assert.Equal("far", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 1));
-        fleet.LoadOf("near").Sent(100_000, stream: true, Now.MonotonicNs);
+        fleet.LoadOf("near").Sent(100_000, 100_000, stream: true, Now.MonotonicNs);
         Assert.Equal("far", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 1000, region: 0));
     }
 
@@ -165,10 +165,10 @@ public sealed class RouterTests
         var fleet = new RouterFleet(RouterFleet.Engine("crowded"), RouterFleet.Engine("busy"));
         for (int i = 0; i < 20; i++)
         {
-            fleet.LoadOf("crowded").Sent(100, stream: true, Now.MonotonicNs);
+            fleet.LoadOf("crowded").Sent(100, 100, stream: true, Now.MonotonicNs);
         }
 
-        fleet.LoadOf("busy").Sent(4000, stream: true, Now.MonotonicNs);
+        fleet.LoadOf("busy").Sent(4000, 4000, stream: true, Now.MonotonicNs);
         Assert.Equal((20, 1), (fleet.LoadOf("crowded").Waiting, fleet.LoadOf("busy").Waiting));
         Assert.Equal("busy", fleet.Enter(Dialect.OpenAi, 1, inputTokens: 8000));
         fleet.FirstToken();

@@ -1,0 +1,32 @@
+namespace Forebay.Demo;
+
+/// <summary>A clock that runs a number of times as fast as the machine's, from the moment it was made: contracts, ramps
+/// and limits go by it in a demonstration, while requests and engines go by the real one.</summary>
+public sealed class CompressedTime(double factor, TimeProvider real) : TimeProvider
+{
+    private readonly DateTimeOffset _wall = real.GetUtcNow();
+    private readonly long _stamp = real.GetTimestamp();
+
+    /// <summary>Seconds of this clock in a real one.</summary>
+    public double Factor => factor;
+
+    public override long TimestampFrequency => real.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow() => _wall + real.GetElapsedTime(_stamp) * factor;
+
+    public override long GetTimestamp() => _stamp + (long)((real.GetTimestamp() - _stamp) * factor);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        new Scaled(real.CreateTimer(callback, state, Real(dueTime), Real(period)), this);
+
+    private TimeSpan Real(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? time : time / factor;
+
+    private sealed class Scaled(ITimer timer, CompressedTime time) : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period) => timer.Change(time.Real(dueTime), time.Real(period));
+
+        public void Dispose() => timer.Dispose();
+
+        public ValueTask DisposeAsync() => timer.DisposeAsync();
+    }
+}
