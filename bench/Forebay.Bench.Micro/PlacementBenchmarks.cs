@@ -6,7 +6,7 @@ using Forebay.Core.Time;
 namespace Forebay.Bench.Micro;
 
 /// <summary>
-/// Placement of 200 model versions over 2,000 pools at 250 sites: from nothing, at rest, and after one change. Some 18,000
+/// Placement of 200 model versions over 2,000 pools at 250 sites: from nothing, at rest, and after one change. Some 34,000
 /// replicas on 256,000 accelerators of six types; eight classes of demand a model, by region and residency; 24 hours.
 /// </summary>
 public class PlacementBenchmarks
@@ -47,23 +47,23 @@ public class PlacementBenchmarks
 
     /// <summary>Nothing stands yet, and there is capacity for all.</summary>
     [Benchmark]
-    public PlacementPlan From_nothing() => Placer.Step(_problem, PlacementState.Empty, At(0), 1);
+    public PlacementPlan FromNothing() => Placer.Step(_problem, PlacementState.Empty, At(0), 1);
 
     /// <summary>Nothing stands yet, and there is too little: every version competes to the end.</summary>
     [Benchmark]
-    public PlacementPlan From_nothing_where_capacity_is_short() => Placer.Step(_scarce, PlacementState.Empty, At(0), 1);
+    public PlacementPlan FromNothingShortOfCapacity() => Placer.Step(_scarce, PlacementState.Empty, At(0), 1);
 
     /// <summary>All stands, nothing changed.</summary>
     [Benchmark]
-    public PlacementPlan At_rest() => _warm.Next(_problem, _state, At(45), 1);
+    public PlacementPlan AtRest() => _warm.Next(_problem, _state, At(45), 1);
 
     /// <summary>All stands; by turns a pool is lost, comes back, one is added, goes.</summary>
     [Benchmark]
-    public PlacementPlan After_one_change() => _warm.Next(_changed[_turn++ % _changed.Length], _state, At(45), 1);
+    public PlacementPlan AfterOneChange() => _warm.Next(_changed[_turn++ % _changed.Length], _state, At(45), 1);
 
     /// <summary>All accelerators are taken and demand stays short: trades are looked for and not found.</summary>
     [Benchmark]
-    public PlacementPlan At_rest_where_capacity_is_short() => _warmShort.Next(_scarce, _scarceState, At(45), 1);
+    public PlacementPlan AtRestShortOfCapacity() => _warmShort.Next(_scarce, _scarceState, At(45), 1);
 
     private static Instant At(int minutes) => new(0, Start + minutes * 60_000L);
 

@@ -131,8 +131,8 @@ public sealed record PoolConfig
     [ConfigKey("API quota. Give accelerators or quota, not both.")]
     public PoolQuotaConfig? Quota { get; init; }
 
-    [ConfigKey("manual: only the deployments of this file run here. automatic: model versions are placed on what those " +
-        "leave.")]
+    [ConfigKey("manual: only the deployments of this file run here. automatic: model versions are placed on what " +
+        "those leave.")]
     public PoolPlacement Placement { get; init; }
 }
 

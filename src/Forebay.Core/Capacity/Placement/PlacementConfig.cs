@@ -35,8 +35,8 @@ public sealed record PlacementConfig
     [ConfigKey("Share of the forecast that is placed for on top of it.", Minimum = 0, Maximum = 10)]
     public double ReserveShare { get; init; } = 0.15;
 
-    [ConfigKey("What it is worth to serve what would keep one accelerator of a version's best build busy for an hour; " +
-        "above any price that should be paid for it.", Minimum = 0, Maximum = 1_000_000)]
+    [ConfigKey("What it is worth to serve what would keep one accelerator of a version's best build busy for an " +
+        "hour; above any price that should be paid for it.", Minimum = 0, Maximum = 1_000_000)]
     public double ServedUsdPerAcceleratorHour { get; init; } = 25;
 
     [ConfigKey("What an accelerator left free is worth an hour to others, such as jobs.", Minimum = 0,

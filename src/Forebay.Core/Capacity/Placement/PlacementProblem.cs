@@ -13,8 +13,8 @@ public sealed record PlacementSite
     /// <summary>Bytes of weights that are on their way there already.</summary>
     public double BacklogBytes { get; init; }
 
-    /// <summary>Round-trip time from each client region, the site's own link included, in milliseconds; what it does not
-    /// reach counts as none.</summary>
+    /// <summary>Round-trip time from each client region, the site's own link included, in milliseconds; what it does
+    /// not reach counts as none.</summary>
     public ImmutableArray<double> RoundTripMs { get; init; } = [];
 
     /// <summary>Share of each hour of the horizon in which its link is up; empty for all of it.</summary>
@@ -39,7 +39,8 @@ public sealed record PlacementPool
     /// <summary>Accelerators that share one fast interconnect.</summary>
     public required int InterconnectDomain { get; init; }
 
-    /// <summary>Accelerators there are in each hour of the horizon; the last entry holds for the hours after it.</summary>
+    /// <summary>Accelerators there are in each hour of the horizon; the last entry holds for the hours after
+    /// it.</summary>
     public required ImmutableArray<int> AvailableByHour { get; init; }
 
     /// <summary>Accelerators that others hold by lease, in the same form; empty for none.</summary>

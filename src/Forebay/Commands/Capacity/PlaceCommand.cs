@@ -64,7 +64,8 @@ public static class PlaceCommand
     {
         if (!parse.GetValue(DryRun))
         {
-            throw new CommandException("Add --dry-run: a running server places by itself, this only says what it would do.");
+            throw new CommandException(
+                "Add --dry-run: a running server places by itself, this only says what it would do.");
         }
 
         string path = parse.GetRequiredValue(Config);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Forebay.Commands.Connection;
 using Forebay.Core.Capacity.Placement;
@@ -18,11 +19,13 @@ internal static class PlacementView
     {
         output.Table(Columns, [.. plan.Starts
             .GroupBy(d => (d.Model, d.Version, d.Pool, d.Build, d.Cause))
+            .OrderBy(g => g.Key)
             .Select(g => RowOf(g.Key.Cause, [.. g]))]);
         output.Line("");
         output.Line(string.Create(CultureInfo.InvariantCulture,
-            $"{plan.Starts.Count()} replicas serve {plan.ServedShare:P1} of the demand of {problem.Terms.HorizonHours} hours, "
-            + $"{problem.Terms.ReserveShare:P0} in reserve. Worth less costs: {plan.ObjectiveUsd:#,0} USD."));
+            $"{plan.Starts.Count()} replicas serve {plan.ServedShare:P1} of the demand of "
+            + $"{problem.Terms.HorizonHours} hours, {problem.Terms.ReserveShare:P0} in reserve. Worth less costs: "
+            + $"{plan.ObjectiveUsd:#,0} USD."));
         foreach (UnmetMinimum minimum in plan.UnmetMinimums)
         {
             output.Line($"Short of its minimum: {minimum.Model} {minimum.Version}: {minimum.What}. "
@@ -32,8 +35,9 @@ internal static class PlacementView
         foreach (UnmetDemand unmet in plan.Unmet)
         {
             output.Line(string.Create(CultureInfo.InvariantCulture,
-                $"Unserved: {unmet.Share:P1} of {unmet.Model} {unmet.Version} for {unmet.Label}, {unmet.PeakReplicas:0.##} "
-                + $"replicas in hour {unmet.PeakHour}. {Sentence(unmet.Binding)} {Excluded(unmet.Excluded)}"));
+                $"Unserved: {unmet.Share:P1} of {unmet.Model} {unmet.Version} for {unmet.Label}, "
+                + $"{unmet.PeakReplicas:0.##} replicas in hour {unmet.PeakHour}. "
+                + $"{Sentence(unmet.Binding)} {Excluded(unmet.Excluded)}"));
         }
     }
 
@@ -49,6 +53,7 @@ internal static class PlacementView
         PlacementExclusion.Full => "capacity",
         PlacementExclusion.Concentration => "concentration",
         PlacementExclusion.Cost => "cost",
+        PlacementExclusion.Start => "start",
         PlacementExclusion.None => "none",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a word."),
     };
@@ -64,11 +69,12 @@ internal static class PlacementView
         PlacementExclusion.Full => "Capacity binds: every pool that may serve it is full.",
         PlacementExclusion.Concentration => "Concentration binds: the groups with room left have no accelerators.",
         PlacementExclusion.Cost => "Cost binds: another replica would not gain what it costs.",
+        PlacementExclusion.Start => "Time binds: nothing started now serves before that hour is over.",
         _ => "Nothing binds: the next step goes on.",
     };
 
-    private static string Excluded(IEnumerable<ExcludedPools> pools) =>
-        $"(pools: {string.Join(", ", pools.Select(p => $"{Word(p.Reason)} {p.Pools}"))})";
+    private static string Excluded(ImmutableArray<ExcludedPools> pools) => pools.IsEmpty ? ""
+        : $"(pools: {string.Join(", ", pools.Select(p => $"{Word(p.Reason)} {p.Pools}"))})";
 
     private static string[] RowOf(PlacementCause cause, PlacementDecision[] alike)
     {

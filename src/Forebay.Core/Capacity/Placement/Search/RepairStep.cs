@@ -1,9 +1,9 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Step 4: what the greedy order got wrong. Where a version stays short, a start of another version that stands in its way
-/// is moved to that version's next best pool, or given up, if all together gain. Nothing has been started yet, so a move
-/// costs nothing. Bounded in tries, never in time, so that a step replays.
+/// Step 4: what the greedy order got wrong. Where a version stays short, a start of another version that stands in its
+/// way is moved to that version's next best pool, or given up, if all together gain. Nothing has been started yet, so
+/// a move costs nothing. Bounded in tries, never in time, so that a step replays.
 /// </summary>
 internal static class RepairStep
 {
@@ -72,7 +72,11 @@ internal static class RepairStep
             }
         }
 
-        return [.. wanted.OrderByDescending(p => p.Density).ThenBy(p => board.Tie(version, p.Fit.Pool)).Take(PoolsPerVersion)];
+        return
+        [
+            .. wanted.OrderByDescending(p => p.Density).ThenBy(p => board.Tie(version, p.Fit.Pool))
+                .Take(PoolsPerVersion),
+        ];
     }
 
     /// <summary>Starts on a pool, by version, the least worth an accelerator first.</summary>

@@ -1,8 +1,8 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// What the hours ahead count. An hour counts <c>2^(-t / half-life)</c>, integrated over it, since what is decided now for
-/// later can be decided again until then. Hour 0 counts from now on.
+/// What the hours ahead count. An hour counts <c>2^(-t / half-life)</c>, integrated over it, since what is decided now
+/// for later can be decided again until then. Hour 0 counts from now on.
 /// </summary>
 internal sealed class HorizonClock
 {
@@ -40,8 +40,9 @@ internal sealed class HorizonClock
     /// <summary>The first hour that begins no earlier than some hours from now, and after now.</summary>
     public int HourAfter(double hours) => Math.Clamp((int)Math.Ceiling(hours + _elapsed), 1, Hours);
 
-    /// <summary>The part of each hour that capacity serves in. An hour in the midst of which it becomes ready counts for
-    /// nothing: else more of it would be started to make up in the rest of the hour for what nobody could serve before.
+    /// <summary>The part of each hour that capacity serves in. An hour in the midst of which it becomes ready counts
+    /// for nothing: else more of it would be started to make up in the rest of the hour for what nobody could serve
+    /// before.
     /// </summary>
     /// <param name="readySeconds">Until it serves.</param>
     /// <param name="until">Hour at whose beginning it goes.</param>

@@ -1,9 +1,9 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Step 3: replicas for demand that would else go unserved. Over all versions, what brings most per accelerator goes first,
-/// a few at a time, until nothing gains more than it costs. What has to wait for accelerators is planned in the same way,
-/// so that nobody else is moved for it.
+/// Step 3: replicas for demand that would else go unserved. Over all versions, what brings most per accelerator goes
+/// first, a few at a time, until nothing gains more than it costs. What has to wait for accelerators is planned in the
+/// same way, so that nobody else is moved for it.
 /// </summary>
 internal static class GrowthStep
 {

@@ -11,14 +11,22 @@ namespace Forebay.Core.Capacity.Placement;
 /// <param name="HeadStartUsd">Worth of what it could serve before the first whole hour. Decides between pools that are
 /// equal otherwise; too small a thing to start a replica for.</param>
 internal readonly record struct Pick(
-    PoolFit Fit, int From, int Until, double ReadySeconds, PlacementTerms Terms, int Relief, double Nearness, double HeadStartUsd)
+    PoolFit Fit,
+    int From,
+    int Until,
+    double ReadySeconds,
+    PlacementTerms Terms,
+    int Relief,
+    double Nearness,
+    double HeadStartUsd)
 {
     /// <summary>US dollars per accelerator held: what is scarce decides.</summary>
     public double Density => (Terms.NetUsd + HeadStartUsd) / Fit.Slot;
 }
 
 /// <summary>
-/// Finds where one more replica of a version brings most. Cost of a look: the version's pools, plus sites x builds x hours.
+/// Finds where one more replica of a version brings most. Cost of a look: the version's pools, plus sites x builds x
+/// hours.
 /// </summary>
 internal sealed class CandidateSearch
 {
@@ -73,7 +81,8 @@ internal sealed class CandidateSearch
                 continue;
             }
 
-            ulong tie = _board.Tie(version, fit.Pool) >> 1 | (_board.Spreads[version].StandsOn(fit.Pool) ? 1UL << 63 : 0);
+            ulong known = _board.Spreads[version].StandsOn(fit.Pool) ? 1UL << 63 : 0;
+            ulong tie = _board.Tie(version, fit.Pool) >> 1 | known;
             if (best is not { } b || Beats(pick, b, tie, bestTie))
             {
                 best = pick;
@@ -84,14 +93,16 @@ internal sealed class CandidateSearch
         return best;
     }
 
-    /// <summary>Forgets what sites were worth: before weighing for another version, or after anything changed.</summary>
+    /// <summary>Forgets what sites were worth: before weighing for another version, or after anything
+    /// changed.</summary>
     public void Refresh() => _look++;
 
     /// <summary>What one replica would bring on a pool, whether or not there is room, as of the last refresh.</summary>
     public Pick Weigh(int version, PoolFit fit, int from, int until) =>
         Weigh(version, _board.Version(version), fit, from, until, 0);
 
-    /// <summary>How many replicas a pick is good for: as long as the next one gains more than it costs, and there is room.
+    /// <summary>How many replicas a pick is good for: as long as the next one gains more than it costs, and there is
+    /// room.
     /// </summary>
     public int Most(int version, in Pick pick)
     {
@@ -224,7 +235,8 @@ internal sealed class CandidateSearch
                 * _board.Clock.Fraction(ready, hour);
     }
 
-    /// <summary>What a replica that serves from an hour on, whole, finds to do from then to the end of the horizon.</summary>
+    /// <summary>What a replica that serves from an hour on, whole, finds to do from then to the end of the
+    /// horizon.</summary>
     private double[] TailOf(double[] absorbed, int build, double speed)
     {
         if (_tailLook != _look)

@@ -105,7 +105,8 @@ internal sealed class SpreadCount(PlacementVersion version, CompiledProblem prob
         return missing * Primary + Math.Min(shortfalls, Primary - 1);
     }
 
-    /// <summary>Replicas left after the loss of the group that takes most; how many are missing over all groups.</summary>
+    /// <summary>Replicas left after the loss of the group that takes most; how many are missing over all
+    /// groups.</summary>
     private int Survivors(int pool, int replicas, out int shortfalls)
     {
         int total = Total + replicas;

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Keeps accelerators for the version that others gave way to. Without it the first to look when they are free could be the
-/// one that just went, and both would go back and forth.
+/// Keeps accelerators for the version that others gave way to. Without it the first to look when they are free could
+/// be the one that just went, and both would go back and forth.
 /// </summary>
 internal static class PromiseStep
 {

@@ -172,24 +172,27 @@ internal static class PlanReport
     private static ImmutableArray<UnmetDemand> Unmet(PlacementBoard board, PoolBarriers barriers)
     {
         double[] weights = board.Clock.Weights;
-        var unmet = new List<(int Version, int Class, double Share, double Peak, int PeakHour, double Lost)>();
+        var unmet =
+            new List<(int Version, int Class, double Share, double Peak, int PeakHour, double Lost, bool Late)>();
         for (int v = 0; v < board.Flows.Length; v++)
         {
             CompiledVersion of = board.Version(v);
             for (int c = 0; c < of.Classes; c++)
             {
                 (double lost, double asked, double peak, int peakHour) = (0, 0, 0, 0);
+                bool late = true;
                 for (int h = 0; h < weights.Length; h++)
                 {
                     double left = board.Flows[v].Unmet(c, h);
                     lost += left * weights[h];
+                    late &= h < board.Flows[v].FirstHour || left <= LeastShare;
                     asked += of.Demand[c * weights.Length + h] * weights[h];
                     (peak, peakHour) = left > peak ? (left, h) : (peak, peakHour);
                 }
 
                 if (asked > 0 && lost / asked > LeastShare)
                 {
-                    unmet.Add((v, c, lost / asked, peak, peakHour, lost * of.ReferenceUsd));
+                    unmet.Add((v, c, lost / asked, peak, peakHour, lost * of.ReferenceUsd, late));
                 }
             }
         }
@@ -199,8 +202,9 @@ internal static class PlanReport
             .. unmet.OrderByDescending(u => u.Lost).ThenBy(u => u.Version).ThenBy(u => u.Class).Select((u, i) =>
             {
                 CompiledVersion of = board.Version(u.Version);
-                (PlacementExclusion binding, ImmutableArray<ExcludedPools> excluded) = i < MaxExplained
-                    ? barriers.Of(u.Version, u.Class)
+                (PlacementExclusion binding, ImmutableArray<ExcludedPools> excluded) =
+                    u.Late ? (PlacementExclusion.Start, [])
+                    : i < MaxExplained ? barriers.Of(u.Version, u.Class)
                     : (PlacementExclusion.None, []);
                 return new UnmetDemand(of.Source.Model, of.Source.Version, of.Demands[u.Class].Label, u.Share, u.Peak,
                     u.PeakHour, binding, excluded);

@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// A problem with its names turned into numbers. What is the same object as in the problem before is taken over: the pools
-/// that fit each version are the dear part, and a changed pool changes one entry of each.
+/// A problem with its names turned into numbers. What is the same object as in the problem before is taken over: the
+/// pools that fit each version are the dear part, and a changed pool changes one entry of each.
 /// </summary>
 internal sealed class CompiledProblem
 {
@@ -25,8 +25,8 @@ internal sealed class CompiledProblem
 
     public Dictionary<string, int> GroupOf { get; private set; } = [];
 
-    /// <summary>Compiles a problem. Cost: versions x (pools x builds + sites x classes), or, with the problem before, what
-    /// changed.</summary>
+    /// <summary>Compiles a problem. Cost: versions x (pools x builds + sites x classes), or, with the problem before,
+    /// what changed.</summary>
     public static CompiledProblem Compile(PlacementProblem problem, CompiledProblem? before)
     {
         var compiled = new CompiledProblem(problem);

@@ -1,9 +1,9 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// What would be lost with capacity at a site, without taking it away: what the site serves beyond what would be left of it
-/// moves, class by class, to the nearest other site that has anything free then, as if that were enough for all. A quick
-/// look that tells which drains are worth trying out. Cost: sites x classes x hours once, then classes x hours.
+/// What would be lost with capacity at a site, without taking it away: what the site serves beyond what would be left
+/// of it moves, class by class, to the nearest other site that has anything free then, as if that were enough for all.
+/// A quick look that tells which drains are worth trying out. Cost: sites x classes x hours once, then classes x hours.
 /// </summary>
 internal sealed class FlowLoss
 {

@@ -1,7 +1,7 @@
 namespace Forebay.Core.Capacity.Placement;
 
-/// <summary>Capacity for one version at one site, and what it serves. Amounts by class are laid out class by class, hour by
-/// hour.</summary>
+/// <summary>Capacity for one version at one site, and what it serves. Amounts by class are laid out class by class,
+/// hour by hour.</summary>
 internal sealed class FlowNode(int site, ulong mask, int classes, int hours)
 {
     public int Site => site;

@@ -42,7 +42,8 @@ internal sealed class PoolBarriers(PlacementBoard board, CandidateSearch search)
         if (demandClass >= 0 && (of.SiteMask[site] >> demandClass & 1) == 0)
         {
             ImmutableArray<bool> may = of.Demands[demandClass].MayServe;
-            return (uint)site < (uint)may.Length && may[site] ? PlacementExclusion.Latency : PlacementExclusion.Residency;
+            bool resident = (uint)site < (uint)may.Length && may[site];
+            return resident ? PlacementExclusion.Latency : PlacementExclusion.Residency;
         }
 
         if (board.Room.Free(fit.Pool, 0) < fit.Slot)

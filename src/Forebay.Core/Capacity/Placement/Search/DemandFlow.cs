@@ -3,10 +3,11 @@ using System.Numerics;
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Who serves what of one version in each hour of the horizon: classes of demand on one side, sites with capacity on the
-/// other, a class at a site only where its residency and its way allow. As much is served as can be (augmenting paths;
-/// Ford and Fulkerson, 1956), by the nearest capacity first, as the router does. Capacity and demand are in replicas of the
-/// version's best build. Cost of adding: hours x paths, each at most sites x classes; of removing: classes x sites x hours.
+/// Who serves what of one version in each hour of the horizon: classes of demand on one side, sites with capacity on
+/// the other, a class at a site only where its residency and its way allow. As much is served as can be (augmenting
+/// paths; Ford and Fulkerson, 1956), by the nearest capacity first, as the router does. Capacity and demand are in
+/// replicas of the version's best build. Cost of adding: hours x paths, each at most sites x classes; of removing:
+/// classes x sites x hours.
 /// </summary>
 internal sealed class DemandFlow
 {
@@ -44,6 +45,9 @@ internal sealed class DemandFlow
 
     /// <summary>Whether anything is left unserved in an hour that something started now could serve.</summary>
     public bool AnyUnmet { get; private set; }
+
+    /// <summary>The first hour that something started now could serve.</summary>
+    public int FirstHour => _firstHour;
 
     /// <summary>What is left of a class in an hour.</summary>
     public double Unmet(int demandClass, int hour) => _unmet[demandClass * _hours + hour];
@@ -305,13 +309,14 @@ internal sealed class DemandFlow
             _unmetByHour[h] -= Take(node, c, h);
         }
 
-        while (_unmetByHour[h] > Least && (node.Mask & ~_stuck[h]) != 0 && node.Capacity[h] - node.Used[h] > Least && Augment(node, h))
+        while (_unmetByHour[h] > Least && (node.Mask & ~_stuck[h]) != 0
+            && node.Capacity[h] - node.Used[h] > Least && Augment(node, h))
         {
         }
     }
 
-    /// <summary>Finds one path: this node takes a class over from another one, which takes over another class, until one
-    /// is reached of which something is unserved.</summary>
+    /// <summary>Finds one path: this node takes a class over from another one, which takes over another class, until
+    /// one is reached of which something is unserved.</summary>
     private bool Augment(FlowNode start, int h)
     {
         Span<int> parent = stackalloc int[64];

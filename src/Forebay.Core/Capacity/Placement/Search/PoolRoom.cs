@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 
 namespace Forebay.Core.Capacity.Placement;
 
-/// <summary>Accelerators of every pool that nobody holds, in each hour of the horizon. Below zero only where a pool lost
-/// what stands on it.</summary>
+/// <summary>Accelerators of every pool that nobody holds, in each hour of the horizon. Below zero only where a pool
+/// lost what stands on it.</summary>
 internal sealed class PoolRoom
 {
     private readonly int[] _free;
@@ -40,8 +40,8 @@ internal sealed class PoolRoom
         return hour;
     }
 
-    /// <summary>The hour at whose beginning a lease must end that begins with <paramref name="from"/>; the same hour for
-    /// no lease at all.</summary>
+    /// <summary>The hour at whose beginning a lease must end that begins with <paramref name="from"/>; the same hour
+    /// for no lease at all.</summary>
     public int Until(int pool, int accelerators, int from)
     {
         if (_least[pool] >= accelerators)

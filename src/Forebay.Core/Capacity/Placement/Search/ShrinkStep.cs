@@ -74,7 +74,9 @@ internal static class ShrinkStep
         }
 
         int gone = 0;
-        for (int count = alike.Length; count > 0 && gone < alike.Length; count = Math.Min(count / 2, alike.Length - gone))
+        for (int count = alike.Length;
+            count > 0 && gone < alike.Length;
+            count = Math.Min(count / 2, alike.Length - gone))
         {
             if (TryDrain(board, version, alike[gone..(gone + count)], hold, change))
             {

@@ -1,9 +1,9 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Step 6: a version that stays short, even with what is free later, gets accelerators from replicas of another one that
-/// lose less by going than it gains, both changes paid. What it will be started on is free only when those are gone, in a
-/// later step; until then its part is planned on them, so that nobody goes twice for the same demand.
+/// Step 6: a version that stays short, even with what is free later, gets accelerators from replicas of another one
+/// that lose less by going than it gains, both changes paid. What it will be started on is free only when those are
+/// gone, in a later step; until then its part is planned on them, so that nobody goes twice for the same demand.
 /// </summary>
 internal static class GiveWayStep
 {
@@ -17,14 +17,16 @@ internal static class GiveWayStep
             return;
         }
 
-        ILookup<int, Standing> byPool = board.StandingOf.SelectMany(s => s).Where(s => s.MayGo).ToLookup(s => s.Fit.Pool);
+        ILookup<int, Standing> byPool =
+            board.StandingOf.SelectMany(s => s).Where(s => s.MayGo).ToLookup(s => s.Fit.Pool);
         foreach (int version in Enumerable.Range(0, board.Problem.Versions.Length)
             .Where(v => board.Flows[v].AnyUnmet)
             .OrderByDescending(v => board.Version(v).Source.Weight).ThenBy(v => board.Tie(v, -1)))
         {
             foreach (Pick wanted in RepairStep.Wanted(board, search, version))
             {
-                while (board.Flows[version].AnyUnmet && tries++ < MaxTries && TryOne(board, search, version, wanted.Fit, byPool[wanted.Fit.Pool]))
+                while (board.Flows[version].AnyUnmet && tries++ < MaxTries
+                    && TryOne(board, search, version, wanted.Fit, byPool[wanted.Fit.Pool]))
                 {
                     board.Promises.Add(PromiseStep.Of(board, version, wanted.Fit, nowUnixMs));
                 }

@@ -44,8 +44,8 @@ internal sealed class Standing
 }
 
 /// <summary>
-/// What a step works on: who holds what in every hour, who serves what, what is left. Every change goes through it and can
-/// be taken back.
+/// What a step works on: who holds what in every hour, who serves what, what is left. Every change goes through it and
+/// can be taken back.
 /// </summary>
 internal sealed class PlacementBoard
 {
@@ -178,7 +178,8 @@ internal sealed class PlacementBoard
         return true;
     }
 
-    /// <summary>Starts replicas: takes their accelerators, their weights' time on the link, and serves with them.</summary>
+    /// <summary>Starts replicas: takes their accelerators, their weights' time on the link, and serves with
+    /// them.</summary>
     public Lot Start(int version, Pick pick, int count, PlacementCause cause)
     {
         CompiledVersion of = Version(version);
@@ -207,7 +208,8 @@ internal sealed class PlacementBoard
         return lot;
     }
 
-    /// <summary>Takes a start back, or a part of it. Time on the link stays taken: it was only foreseen too late.</summary>
+    /// <summary>Takes a start back, or a part of it. Time on the link stays taken: it was only foreseen too
+    /// late.</summary>
     public void Unstart(Lot lot, int count)
     {
         lot.Count -= count;
@@ -233,8 +235,8 @@ internal sealed class PlacementBoard
         }
     }
 
-    /// <summary>Begins to drain what stands. Its accelerators are free only once it is gone: nothing is placed on them in
-    /// this step.</summary>
+    /// <summary>Begins to drain what stands. Its accelerators are free only once it is gone: nothing is placed on them
+    /// in this step.</summary>
     public void Drain(Standing standing, PlacementCause cause, PlacementTerms terms)
     {
         standing.Leaves = cause;

@@ -1,8 +1,8 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Step 2: what stands whatever the demand. The versions with the fewest pools to choose from go first; each replica goes
-/// where it lessens most what is missing, and among those where demand gains most from it.
+/// Step 2: what stands whatever the demand. The versions with the fewest pools to choose from go first; each replica
+/// goes where it lessens most what is missing, and among those where demand gains most from it.
 /// </summary>
 internal static class MinimumStep
 {

@@ -9,8 +9,8 @@ internal readonly record struct CompiledBuild(PlacementBuild Source, double Spee
 internal readonly record struct PoolFit(int Pool, int Build, int Slot);
 
 /// <summary>
-/// A version as the search sees it: classes of demand as bits, demand in replicas of its best build, and the pools that may
-/// ever hold it.
+/// A version as the search sees it: classes of demand as bits, demand in replicas of its best build, and the pools
+/// that may ever hold it.
 /// </summary>
 internal sealed class CompiledVersion
 {
@@ -189,7 +189,8 @@ internal sealed class CompiledVersion
         }
     }
 
-    /// <summary>Busy time of a replica for the version's mix of prompts and answers decides how builds compare.</summary>
+    /// <summary>Busy time of a replica for the version's mix of prompts and answers decides how builds
+    /// compare.</summary>
     private double Busy(double prefill, double decode) => _inputMix / prefill + _outputMix / decode;
 
     private static (double Input, double Output) MixOf(ImmutableArray<PlacementDemand> demands, int hours)
@@ -283,7 +284,8 @@ internal sealed class CompiledVersion
             Region = rest[0].Region,
             Label = $"{rest.Length} smaller classes",
             MayServe = [.. Enumerable.Range(0, sites).Select(s => rest.All(d => At(d.MayServe, s)))],
-            InputTokensPerSecond = [.. Enumerable.Range(0, hours).Select(h => rest.Sum(d => At(d.InputTokensPerSecond, h)))],
+            InputTokensPerSecond =
+                [.. Enumerable.Range(0, hours).Select(h => rest.Sum(d => At(d.InputTokensPerSecond, h)))],
             OutputTokensPerSecond =
                 [.. Enumerable.Range(0, hours).Select(h => rest.Sum(d => At(d.OutputTokensPerSecond, h)))],
         };
