@@ -45,6 +45,11 @@ internal sealed class PoolBarriers(PlacementBoard board, CandidateSearch search)
             return (uint)site < (uint)may.Length && may[site] ? PlacementExclusion.Latency : PlacementExclusion.Residency;
         }
 
+        if (board.IsBarred(version, fit.Pool))
+        {
+            return PlacementExclusion.Failing;
+        }
+
         if (board.Room.Free(fit.Pool, 0) < fit.Slot)
         {
             return PlacementExclusion.Full;
