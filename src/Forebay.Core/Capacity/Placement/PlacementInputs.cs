@@ -39,7 +39,10 @@ public sealed class PlacementInputs
     public Func<ModelConfig, ModelVersionConfig, double>? Share { get; init; }
 
     /// <summary>What concentration groups may still take. A provider is the group <c>provider:ID</c>.</summary>
-    public ImmutableArray<GroupRoom> Rooms { get; init; } = [];
+    public ImmutableArray<GroupRoom> Rooms { get; set; } = [];
+
+    /// <summary>Where which version is not started now.</summary>
+    public ImmutableArray<PoolBar> Barred { get; set; } = [];
 
     /// <summary>Bytes of weights on their way to a site.</summary>
     public Func<SiteConfig, double>? BacklogBytes { get; init; }
@@ -64,6 +67,7 @@ public sealed class PlacementInputs
             StartUnixMs = HourOfWeek.StartOf(hour),
             Terms = terms,
             Rooms = Rooms,
+            Barred = Barred,
             Sites = [.. fleet.Sites.Select(s => SiteOf(fleet, s, hour, now))],
             Pools =
             [

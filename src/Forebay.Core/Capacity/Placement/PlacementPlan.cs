@@ -121,6 +121,9 @@ public enum PlacementExclusion : byte
     /// <summary>The way to the users takes longer than the time to first token.</summary>
     Latency,
 
+    /// <summary>What was started there failed a short time ago.</summary>
+    Failing,
+
     /// <summary>Accelerators are all leased, or leave too soon.</summary>
     Full,
 

@@ -142,6 +142,10 @@ public sealed record FixedService(
 /// <summary>How many accelerators more may be placed in a concentration group.</summary>
 public sealed record GroupRoom(string Group, double Accelerators);
 
+/// <summary>A pool on which nothing more of a version is started now, because what was started there failed. What stands
+/// there stays.</summary>
+public readonly record struct PoolBar(string Model, string Version, string Pool);
+
 /// <summary>
 /// What placement decides on, frozen: nothing in it changes during a step, and parts that are the same object as in the
 /// step before are not looked at anew.
@@ -163,6 +167,9 @@ public sealed record PlacementProblem
 
     /// <summary>Groups without an entry are not bounded.</summary>
     public ImmutableArray<GroupRoom> Rooms { get; init; } = [];
+
+    /// <summary>Where which version is not started now.</summary>
+    public ImmutableArray<PoolBar> Barred { get; init; } = [];
 
     /// <summary>Horizon, prices of change, dwell.</summary>
     public PlacementConfig Terms { get; init; } = new();

@@ -52,6 +52,7 @@ internal sealed class PlacementBoard
     private readonly double[] _backlogBytes;
     private readonly Dictionary<(int Version, int Site), double> _transfers = [];
     private readonly HashSet<(int Version, int Pool)> _refused = [];
+    private readonly HashSet<(int Version, int Pool)> _barred = [];
     private readonly double[] _fractions;
 
     public PlacementBoard(CompiledProblem problem, HorizonClock clock, ulong seed)
@@ -72,6 +73,15 @@ internal sealed class PlacementBoard
             if (problem.GroupOf.TryGetValue(room.Group, out int group))
             {
                 GroupRoom[group] = Math.Min(GroupRoom[group], room.Accelerators);
+            }
+        }
+
+        foreach (PoolBar bar in source.Barred)
+        {
+            if (problem.VersionOf.TryGetValue((bar.Model, bar.Version), out int version)
+                && problem.PoolOf.TryGetValue(bar.Pool, out int pool))
+            {
+                _barred.Add((version, pool));
             }
         }
 
@@ -156,7 +166,11 @@ internal sealed class PlacementBoard
     /// <summary>Has a version never look at a pool again in this step.</summary>
     public void Refuse(int version, int pool) => _refused.Add((version, pool));
 
-    public bool IsRefused(int version, int pool) => _refused.Count > 0 && _refused.Contains((version, pool));
+    public bool IsRefused(int version, int pool) =>
+        (_refused.Count > 0 && _refused.Contains((version, pool))) || IsBarred(version, pool);
+
+    /// <summary>Whether what was started of a version on a pool failed there.</summary>
+    public bool IsBarred(int version, int pool) => _barred.Count > 0 && _barred.Contains((version, pool));
 
     /// <summary>Adds capacity that is not placement's.</summary>
     public void LoadFixed(int version, int site, double replicas)

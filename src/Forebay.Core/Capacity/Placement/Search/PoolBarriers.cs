@@ -46,6 +46,11 @@ internal sealed class PoolBarriers(PlacementBoard board, CandidateSearch search)
             return resident ? PlacementExclusion.Latency : PlacementExclusion.Residency;
         }
 
+        if (board.IsBarred(version, fit.Pool))
+        {
+            return PlacementExclusion.Failing;
+        }
+
         if (board.Room.Free(fit.Pool, 0) < fit.Slot)
         {
             return PlacementExclusion.Full;

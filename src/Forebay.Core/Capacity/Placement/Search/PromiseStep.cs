@@ -23,6 +23,7 @@ internal static class PromiseStep
                 && board.Problem.VersionOf.TryGetValue((promise.Model, promise.Version), out int version)
                 && board.Version(version).FitOf(pool, promise.Build) is { } fit
                 && board.GroupsHave(pool, fit.Slot)
+                && !board.IsBarred(version, pool)
                 && board.Started < board.Terms.MaxStarts)
             {
                 Keep(board, search, promise, version, fit);
