@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using Forebay.Control.Capacity;
 using Forebay.Control.Replicas;
-using Forebay.Control.Withdrawals;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Demand;
 using Forebay.Core.Capacity.Ledger;
