@@ -16,6 +16,10 @@ public sealed record ProviderConfig
 
     [ConfigKey("Concentration groups this provider belongs to.", RefersTo = "concentration_groups")]
     public string[] ConcentrationGroups { get; init; } = [];
+
+    [ConfigKey("What is done when it leaves or fails, in words, for the provider register.",
+        Example = "Move atlas-large to northwind within 30 days; contract 7, section 12.")]
+    public string? ExitPlan { get; init; }
 }
 
 /// <summary>Providers and sites that fail or are withdrawn together.</summary>
