@@ -67,12 +67,16 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     /// <summary>How far back the demand of now is looked for.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(5);
 
+    /// <summary>What was used in less than this says nothing about a rate.</summary>
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a pool is left alone by a version whose replica was given up there.</summary>
     private static readonly TimeSpan AfterFailure = TimeSpan.FromHours(1);
 
     private readonly PlacementLoopParts _parts;
     private readonly Placer _placer = new();
     private readonly PlacementInputs _inputs;
+    private readonly DateTimeOffset _started;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
@@ -86,6 +90,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     public PlacementLoop(PlacementLoopParts parts)
     {
         _parts = parts;
+        _started = parts.UsageTime.GetUtcNow();
         _inputs = new PlacementInputs
         {
             Available = AvailableOf,
@@ -316,11 +321,34 @@ public sealed partial class PlacementLoop : IAsyncDisposable
             _historyHour = hour;
         }
 
+        // Usage is on record by the minute; before the start there is none.
         DateTimeOffset used = _parts.UsageTime.GetUtcNow();
-        var query = new UsageQuery(used - Recent, used, [UsageDimension.Tenant, UsageDimension.Model]);
+        DateTimeOffset from = used - Recent;
+        from -= TimeSpan.FromTicks(from.Ticks % TimeSpan.TicksPerMinute);
+        from = from < _started ? _started : from;
+        TimeSpan over = used - from;
+        if (over < Least)
+        {
+            return NowCast.Join(_history, [], fleet, fleet.Server.Placement.DemandQuantile, hour, Recent);
+        }
+
+        var query = new UsageQuery(from, used, [UsageDimension.Tenant, UsageDimension.Model]);
         IReadOnlyList<UsageRow> rows = await _parts.Usage.QueryAsync(query, cancel).ConfigureAwait(false);
         return NowCast.Join(
-            _history, rows, fleet, fleet.Server.Placement.DemandQuantile, hour, Recent);
+            _history, rows, fleet, fleet.Server.Placement.DemandQuantile, hour, over, AskedPerServed);
+    }
+
+    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are served
+    /// together are to those who are served, while nobody gives up.</summary>
+    private double AskedPerServed(string id)
+    {
+        if (_parts.Fleet.Model.FindModel(id) is not { } model)
+        {
+            return 1;
+        }
+
+        int served = model.Deployments.Sum(d => _parts.Fleet.Of(d).InFlight);
+        return 1 + _parts.Fleet.QueueOf(model).Count / (double)Math.Max(1, served);
     }
 
     private PlacementState StateOf(IReadOnlyList<ReplicaStatus> standing) => new()
@@ -342,7 +370,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
                     _ => Core.Capacity.Placement.ReplicaPhase.Draining,
                 },
                 LeasedAccelerators = LeasedBy(s.State.Id, s.State.Spec),
-                StartedUnixMs = s.State.SinceUnixMs,
+                StartedUnixMs = StartedMs(s.State.SinceUnixMs),
             }),
         ],
         Promises = _promises,
@@ -355,7 +383,13 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
     /// <summary>One that failed too often and has not been given up for long: its pool is left alone.</summary>
     private bool IsGivenUp(ReplicaStatus status) => status.State.Phase == Phase.Failed
-        && _parts.Time.GetUtcNow().ToUnixTimeMilliseconds() - status.State.SinceUnixMs < AfterFailure.TotalMilliseconds;
+        && AgeMs(status.State.SinceUnixMs) < AfterFailure.TotalMilliseconds;
+
+    /// <summary>Engines go by the real clock: one that is a minute old is so on either.</summary>
+    private long StartedMs(long sinceUnixMs) =>
+        _parts.Time.GetUtcNow().ToUnixTimeMilliseconds() - AgeMs(sinceUnixMs);
+
+    private long AgeMs(long sinceUnixMs) => _parts.UsageTime.GetUtcNow().ToUnixTimeMilliseconds() - sinceUnixMs;
 
     private ImmutableArray<int>? AvailableOf(PoolConfig pool, long hour)
     {
