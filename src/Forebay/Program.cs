@@ -56,6 +56,7 @@ public static class Program
         BackupCommand.Create(),
         RestoreCommand.Create(RestoreAsync),
         EngineCommand.Create(),
+        DemoCommand.Create(),
     };
 
     private static async Task RestoreAsync(string backup, string directory, bool force, CancellationToken cancel)

@@ -82,6 +82,9 @@ public sealed record AdminServices
 
     public required TimeProvider Time { get; init; }
 
+    /// <summary>What commitments and leases go by; <see cref="Time"/> when null.</summary>
+    public TimeProvider? ContractTime { get; init; }
+
     public required ILoggerFactory Logs { get; init; }
 }
 

@@ -15,7 +15,9 @@ namespace Forebay.Control.Partners;
 /// </summary>
 /// <param name="readSecret">Turns a reference such as <c>env:NAME</c> into the secret.</param>
 /// <param name="time">Takes the times.</param>
-public sealed class HttpAcceptanceProbe(Func<string, string> readSecret, TimeProvider time)
+/// <param name="contractTime">Dates the measurement; the same clock when left out.</param>
+public sealed class HttpAcceptanceProbe(
+    Func<string, string> readSecret, TimeProvider time, TimeProvider? contractTime = null)
     : IAcceptanceProbe, IDisposable
 {
     private const int MostBytes = 1024 * 1024;
@@ -100,7 +102,7 @@ public sealed class HttpAcceptanceProbe(Func<string, string> readSecret, TimePro
         double[] firsts = [.. answers.Select(a => a.FirstTokenMs).Order()];
         return new ProbeMeasurement(
             connection.Pool,
-            time.GetUtcNow().ToUnixTimeMilliseconds(),
+            (contractTime ?? time).GetUtcNow().ToUnixTimeMilliseconds(),
             count,
             basis,
             load.Requests,

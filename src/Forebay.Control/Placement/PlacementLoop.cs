@@ -22,6 +22,9 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     /// <summary>How far back the demand of now is looked for.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(5);
 
+    /// <summary>What was used in less than this says nothing about a rate.</summary>
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(5);
+
     private readonly PlacementLoopParts _parts;
     private readonly Placer _placer = new();
     private readonly PlacementInputs _inputs;
@@ -248,13 +251,39 @@ public sealed partial class PlacementLoop : IAsyncDisposable
             _historyHour = hour;
         }
 
-        // The ledger counts in whole minutes: the one that has begun counts for as much of it as has passed.
+        // The ledger counts in whole minutes: the one that has begun counts for as much of it as has passed. Before the
+        // start there is none.
         DateTimeOffset used = _parts.UsageTime.GetUtcNow();
-        var from = DateTimeOffset.FromUnixTimeSeconds((used - Recent).ToUnixTimeSeconds() / 60 * 60);
-        var query = new UsageQuery(from, used.AddMinutes(1), [UsageDimension.Tenant, UsageDimension.Model]);
+        var started = DateTimeOffset.FromUnixTimeMilliseconds(_startedUnixMs);
+        DateTimeOffset from = WholeMinute(used - Recent);
+        TimeSpan over = used - (from < started ? started : from);
+        if (over < Least)
+        {
+            return NowCast.Join(_history, [], fleet, fleet.Server.Placement.DemandQuantile, hour, Recent);
+        }
+
+        var query = new UsageQuery(
+            from < started ? WholeMinute(started) : from, used.AddMinutes(1),
+            [UsageDimension.Tenant, UsageDimension.Model]);
         IReadOnlyList<UsageRow> rows = await _parts.Usage.QueryAsync(query, cancel).ConfigureAwait(false);
         return NowCast.Join(
-            _history, rows, fleet, fleet.Server.Placement.DemandQuantile, hour, used - from);
+            _history, rows, fleet, fleet.Server.Placement.DemandQuantile, hour, over, AskedPerServed);
+    }
+
+    private static DateTimeOffset WholeMinute(DateTimeOffset time) =>
+        DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds() / 60 * 60);
+
+    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are served
+    /// together are to those who are served, while nobody gives up.</summary>
+    private double AskedPerServed(string id)
+    {
+        if (_parts.Fleet.Model.FindModel(id) is not { } model)
+        {
+            return 1;
+        }
+
+        int served = model.Deployments.Sum(d => _parts.Fleet.Of(d).InFlight);
+        return 1 + _parts.Fleet.QueueOf(model).Count / (double)Math.Max(1, served);
     }
 
     private PlacementState StateOf(ReplicaRoles roles, FleetConfig fleet, long nowMs)

@@ -1,10 +1,16 @@
 namespace Forebay.Demo;
 
 /// <summary>A clock that runs a number of times as fast as the machine's, from the moment it was made: contracts, ramps
-/// and limits go by it in a demonstration, while requests and engines go by the real one.</summary>
-public sealed class CompressedTime(double factor, TimeProvider real) : TimeProvider
+/// and leases go by it in a demonstration, while requests, engines and usage go by the real one.</summary>
+/// <param name="factor">Seconds of it in a real one.</param>
+/// <param name="real">The real one.</param>
+/// <param name="start">What it says when it is made; what the real one says when left out.</param>
+public sealed class CompressedTime(double factor, TimeProvider real, DateTimeOffset? start = null) : TimeProvider
 {
-    private readonly DateTimeOffset _wall = real.GetUtcNow();
+    /// <summary>Timers of the system count in milliseconds: one of less would be none.</summary>
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
+
+    private readonly DateTimeOffset _wall = start ?? real.GetUtcNow();
     private readonly long _stamp = real.GetTimestamp();
 
     /// <summary>Seconds of this clock in a real one.</summary>
@@ -19,7 +25,9 @@ public sealed class CompressedTime(double factor, TimeProvider real) : TimeProvi
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         new Scaled(real.CreateTimer(callback, state, Real(dueTime), Real(period)), this);
 
-    private TimeSpan Real(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? time : time / factor;
+    private TimeSpan Real(TimeSpan time) => time == Timeout.InfiniteTimeSpan || time == TimeSpan.Zero ? time
+        : time / factor is { } scaled && scaled > Shortest ? scaled
+        : Shortest;
 
     private sealed class Scaled(ITimer timer, CompressedTime time) : ITimer
     {

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -17,14 +17,15 @@ public sealed record DemoClients(string Tenant, string Key, int Clients, int Max
 
 /// <summary>How one request ended.</summary>
 /// <param name="Tenant">Whose.</param>
-/// <param name="At">When it ended, by the load's own clock.</param>
+/// <param name="Began">When it was sent, by the load's own clock.</param>
+/// <param name="At">When it ended.</param>
 /// <param name="Ended">How.</param>
 /// <param name="FirstTokenMs">Time to the first token; negative where none came.</param>
 /// <param name="Tokens">Tokens of the answer.</param>
 /// <param name="Deployment">Which deployment began the answer.</param>
 /// <param name="Detail">What went wrong, in words.</param>
 public sealed record DemoSample(
-    string Tenant, TimeSpan At, DemoEnd Ended, double FirstTokenMs, int Tokens, string Deployment, string? Detail);
+    string Tenant, TimeSpan Began, TimeSpan At, DemoEnd Ended, double FirstTokenMs, int Tokens, string Deployment, string? Detail);
 
 /// <summary>How a request ended.</summary>
 public enum DemoEnd : byte
@@ -49,6 +50,7 @@ public enum DemoEnd : byte
 public sealed class DemoLoad : IAsyncDisposable
 {
     private const int Questions = 8;
+    private const string LimitHeader = "x-ratelimit-limit-tokens";
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { MaxConnectionsPerServer = int.MaxValue })
     {
@@ -63,6 +65,7 @@ public sealed class DemoLoad : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<(int, int), Task<string>> _expected = [];
     private readonly List<Task> _clients = [];
+    private readonly ConcurrentDictionary<string, long> _limits = [];
     private readonly Uri _reference;
 
     public DemoLoad(Uri gateway, Uri reference, string model, TimeProvider time)
@@ -74,6 +77,9 @@ public sealed class DemoLoad : IAsyncDisposable
     public TimeSpan Now => _time.GetElapsedTime(_started);
 
     public IReadOnlyCollection<DemoSample> Samples => _samples;
+
+    /// <summary>The limit on tokens that a tenant's answers name last; null while they name none.</summary>
+    public long? LimitOf(string tenant) => _limits.TryGetValue(tenant, out long limit) ? limit : null;
 
     /// <summary>Lets a tenant's clients begin.</summary>
     public void Start(DemoClients clients)
@@ -129,7 +135,7 @@ public sealed class DemoLoad : IAsyncDisposable
         long began = _time.GetTimestamp();
         double first = -1;
         DemoSample Sample(DemoEnd end, int tokens, string deployment, string? detail) =>
-            new(clients.Tenant, Now, end, first, tokens, deployment, detail);
+            new(clients.Tenant, Now - _time.GetElapsedTime(began), Now, end, first, tokens, deployment, detail);
         try
         {
             using HttpRequestMessage request = RequestTo(_gateway, question, clients.MaxTokens, clients.Key);
@@ -138,6 +144,12 @@ public sealed class DemoLoad : IAsyncDisposable
             string deployment = response.Headers.TryGetValues("x-forebay-deployment", out IEnumerable<string>? values)
                 ? values.First()
                 : "";
+            if (response.Headers.TryGetValues(LimitHeader, out IEnumerable<string>? limits)
+                && long.TryParse(limits.First(), CultureInfo.InvariantCulture, out long limit))
+            {
+                _limits[clients.Tenant] = limit;
+            }
+
             if (response.StatusCode == HttpStatusCode.TooManyRequests)
             {
                 TimeSpan wait = response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1);
@@ -231,32 +243,4 @@ public sealed class DemoLoad : IAsyncDisposable
 
         return (text.ToString(), tokens, done ? null : "the stream ended without its last event");
     }
-}
-
-/// <summary>What requests saw in a span of time.</summary>
-/// <param name="Answered">Answered right.</param>
-/// <param name="Limited">Refused by the tenants' own limits.</param>
-/// <param name="Bad">Failed or answered wrong.</param>
-/// <param name="FirstTokenP50Ms">Median time to the first token.</param>
-/// <param name="FirstTokenP95Ms">95th percentile of it.</param>
-/// <param name="TokensPerSecond">Output tokens a second.</param>
-public sealed record DemoFigures(
-    int Answered, int Limited, int Bad, double FirstTokenP50Ms, double FirstTokenP95Ms, double TokensPerSecond)
-{
-    public static DemoFigures Of(IEnumerable<DemoSample> samples, TimeSpan from, TimeSpan to)
-    {
-        DemoSample[] within = [.. samples.Where(s => s.At >= from && s.At < to)];
-        ImmutableArray<double> first =
-            [.. within.Where(s => s.Ended == DemoEnd.Right).Select(s => s.FirstTokenMs).Order()];
-        return new DemoFigures(
-            first.Length,
-            within.Count(s => s.Ended == DemoEnd.Limited),
-            within.Count(s => s.Ended is DemoEnd.Failed or DemoEnd.Wrong),
-            Quantile(first, 0.5),
-            Quantile(first, 0.95),
-            within.Sum(s => s.Tokens) / Math.Max(0.001, (to - from).TotalSeconds));
-    }
-
-    private static double Quantile(ImmutableArray<double> sorted, double share) =>
-        sorted.IsEmpty ? double.NaN : sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
 }

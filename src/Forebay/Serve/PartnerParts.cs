@@ -18,15 +18,15 @@ internal sealed partial class PartnerParts : IDisposable
 
     private PartnerParts(
         FleetState state, LocalStore store, AuditedChange change, Func<string, string> readSecret, TimeProvider time,
-        ILoggerFactory logs)
+        TimeProvider contractTime, ILoggerFactory logs)
     {
         _logger = logs.CreateLogger<PartnerParts>();
-        _probe = new HttpAcceptanceProbe(readSecret, time);
-        Capacity = new CapacityService(store.Capacity, time);
+        _probe = new HttpAcceptanceProbe(readSecret, time, contractTime);
+        Capacity = new CapacityService(store.Capacity, contractTime);
         Partners = new PartnerService(
-            store.Partners, Capacity, () => Fleet!, () => state.Model, _probe, change, time,
+            store.Partners, Capacity, () => Fleet!, () => state.Model, _probe, change, contractTime,
             logs.CreateLogger<PartnerService>());
-        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, time);
+        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, contractTime);
     }
 
     public CapacityService Capacity { get; }
@@ -48,10 +48,11 @@ internal sealed partial class PartnerParts : IDisposable
         AuditedChange change,
         Func<string, string> readSecret,
         TimeProvider time,
+        TimeProvider contractTime,
         ILoggerFactory logs,
         CancellationToken cancel)
     {
-        var parts = new PartnerParts(state, store, change, readSecret, time, logs);
+        var parts = new PartnerParts(state, store, change, readSecret, time, contractTime, logs);
         try
         {
             await parts.Capacity.LoadAsync(cancel);

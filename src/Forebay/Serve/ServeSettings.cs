@@ -34,6 +34,11 @@ public sealed record ServeSettings
 
     /// <summary>Whether to make a fresh key at start.</summary>
     public bool MakeFreshKey { get; init; }
+
+    /// <summary>What commitments, partners, leases and placement go by; the server's own clock when null. Another one
+    /// lets months of a contract pass in a demonstration, while requests, engines, weights, limits and usage stay on
+    /// the server's.</summary>
+    public TimeProvider? ContractTime { get; init; }
 }
 
 /// <summary>The server cannot start, in words for the person who started it.</summary>

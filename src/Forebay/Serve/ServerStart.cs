@@ -53,6 +53,8 @@ internal sealed partial class ServerStart(
     private LimitFollowing _following = null!;
     private PartnerParts _partners = null!;
 
+    private TimeProvider ContractTime => settings.ContractTime ?? time;
+
     public async Task<ForebayServer> RunAsync(CancellationToken cancel)
     {
         // 1. The fleet file and what it names first: nothing is touched for one that is wrong.
@@ -71,7 +73,8 @@ internal sealed partial class ServerStart(
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
         var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
-        _partners = Own(await PartnerParts.LoadAsync(_state, _store, _change, ReadSecret, time, logs, cancel));
+        _partners = Own(await PartnerParts.LoadAsync(
+            _state, _store, _change, ReadSecret, time, ContractTime, logs, cancel));
         ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);
@@ -144,6 +147,7 @@ internal sealed partial class ServerStart(
             FleetFile = () => _reloads.View,
             Reload = _reloads.ReloadAsync,
             Time = time,
+            ContractTime = ContractTime,
             Logs = logs,
         };
         return (services, adminToken);
@@ -201,7 +205,7 @@ internal sealed partial class ServerStart(
             Share = (model, version) =>
                 _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
             IsEmptied = _partners.Partners.IsDrained,
-            Time = time,
+            Time = ContractTime,
             UsageTime = time,
             Logger = logs.CreateLogger<PlacementLoop>(),
         }));

@@ -13,10 +13,12 @@ internal sealed class CapacityEndpoints(AdminServices services)
 
     private CapacityReports Reports => services.CapacityReports;
 
+    private DateTimeOffset Now => (services.ContractTime ?? services.Time).GetUtcNow();
+
     public Task ShowAsync(AdminCall call)
     {
         var fields = new QueryFields(call.Http.Request.Query);
-        DateTimeOffset at = fields.Time("at") ?? services.Time.GetUtcNow();
+        DateTimeOffset at = fields.Time("at") ?? Now;
         string? pool = fields.Text("pool");
         fields.Done();
         long ms = at.ToUnixTimeMilliseconds();
@@ -46,7 +48,7 @@ internal sealed class CapacityEndpoints(AdminServices services)
     public Task LeasesAsync(AdminCall call)
     {
         var fields = new QueryFields(call.Http.Request.Query);
-        DateTimeOffset at = fields.Time("at") ?? services.Time.GetUtcNow();
+        DateTimeOffset at = fields.Time("at") ?? Now;
         string? pool = fields.Text("pool");
         long limit = fields.Number("limit", 1000, 1, 100_000);
         fields.Done();
@@ -67,7 +69,7 @@ internal sealed class CapacityEndpoints(AdminServices services)
     public async Task HoursAsync(AdminCall call)
     {
         var fields = new QueryFields(call.Http.Request.Query);
-        DateTimeOffset to = fields.Time("to") ?? services.Time.GetUtcNow();
+        DateTimeOffset to = fields.Time("to") ?? Now;
         DateTimeOffset from = fields.Time("from") ?? to.AddDays(-1);
         string commitment = fields.Text("commitment") ?? "";
         string format = fields.Text("format") ?? "json";
@@ -100,7 +102,7 @@ internal sealed class CapacityEndpoints(AdminServices services)
     {
         BodyFields body = await call.ReadBodyAsync().ConfigureAwait(false);
         string commitment = body.Text("commitment", "east-terms");
-        DateTimeOffset to = body.OptionalTime("to") ?? services.Time.GetUtcNow();
+        DateTimeOffset to = body.OptionalTime("to") ?? Now;
         DateTimeOffset from = body.OptionalTime("from") ?? to.AddDays(-30);
         if (RangeProblem(from, to) is { } problem)
         {

@@ -31,12 +31,16 @@ public sealed class LiveInputs(
     private const long SeenOften = 100;
 
     private const int ChunkMinutes = 24 * 60;
+
+    /// <summary>What was used in less than this says nothing about a rate.</summary>
+    private static readonly TimeSpan LeastSeen = TimeSpan.FromSeconds(10);
     private static readonly RequestShape UsualShape = new(1000, 500);
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly Dictionary<string, (long Requests, long Input, long Output)> _shapes =
         new(StringComparer.Ordinal);
 
+    private readonly DateTimeOffset _started = time.GetUtcNow();
     private DemandWindow? _window;
     private FleetModel? _model;
     private int _weeks;
@@ -75,9 +79,19 @@ public sealed class LiveInputs(
         }
 
         long? first = await history.FirstMinuteAsync(cancel).ConfigureAwait(false);
-        if (first is null || first >= end)
+        if (first is null)
         {
             return _window;
+        }
+
+        if (first >= end - 1)
+        {
+            return await FirstMinuteAsync(model, first.Value, end, cancel).ConfigureAwait(false);
+        }
+
+        if (_readTo == 0)
+        {
+            _shapes.Clear();
         }
 
         DemandWindow window = _window;
@@ -105,6 +119,51 @@ public sealed class LiveInputs(
         return window;
     }
 
+    /// <summary>No whole minute is on record yet: what was used since the start, as a rate. Where the first minute is
+    /// not whole either, the second one counts once it is over.</summary>
+    private async Task<DemandWindow> FirstMinuteAsync(
+        FleetModel model, long first, long end, CancellationToken cancel)
+    {
+        var window = new DemandWindow(_weeks);
+        var began = DateTimeOffset.FromUnixTimeSeconds(first * 60);
+        TimeSpan seen = time.GetUtcNow() - (began < _started ? _started : began);
+        if (seen < LeastSeen)
+        {
+            return window;
+        }
+
+        var sums = new Dictionary<(string Tenant, string Model), DemandMinute>();
+        await history.ReadAsync(first, end + 1, one =>
+        {
+            DemandMinute sum = sums.GetValueOrDefault((one.Tenant, one.Model));
+            sums[(one.Tenant, one.Model)] = one with
+            {
+                Minute = first,
+                Requests = sum.Requests + one.Requests,
+                Input = sum.Input + one.Input,
+                Output = sum.Output + one.Output,
+            };
+        }, cancel).ConfigureAwait(false);
+        double perMinute = TimeSpan.FromMinutes(1) / seen;
+        window.Advance(first, first + 1);
+        _shapes.Clear();
+        foreach (DemandMinute sum in sums.Values)
+        {
+            DemandMinute rate = sum with
+            {
+                Input = (long)(sum.Input * perMinute), Output = (long)(sum.Output * perMinute),
+            };
+            Add(window, model, rate, multipliersAt(began), isNew: false);
+            _shapes[sum.Model] = ShapeAdd(_shapes.GetValueOrDefault(sum.Model), sum);
+        }
+
+        return window;
+    }
+
+    private static (long Requests, long Input, long Output) ShapeAdd(
+        (long Requests, long Input, long Output) shape, in DemandMinute one) =>
+        (shape.Requests + one.Requests, shape.Input + one.Input, shape.Output + one.Output);
+
     private void Add(
         DemandWindow window, FleetModel model, in DemandMinute one, TierMultipliers multipliers, bool isNew)
     {
@@ -122,8 +181,7 @@ public sealed class LiveInputs(
             multiplier);
         if (isNew)
         {
-            (long requests, long inputs, long outputs) = _shapes.GetValueOrDefault(one.Model);
-            _shapes[one.Model] = (requests + one.Requests, inputs + one.Input, outputs + one.Output);
+            _shapes[one.Model] = ShapeAdd(_shapes.GetValueOrDefault(one.Model), one);
         }
     }
 
