@@ -4,7 +4,7 @@ using Forebay.TestKit;
 namespace Forebay.FunctionalTests.Placement;
 
 /// <summary>A fleet whose model places itself: two incumbents in two jurisdictions, and a partner's file.</summary>
-internal sealed class JourneyFleet
+internal sealed record JourneyFleet
 {
     public const string Model = "atlas";
 
