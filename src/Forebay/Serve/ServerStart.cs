@@ -166,7 +166,7 @@ internal sealed partial class ServerStart(
 
     /// <summary>No engine is started without a lease of the accelerators that it runs on.</summary>
     private bool MayStart(ReplicaWanted replica) => ReplicaLeases.Holds(
-        _partners.Capacity.Ledger, replica.Id, replica.Pool, time.GetUtcNow().ToUnixTimeMilliseconds());
+        _partners.Capacity.Ledger, replica.Id, replica.Pool, ContractTime.GetUtcNow().ToUnixTimeMilliseconds());
 
     /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
     private async Task<ReplicaRuntime?> OpenReplicasAsync(CancellationToken cancel) => OperatingSystem.IsLinux()
