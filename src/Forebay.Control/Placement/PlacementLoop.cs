@@ -85,6 +85,10 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private long _historyHour;
     private PlacementPass? _last;
     private ulong _seed;
+
+    /// <summary>When the pass under way began. The clock is read once a pass: hours counted from one reading and asked
+    /// about by a later one would be others.</summary>
+    private long _nowMs;
     private Task _running = Task.CompletedTask;
 
     public PlacementLoop(PlacementLoopParts parts)
@@ -146,8 +150,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
     private async Task PassInTurnAsync(CancellationToken cancel)
     {
-        FleetConfig fleet = ReplicaOrder.Runnable(_parts.Fleet.Model.Config);
         IReadOnlyList<ReplicaStatus> standing = _parts.Replicas.List();
+        FleetConfig fleet = ReplicaOrder.Runnable(WithoutReplicas(_parts.Fleet.Model.Config, standing));
         bool places = Array.Exists(fleet.Pools, p => p.Placement == PoolPlacement.Automatic)
             && Array.Exists(fleet.Models, m => m.Versions.Length > 0);
         if (!places && standing.Count == 0)
@@ -157,6 +161,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         }
 
         var now = Instant.From(_parts.Time);
+        _nowMs = now.WallUnixMs;
 
         // 1. What is withdrawn is away in the ledger too; leases of engines that are gone end.
         await FollowAsync(fleet, standing, now, cancel).ConfigureAwait(false);
@@ -179,7 +184,9 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         wanted.AddRange(standing.Where(IsGivenUp).Select(s => s.State.Spec));
         foreach (PlacementDecision decision in plan.Decisions)
         {
-            if (decision.Action == PlacementAction.Keep && FindWanted(standing, decision.ReplicaId) is { } kept)
+            // One that drains already is kept by the plan, and must not be wanted again: it would be started anew.
+            if (decision is { Action: PlacementAction.Keep, Cause: not PlacementCause.Draining }
+                && FindWanted(standing, decision.ReplicaId) is { } kept)
             {
                 wanted.Add(kept);
             }
@@ -197,6 +204,14 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
         _parts.Want(wanted.ToImmutable());
         Volatile.Write(ref _last, new PlacementPass(now.Wall, plan, refused));
+    }
+
+    /// <summary>Ready replicas are deployments of the fleet too: counted as such besides, they would take twice the room
+    /// and serve twice.</summary>
+    private static FleetConfig WithoutReplicas(FleetConfig fleet, IReadOnlyList<ReplicaStatus> standing)
+    {
+        var replicas = standing.Select(s => s.State.Id).ToHashSet(StringComparer.Ordinal);
+        return fleet with { Deployments = [.. fleet.Deployments.Where(d => !replicas.Contains(d.Id))] };
     }
 
     private static ReplicaWanted? FindWanted(IReadOnlyList<ReplicaStatus> standing, string id) =>
@@ -387,7 +402,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
     /// <summary>Engines go by the real clock: one that is a minute old is so on either.</summary>
     private long StartedMs(long sinceUnixMs) =>
-        _parts.Time.GetUtcNow().ToUnixTimeMilliseconds() - AgeMs(sinceUnixMs);
+        _nowMs - AgeMs(sinceUnixMs);
 
     private long AgeMs(long sinceUnixMs) => _parts.UsageTime.GetUtcNow().ToUnixTimeMilliseconds() - sinceUnixMs;
 
@@ -400,8 +415,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         }
 
         StepFunction available = ledger.AvailableOf(LaneOf(pool.Id));
-        long nowMs = _parts.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        return ByHour(hour, h => available.Min(Math.Max(nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
+        return ByHour(hour, h => available.Min(Math.Max(_nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
     }
 
     /// <summary>What others than replicas hold, and what a replica that was given up there would have held.</summary>

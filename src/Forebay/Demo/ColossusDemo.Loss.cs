@@ -1,5 +1,6 @@
-using Forebay.Commands.Connection;
 using Forebay.Control.Admin.Contract;
+using Forebay.Core.Execution;
+using Forebay.Executors.Local;
 
 namespace Forebay.Demo;
 
@@ -39,6 +40,8 @@ internal sealed partial class ColossusDemo
         await UntilAsync(() => _relay.Now.Available, cancel);
         TimeSpan up = _load.Now;
         lines.Say("The next pass begins.");
+        await Task.Delay(12000, cancel);
+        if (!Served(up)) { var st = await _admin.StatusAsync(cancel); File.WriteAllText("/tmp/demo-status.json", System.Text.Json.JsonSerializer.Serialize(st)); }
         bool after = await UntilAsync(() => Served(up), cancel);
         DemoSample[] all = [.. _load.Samples.Where(s => s.Deployment == "atlas-borealis")];
         int meanwhile = all.Count(s => s.Began >= down && s.At <= up);
@@ -61,7 +64,7 @@ internal sealed partial class ColossusDemo
         long lost = await CompareUsageAsync(samples, cancel);
         string from = Uri.EscapeDataString(_began.AddMinutes(-1).ToString("O"));
         string to = Uri.EscapeDataString(time.GetUtcNow().AddMinutes(1).ToString("O"));
-        ResidencyView residency = await _admin.ResidencyAsync($"?from={from}&to={to}", cancel);
+        ResidencyView residency = await _admin.ResidencyAsync($"from={from}&to={to}", cancel);
         Check("every request went where it may", residency is { Clean: true, Violating: 0, Unproven: 0 },
             $"{residency.Proven:N0} proven from the ledger, {residency.Violating} violations");
         return new DemoReport(
@@ -80,7 +83,7 @@ internal sealed partial class ColossusDemo
     {
         string from = Uri.EscapeDataString(_began.AddMinutes(-1).ToString("O"));
         string to = Uri.EscapeDataString(time.GetUtcNow().AddMinutes(1).ToString("O"));
-        UsageView usage = await _admin.UsageAsync($"?by=tenant&from={from}&to={to}", cancel);
+        UsageView usage = await _admin.UsageAsync($"group_by=tenant&from={from}&to={to}", cancel);
         var metered = usage.Rows.ToDictionary(r => r.Group["tenant"], r => (r.Requests, r.OutputTokens));
         long lost = 0;
         foreach ((string tenant, _) in Customers)
@@ -151,26 +154,17 @@ internal sealed partial class ColossusDemo
     }
 
     /// <summary>Engines of replicas outlive their server, on purpose; these must not.</summary>
-    private async Task StopReplicasAsync()
+    private async Task EndReplicasAsync()
     {
-        try
-        {
-            foreach (ReplicaView replica in await ReplicasAsync())
-            {
-                await _admin.StopReplicaAsync(replica.Id, CancellationToken.None);
-            }
-
-            await UntilAsync(
-                async () => (await ReplicasAsync()).All(r => r.Phase is "stopped" or "failed"), CancellationToken.None);
-        }
-        catch (CommandException e)
-        {
-            lines.Say($"Replicas could not be stopped: {e.Message}");
-        }
+        using var executor = new LocalProcessExecutor(
+            new LocalProcessOptions { Folder = Path.Combine(DataFolder, "work") }, time);
+        IReadOnlyList<WorkObservation> work = await executor.ListAsync(CancellationToken.None);
+        await Task.WhenAll(work.Select(w => executor.StopAsync(
+            w.Id, w.Generation, TimeSpan.FromSeconds(5), CancellationToken.None)));
+        await UntilAsync(
+            async () => (await executor.ListAsync(CancellationToken.None)).All(w => w.State == WorkState.Exited),
+            CancellationToken.None);
     }
-
-    private async Task<IReadOnlyList<ReplicaView>> ReplicasAsync() =>
-        (await _admin.ReplicasAsync(null, null, CancellationToken.None)).Replicas;
 
     private static string Words(ProposedLimitsView proposal) => string.Join(
         ", ", proposal.Multipliers.Where(m => m.Multiplier > 1).Select(m => $"tier {m.Tier} x{m.Multiplier:0.##}"));

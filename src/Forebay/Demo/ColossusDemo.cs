@@ -27,13 +27,15 @@ internal sealed partial class ColossusDemo(
     private const string Metered = "basil";
     private const int AnswerTokens = 48;
 
-    private static readonly (string Tenant, int Clients)[] Customers = [(Anyone, 20), (EuOnly, 8), (Metered, 4)];
+    private static readonly (string Tenant, int Clients)[] Customers = [(Anyone, 16), (EuOnly, 8), (Metered, 8)];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(100);
     private static readonly DateTimeOffset ContractStart = new(2026, 4, 6, 12, 0, 0, TimeSpan.Zero);
 
     private readonly List<DemoCheck> _checks = [];
     private readonly List<DemoPart> _parts = [];
+    private string DataFolder => Path.Combine(options.Folder, "data");
+
     private readonly DateTimeOffset _began = time.GetUtcNow();
     private CompressedTime _contract = null!;
     private ColossusEngines _engines = null!;
@@ -70,9 +72,9 @@ internal sealed partial class ColossusDemo(
 
         if (_server is not null)
         {
-            await StopReplicasAsync();
             await _server.StopAsync(CancellationToken.None);
             await _server.DisposeAsync();
+            await EndReplicasAsync();
         }
 
         _admin?.Dispose();
@@ -100,7 +102,7 @@ internal sealed partial class ColossusDemo(
         var settings = new ServeSettings
         {
             FleetFile = file,
-            DataDirectory = Path.Combine(options.Folder, "data"),
+            DataDirectory = DataFolder,
             Port = 0,
             AdminPort = 0,
             DrainSeconds = 5,
@@ -167,7 +169,8 @@ internal sealed partial class ColossusDemo(
         bool grew = false;
         int most = 0;
         DateTimeOffset deadline = time.GetUtcNow() + Patience;
-        while (time.GetUtcNow() < deadline && (available < 7 || ready < 6))
+        bool settled = false;
+        while (time.GetUtcNow() < deadline && !settled)
         {
             CapacityView capacity = await _admin.CapacityAsync("", cancel);
             long now = capacity.Lanes.Where(l => l.Owner == "partner/colossus-1").Sum(l => l.Available);
@@ -188,6 +191,8 @@ internal sealed partial class ColossusDemo(
             }
 
             ready = nowReady;
+            settled = available == 7 && ready >= 4
+                && replicas.Replicas.All(r => r.Phase is "ready" or "stopped" or "draining");
             await Task.Delay(Beat, time, cancel);
         }
 
