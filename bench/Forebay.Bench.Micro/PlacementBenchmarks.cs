@@ -6,7 +6,7 @@ using Forebay.Core.Time;
 namespace Forebay.Bench.Micro;
 
 /// <summary>
-/// Placement of 200 model versions over 2,000 pools at 250 sites: from nothing, at rest, and after one change. Some 18,000
+/// Placement of 200 model versions over 2,000 pools at 250 sites: from nothing, at rest, and after one change. Some 34,000
 /// replicas on 256,000 accelerators of six types; eight classes of demand a model, by region and residency; 24 hours.
 /// </summary>
 public class PlacementBenchmarks
@@ -32,7 +32,7 @@ public class PlacementBenchmarks
     public void Setup()
     {
         _problem = Problem(load: 0.7);
-        _scarce = Problem(load: 1.3);
+        _scarce = Problem(load: 2.5);
         _state = Settle(_warm, _problem);
         _scarceState = Settle(_warmShort, _scarce);
         PlacementPool pool = _problem.Pools[7];
@@ -47,41 +47,52 @@ public class PlacementBenchmarks
 
     /// <summary>Nothing stands yet, and there is capacity for all.</summary>
     [Benchmark]
-    public PlacementPlan From_nothing() => Placer.Step(_problem, PlacementState.Empty, At(0), 1);
+    public PlacementPlan FromNothing() => Placer.Step(_problem, PlacementState.Empty, At(0), 1);
 
     /// <summary>Nothing stands yet, and there is too little: every version competes to the end.</summary>
     [Benchmark]
-    public PlacementPlan From_nothing_where_capacity_is_short() => Placer.Step(_scarce, PlacementState.Empty, At(0), 1);
+    public PlacementPlan FromNothingShortOfCapacity() => Placer.Step(_scarce, PlacementState.Empty, At(0), 1);
 
     /// <summary>All stands, nothing changed.</summary>
     [Benchmark]
-    public PlacementPlan At_rest() => _warm.Next(_problem, _state, At(45), 1);
+    public PlacementPlan AtRest() => _warm.Next(_problem, _state, At(45), 1);
 
     /// <summary>All stands; by turns a pool is lost, comes back, one is added, goes.</summary>
     [Benchmark]
-    public PlacementPlan After_one_change() => _warm.Next(_changed[_turn++ % _changed.Length], _state, At(45), 1);
+    public PlacementPlan AfterOneChange() => _warm.Next(_changed[_turn++ % _changed.Length], _state, At(45), 1);
 
     /// <summary>All accelerators are taken and demand stays short: trades are looked for and not found.</summary>
     [Benchmark]
-    public PlacementPlan At_rest_where_capacity_is_short() => _warmShort.Next(_scarce, _scarceState, At(45), 1);
+    public PlacementPlan AtRestShortOfCapacity() => _warmShort.Next(_scarce, _scarceState, At(45), 1);
 
     private static Instant At(int minutes) => new(0, Start + minutes * 60_000L);
 
     private static PlacementState Settle(Placer placer, PlacementProblem problem)
     {
-        PlacementPlan plan = placer.Next(problem, PlacementState.Empty, At(0), 1);
-        Console.WriteLine($"// {plan.Starts.Count()} replicas, {plan.ServedShare:P1} served");
-        return new PlacementState
+        PlacementState state = PlacementState.Empty;
+        for (int look = 0; ; look++)
         {
-            Replicas =
-            [
-                .. plan.Starts.Select(d => new PlacementReplica
-                {
-                    Id = d.ReplicaId, Model = d.Model, Version = d.Version, Build = d.Build, Pool = d.Pool,
-                    Phase = ReplicaPhase.Ready, LeasedAccelerators = d.LeasedAccelerators, StartedUnixMs = Start,
-                }),
-            ],
-        };
+            PlacementPlan plan = placer.Next(problem, state, At(look == 0 ? 0 : 45), 1);
+            int changes = plan.Starts.Count() + plan.Drains.Count();
+            if (changes == 0 || look == 12)
+            {
+                Console.WriteLine($"// {state.Replicas.Length} replicas, {plan.ServedShare:P1} served, {look} looks");
+                return state;
+            }
+
+            state = new PlacementState
+            {
+                Promises = plan.Promises,
+                Replicas =
+                [
+                    .. plan.Decisions.Where(d => d.Action != PlacementAction.Drain).Select(d => new PlacementReplica
+                    {
+                        Id = d.ReplicaId, Model = d.Model, Version = d.Version, Build = d.Build, Pool = d.Pool,
+                        Phase = ReplicaPhase.Ready, LeasedAccelerators = d.LeasedAccelerators, StartedUnixMs = Start,
+                    }),
+                ],
+            };
+        }
     }
 
     private static PlacementProblem Problem(double load)

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Forebay.Commands;
+using Forebay.Commands.Capacity;
+using Forebay.Commands.Replay;
 using Forebay.Gateway;
 using Forebay.Storage;
 using Forebay.Storage.Backups;

@@ -25,6 +25,9 @@ public sealed class CapacityService(ICapacityLedgerStore store, TimeProvider tim
     /// <summary>Told of leases that have to shrink, after it is on disk. Must be quick and not throw.</summary>
     public Action<IReadOnlyList<LeaseCut>>? Cut { get; set; }
 
+    /// <summary>Told when what there is changed, after it is on disk. Must be quick and not throw.</summary>
+    public Action? SupplyChanged { get; set; }
+
     public async Task LoadAsync(CancellationToken cancel) => Volatile.Write(
         ref _ledger, await store.LoadLedgerAsync(EndedBeforeMs(), cancel).ConfigureAwait(false));
 
@@ -72,6 +75,11 @@ public sealed class CapacityService(ICapacityLedgerStore store, TimeProvider tim
                 if (!result.Cuts.IsEmpty)
                 {
                     Cut?.Invoke(result.Cuts);
+                }
+
+                if (result.Supplies.Count > 0)
+                {
+                    SupplyChanged?.Invoke();
                 }
 
                 return result;

@@ -43,6 +43,9 @@ public sealed class PartnerService(
 
     public IReadOnlyCollection<Partner> Partners => [.. Volatile.Read(ref _partners).Values];
 
+    /// <summary>Told of each step, after it is saved. Must be quick and not throw.</summary>
+    public Action? Changed { get; set; }
+
     /// <summary>Reads the partners. What they add to the fleet joins it with the first snapshot.</summary>
     public async Task<ManagedObjects> LoadAsync(CancellationToken cancel)
     {
@@ -51,6 +54,11 @@ public sealed class PartnerService(
         return stored.Where(p => p.InFleet).Aggregate(
             ManagedObjects.None, static (m, p) => m.With(p.Owner, PartnerPlan.PartOf(p)));
     }
+
+    /// <summary>Whether a pool belongs to a partner that is drained: nothing new goes there, and what is there leaves.
+    /// </summary>
+    public bool IsDrained(string pool) => Volatile.Read(ref _partners).Values.Any(
+        p => p.State == PartnerState.Draining && p.Offer.Pools.Any(own => own.Id == pool));
 
     /// <exception cref="RefusedException">There is none.</exception>
     public Partner Find(string id) => _partners.GetValueOrDefault(id) ?? throw new RefusedException(
@@ -250,6 +258,7 @@ public sealed class PartnerService(
 
         Volatile.Write(ref _partners, _partners.SetItem(next.Id, next));
         logger.PartnerStepped(next.Id, step.Event, next.State);
+        Changed?.Invoke();
         return next;
     }
 

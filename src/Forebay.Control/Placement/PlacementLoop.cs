@@ -1,58 +1,16 @@
 using System.Collections.Immutable;
-using Forebay.Control.Capacity;
 using Forebay.Control.Replicas;
-using Forebay.Control.Withdrawals;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Demand;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Capacity.Replicas;
-using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
-using Forebay.Core.Serving.Versions;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Microsoft.Extensions.Logging;
-using Phase = Forebay.Core.Capacity.Replicas.ReplicaPhase;
 
 namespace Forebay.Control.Placement;
-
-/// <summary>What the loop works with.</summary>
-public sealed record PlacementLoopParts
-{
-    public required FleetState Fleet { get; init; }
-
-    public required CapacityService Capacity { get; init; }
-
-    public required IUsageLedger Usage { get; init; }
-
-    public required ReplicaLoop Replicas { get; init; }
-
-    /// <summary>Says what shall run.</summary>
-    public required Action<ImmutableArray<ReplicaWanted>> Want { get; init; }
-
-    public required WithdrawalService Withdrawals { get; init; }
-
-    public required EmulatorProgram Emulator { get; init; }
-
-    /// <summary>Share of a model's demand that a version serves; all to the first version where it is null.</summary>
-    public Func<ModelConfig, ModelVersionConfig, double>? Share { get; init; }
-
-    /// <summary>What contracts and leases go by.</summary>
-    public required TimeProvider Time { get; init; }
-
-    /// <summary>What the usage ledger goes by: the same, but where contracts run faster than requests.</summary>
-    public required TimeProvider UsageTime { get; init; }
-
-    public required ILogger<PlacementLoop> Logger { get; init; }
-}
-
-/// <summary>What the last pass decided.</summary>
-/// <param name="At">When.</param>
-/// <param name="Plan">The plan.</param>
-/// <param name="Refused">Starts that the ledger gave no lease for, with its words.</param>
-public sealed record PlacementPass(DateTimeOffset At, PlacementPlan Plan, ImmutableArray<string> Refused);
 
 /// <summary>
 /// Decides at an interval what runs on the pools whose placement is automatic, and has it so: demand from the usage
@@ -61,25 +19,20 @@ public sealed record PlacementPass(DateTimeOffset At, PlacementPlan Plan, Immuta
 /// </summary>
 public sealed partial class PlacementLoop : IAsyncDisposable
 {
-    private const string Actor = "placement";
-    private const string EventPrefix = "withdrawal/";
-
     /// <summary>How far back the demand of now is looked for.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(5);
 
     /// <summary>What was used in less than this says nothing about a rate.</summary>
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a pool is left alone by a version whose replica was given up there.</summary>
-    private static readonly TimeSpan AfterFailure = TimeSpan.FromHours(1);
-
     private readonly PlacementLoopParts _parts;
     private readonly Placer _placer = new();
     private readonly PlacementInputs _inputs;
-    private readonly DateTimeOffset _started;
+    private readonly ReplicaLeases _leases;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly SemaphoreSlim _nudge = new(0, 1);
+    private readonly long _startedUnixMs;
     private ImmutableArray<PlacementPromise> _promises = [];
     private DemandHistory? _history;
     private long _historyHour;
@@ -94,7 +47,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     public PlacementLoop(PlacementLoopParts parts)
     {
         _parts = parts;
-        _started = parts.UsageTime.GetUtcNow();
+        _leases = new ReplicaLeases(parts.Capacity);
+        _startedUnixMs = parts.UsageTime.GetUtcNow().ToUnixTimeMilliseconds();
         _inputs = new PlacementInputs
         {
             Available = AvailableOf,
@@ -125,6 +79,18 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         }
     }
 
+    /// <summary>Says of leases that have to shrink, and decides anew: what ran on them is drained.</summary>
+    public void Follow(IReadOnlyList<LeaseCut> cuts)
+    {
+        foreach (LeaseCut cut in cuts)
+        {
+            LeaseShrinks(
+                _parts.Logger, cut.LeaseId, cut.Before, cut.After, DateTimeOffset.FromUnixTimeMilliseconds(cut.ByUnixMs));
+        }
+
+        Nudge();
+    }
+
     /// <summary>Decides once, and has it so.</summary>
     public async Task PassAsync(CancellationToken cancel)
     {
@@ -139,19 +105,26 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         }
     }
 
+    /// <remarks>Nudges may come after this: what nudges ends later.</remarks>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _stop.Dispose();
-        _gate.Dispose();
-        _nudge.Dispose();
     }
 
     private async Task PassInTurnAsync(CancellationToken cancel)
     {
+        // The fleet first: what it has of replicas is among those that are listed then.
+        FleetConfig inForce = _parts.Fleet.Model.Config;
         IReadOnlyList<ReplicaStatus> standing = _parts.Replicas.List();
-        FleetConfig fleet = ReplicaOrder.Runnable(WithoutReplicas(_parts.Fleet.Model.Config, standing));
+        var now = Instant.From(_parts.Time);
+        _nowMs = now.WallUnixMs;
+        FleetConfig fleet = ReplicaOrder.Runnable(ReplicaRoles.Without(inForce, standing));
+        var roles = new ReplicaRoles(standing, fleet, _parts.Emulator, UsageNowMs());
+
+        // 1. What is withdrawn is away in the ledger too; leases of engines that are gone end.
+        await FollowAsync(inForce, roles, now.WallUnixMs, cancel).ConfigureAwait(false);
         bool places = Array.Exists(fleet.Pools, p => p.Placement == PoolPlacement.Automatic)
             && Array.Exists(fleet.Models, m => m.Versions.Length > 0);
         if (!places && standing.Count == 0)
@@ -160,167 +133,114 @@ public sealed partial class PlacementLoop : IAsyncDisposable
             return;
         }
 
-        var now = Instant.From(_parts.Time);
-        _nowMs = now.WallUnixMs;
-
-        // 1. What is withdrawn is away in the ledger too; leases of engines that are gone end.
-        await FollowAsync(fleet, standing, now, cancel).ConfigureAwait(false);
-
         // 2. Demand, capacity, what stands.
+        _inputs.Rooms = _parts.Rooms?.Invoke(inForce) ?? [];
+        _inputs.Barred = roles.Barred;
         IReadOnlyList<DemandForecast> demand = await DemandAsync(fleet, now, cancel).ConfigureAwait(false);
         PlacementProblem problem = _inputs.ProblemAt(fleet, demand, _parts.Fleet.Exports, now);
-        PlacementState state = StateOf(standing);
+        PlacementState state = StateOf(roles, fleet, now.WallUnixMs);
 
         // 3. The decision.
         PlacementPlan plan = _placer.Next(problem, state, now, _seed++);
         _promises = plan.Promises;
 
-        // 4. A lease for each start; what gets none is decided anew with the next pass.
-        (HashSet<string> granted, ImmutableArray<string> refused) = await LeaseAsync(plan, now, cancel)
-            .ConfigureAwait(false);
+        // 4. A lease for whatever runs and shall run; what gets none is decided anew with the next pass.
+        var refused = ImmutableArray.CreateBuilder<string>();
+        ImmutableArray<ReplicaWanted> wanted = await OrderAsync(
+            plan, problem, roles, fleet, now.WallUnixMs, refused, cancel).ConfigureAwait(false);
 
-        // 5. Orders.
-        var wanted = ImmutableArray.CreateBuilder<ReplicaWanted>();
-        wanted.AddRange(standing.Where(IsGivenUp).Select(s => s.State.Spec));
-        foreach (PlacementDecision decision in plan.Decisions)
-        {
-            // One that drains already is kept by the plan, and must not be wanted again: it would be started anew.
-            if (decision is { Action: PlacementAction.Keep, Cause: not PlacementCause.Draining }
-                && FindWanted(standing, decision.ReplicaId) is { } kept)
-            {
-                wanted.Add(kept);
-            }
-            else if (decision.Action == PlacementAction.Start && granted.Contains(decision.ReplicaId)
-                && ReplicaOrder.Of(decision, fleet, _parts.Emulator) is { } order)
-            {
-                wanted.Add(order);
-                Started(_parts.Logger, decision.ReplicaId, decision.Model, decision.Pool, decision.Cause);
-            }
-            else if (decision is { Action: PlacementAction.Drain } and not { Cause: PlacementCause.Draining })
-            {
-                Drained(_parts.Logger, decision.ReplicaId, decision.Model, decision.Pool, decision.Cause);
-            }
-        }
-
-        _parts.Want(wanted.ToImmutable());
-        Volatile.Write(ref _last, new PlacementPass(now.Wall, plan, refused));
+        // 5. Orders. The replicas know of them when this returns, so that the next pass sees them standing.
+        _parts.Want(wanted);
+        Volatile.Write(ref _last, new PlacementPass(now.Wall, plan, refused.ToImmutable(), problem.Terms.HorizonHours));
+        await _parts.Replicas.PassAsync(cancel).ConfigureAwait(false);
     }
-
-    /// <summary>Ready replicas are deployments of the fleet too: counted as such besides, they would take twice the room
-    /// and serve twice.</summary>
-    private static FleetConfig WithoutReplicas(FleetConfig fleet, IReadOnlyList<ReplicaStatus> standing)
-    {
-        var replicas = standing.Select(s => s.State.Id).ToHashSet(StringComparer.Ordinal);
-        return fleet with { Deployments = [.. fleet.Deployments.Where(d => !replicas.Contains(d.Id))] };
-    }
-
-    private static ReplicaWanted? FindWanted(IReadOnlyList<ReplicaStatus> standing, string id) =>
-        standing.FirstOrDefault(s => s.State.Id == id) is { } status ? status.Wanted ?? status.State.Spec : null;
 
     /// <summary>Brings withdrawals into the ledger as capacity that is away, and ends leases of what runs no more.
     /// </summary>
-    private Task<LedgerResult> FollowAsync(
-        FleetConfig fleet, IReadOnlyList<ReplicaStatus> standing, Instant now, CancellationToken cancel)
-    {
-        WithdrawalRecord[] withdrawals = [.. _parts.Withdrawals.Standing.Where(w => w.Asked.Kind != WithdrawalKind.Drill)];
-        var alive = standing.Where(s => s.State.Phase != Phase.Stopped && !IsGivenUp(s)).Select(s => s.State.Id)
-            .ToHashSet(StringComparer.Ordinal);
-        return _parts.Capacity.ApplyAsync(
+    private Task<LedgerResult> FollowAsync(FleetConfig fleet, ReplicaRoles roles, long nowMs, CancellationToken cancel) =>
+        _parts.Capacity.ApplyAsync(
             ledger =>
-            {
-                var changes = new List<LedgerChange>();
-                foreach (PoolConfig pool in fleet.Pools)
-                {
-                    changes.AddRange(EventsOf(ledger, fleet, pool, withdrawals));
-                    if (pool.Accelerators is null)
-                    {
-                        continue;
-                    }
-
-                    foreach (Lease lease in ledger.LeasesOf(LaneOf(pool.Id)))
-                    {
-                        if (IsOurs(lease) && lease.Held.At(now.WallUnixMs) > 0 && !alive.Contains(lease.Request.Holder))
-                        {
-                            changes.Add(new ResizeLease(lease.Id, lease.Generation, 0, now.WallUnixMs));
-                        }
-                    }
-                }
-
-                return changes;
-            },
-            Actor,
+            [
+                .. WithdrawnSupply.Changes(ledger, fleet, _parts.Withdrawals.Standing, nowMs),
+                .. ReplicaLeases.Ended(ledger, roles.Alive, nowMs),
+            ],
+            ReplicaLeases.Actor,
             "follows engines and withdrawals",
             cancel);
-    }
 
-    private static IEnumerable<LedgerChange> EventsOf(
-        CapacityLedger ledger, FleetConfig fleet, PoolConfig pool, WithdrawalRecord[] withdrawals)
+    private async Task<ImmutableArray<ReplicaWanted>> OrderAsync(
+        PlacementPlan plan,
+        PlacementProblem problem,
+        ReplicaRoles roles,
+        FleetConfig fleet,
+        long nowMs,
+        ImmutableArray<string>.Builder refused,
+        CancellationToken cancel)
     {
-        SiteConfig site = fleet.Sites.First(s => s.Id == pool.Site);
-        ProviderConfig provider = fleet.Providers.First(p => p.Id == site.Provider);
-        SupplyEvent[] events =
-        [
-            .. withdrawals.Where(w => w.Asked.Target.Covers(pool, site, provider)).Select(w => new SupplyEvent(
-                EventPrefix + w.Asked.Id,
-                w.Asked.Kind == WithdrawalKind.Reclaim ? SupplyEventKind.Reclaim : SupplyEventKind.Drain,
-                w.Asked.FromUnixMs,
-                w.Progress.ReturnedUnixMs ?? w.Asked.ReturnUnixMs,
-                null)),
-        ];
-        foreach (CapacityUnit unit in Enum.GetValues<CapacityUnit>())
+        CapacityLedger ledger = _parts.Capacity.Ledger;
+        ILookup<string, Lease> leases = ReplicaLeases.ByReplica(ledger, nowMs);
+        var emptied = plan.Drains.Select(d => d.Pool)
+            .Concat(roles.Leaving.Select(s => s.State.Spec.Pool)).ToHashSet(StringComparer.Ordinal);
+        var open = problem.Pools.Where(p => p.AvailableByHour is [> 0, ..]).Select(p => p.Id)
+            .ToHashSet(StringComparer.Ordinal);
+        var wanted = ImmutableArray.CreateBuilder<ReplicaWanted>();
+        wanted.AddRange(roles.GivenUp.Select(s => s.State.Spec));
+        wanted.AddRange(roles.Failing
+            .Where(s => open.Contains(s.State.Spec.Pool)
+                && leases[s.State.Id].Any(l => l.Held.At(nowMs) > 0))
+            .Select(s => roles.OrderOf(s, fleet, _parts.Emulator)));
+        foreach (PlacementDecision decision in plan.Decisions)
         {
-            if (ledger.SupplyOf(new CapacityLane(pool.Id, unit)) is { } supply)
+            ReplicaWanted? order = decision.Action switch
             {
-                SupplyEvent[] others =
-                    [.. supply.Events.Where(e => !e.Id.StartsWith(EventPrefix, StringComparison.Ordinal))];
-                ImmutableArray<SupplyEvent> next = [.. others, .. events];
-                if (!next.SequenceEqual(supply.Events))
-                {
-                    yield return new SetSupply(supply with { Events = next });
-                }
+                PlacementAction.Keep when decision.Cause != PlacementCause.Draining =>
+                    roles.OrderOf(roles.Of(decision.ReplicaId), fleet, _parts.Emulator),
+                PlacementAction.Start => ReplicaOrder.Of(decision, fleet, _parts.Emulator),
+                _ => null,
+            };
+            if (decision.Action == PlacementAction.Drain)
+            {
+                Drained(_parts.Logger, decision.ReplicaId, decision.Model, decision.Pool, decision.Cause);
             }
-        }
-    }
-
-    private async Task<(HashSet<string> Granted, ImmutableArray<string> Refused)> LeaseAsync(
-        PlacementPlan plan, Instant now, CancellationToken cancel)
-    {
-        var granted = new HashSet<string>(StringComparer.Ordinal);
-        var refused = ImmutableArray.CreateBuilder<string>();
-        foreach (PlacementDecision start in plan.Starts)
-        {
-            var request = new LeaseRequest(
-                $"replica/{start.ReplicaId}", LeaseHolder.Deployment, start.ReplicaId, LaneOf(start.Pool),
-                start.LeasedAccelerators, now.WallUnixMs, Granule: start.LeasedAccelerators);
-            LedgerResult result = await _parts.Capacity
-                .ApplyAsync(_ => [new GrantLease(request)], Actor, $"start {start.ReplicaId}", cancel)
-                .ConfigureAwait(false);
-            if (result.Refusal is { } refusal && refusal.Kind != LedgerRefusalKind.Short)
+            else if (order is not null && await MayRunAsync(
+                decision, leases[decision.ReplicaId], emptied, nowMs, refused, cancel).ConfigureAwait(false))
             {
-                refused.Add($"{start.ReplicaId}: {refusal.Message}");
-            }
-            else if (result.Refusal is not null)
-            {
-                // An open lease needs the capacity for good; where it ends, the lease ends with it.
-                LedgerResult until = await _parts.Capacity.ApplyAsync(
-                    _ => [new GrantLease(request with { UntilUnixMs = start.LeaseUntilUnixMs })], Actor,
-                    $"start {start.ReplicaId}", cancel).ConfigureAwait(false);
-                if (until.Refusal is { } again)
-                {
-                    refused.Add($"{start.ReplicaId}: {again.Message}");
-                }
-                else
-                {
-                    granted.Add(start.ReplicaId);
-                }
-            }
-            else
-            {
-                granted.Add(start.ReplicaId);
+                wanted.Add(order);
             }
         }
 
-        return (granted, refused.ToImmutable());
+        return wanted.ToImmutable();
+    }
+
+    /// <summary>Whether a replica may run: it holds a lease, or will as soon as what drains beside it is gone.</summary>
+    private async Task<bool> MayRunAsync(
+        PlacementDecision decision,
+        IEnumerable<Lease> leases,
+        HashSet<string> emptied,
+        long nowMs,
+        ImmutableArray<string>.Builder refused,
+        CancellationToken cancel)
+    {
+        if (ReplicaLeases.IsWhole(leases, decision.LeasedAccelerators, nowMs))
+        {
+            return true;
+        }
+
+        string? why = await _leases.HoldAsync(
+            decision.ReplicaId, decision.Pool, decision.LeasedAccelerators, nowMs, cancel).ConfigureAwait(false);
+        bool starts = decision.Action == PlacementAction.Start;
+        if (why is not null)
+        {
+            refused.Add($"{decision.ReplicaId}: {why}");
+            return !starts && emptied.Contains(decision.Pool);
+        }
+
+        if (starts)
+        {
+            Started(_parts.Logger, decision.ReplicaId, decision.Model, decision.Pool, decision.Cause);
+        }
+
+        return true;
     }
 
     /// <summary>What is forecast, and for the hours now what is asked now where that is more: a forecast knows nothing of
@@ -336,22 +256,27 @@ public sealed partial class PlacementLoop : IAsyncDisposable
             _historyHour = hour;
         }
 
-        // Usage is on record by the minute; before the start there is none.
+        // The ledger counts in whole minutes: the one that has begun counts for as much of it as has passed. Before the
+        // start there is none.
         DateTimeOffset used = _parts.UsageTime.GetUtcNow();
-        DateTimeOffset from = used - Recent;
-        from -= TimeSpan.FromTicks(from.Ticks % TimeSpan.TicksPerMinute);
-        from = from < _started ? _started : from;
-        TimeSpan over = used - from;
+        var started = DateTimeOffset.FromUnixTimeMilliseconds(_startedUnixMs);
+        DateTimeOffset from = WholeMinute(used - Recent);
+        TimeSpan over = used - (from < started ? started : from);
         if (over < Least)
         {
             return NowCast.Join(_history, [], fleet, fleet.Server.Placement.DemandQuantile, hour, Recent);
         }
 
-        var query = new UsageQuery(from, used, [UsageDimension.Tenant, UsageDimension.Model]);
+        var query = new UsageQuery(
+            from < started ? WholeMinute(started) : from, used.AddMinutes(1),
+            [UsageDimension.Tenant, UsageDimension.Model]);
         IReadOnlyList<UsageRow> rows = await _parts.Usage.QueryAsync(query, cancel).ConfigureAwait(false);
         return NowCast.Join(
             _history, rows, fleet, fleet.Server.Placement.DemandQuantile, hour, over, AskedPerServed);
     }
+
+    private static DateTimeOffset WholeMinute(DateTimeOffset time) =>
+        DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds() / 60 * 60);
 
     /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are served
     /// together are to those who are served, while nobody gives up.</summary>
@@ -366,67 +291,73 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return 1 + _parts.Fleet.QueueOf(model).Count / (double)Math.Max(1, served);
     }
 
-    private PlacementState StateOf(IReadOnlyList<ReplicaStatus> standing) => new()
+    private PlacementState StateOf(ReplicaRoles roles, FleetConfig fleet, long nowMs)
     {
-        Replicas =
-        [
-            .. standing.Where(s => s.State.Phase != Phase.Stopped && !IsGivenUp(s)).Select(s => new PlacementReplica
-            {
-                Id = s.State.Id,
-                Model = s.State.Spec.Model,
-                Version = s.State.Spec.Version,
-                Build = s.State.Spec.Build,
-                Pool = s.State.Spec.Pool,
-                Phase = s.State.Phase switch
+        ILookup<string, Lease> leases = ReplicaLeases.ByReplica(_parts.Capacity.Ledger, nowMs);
+        long usageNow = UsageNowMs();
+        var held = from transfer in _parts.Replicas.Transfers()
+                   where transfer.Path is not null
+                   from model in fleet.Models
+                   from version in model.Versions
+                   where version.Weights.Sha256 == transfer.Spec.File.Sha256
+                   select new HeldWeights(model.Id, version.Id, transfer.Spec.Route.Site);
+        return new PlacementState
+        {
+            Replicas =
+            [
+                .. roles.Holding.Select(s => roles.AsPlaced(s) with
                 {
-                    Phase.Planned or Phase.Fetching => Core.Capacity.Placement.ReplicaPhase.Transferring,
-                    Phase.Starting or Phase.Warming => Core.Capacity.Placement.ReplicaPhase.Warming,
-                    Phase.Ready => Core.Capacity.Placement.ReplicaPhase.Ready,
-                    _ => Core.Capacity.Placement.ReplicaPhase.Draining,
-                },
-                LeasedAccelerators = LeasedBy(s.State.Id, s.State.Spec),
-                StartedUnixMs = StartedMs(s.State.SinceUnixMs),
-            }),
-        ],
-        Promises = _promises,
-    };
+                    LeasedAccelerators = (int)leases[s.State.Id].Select(l => l.Request.Quantity)
+                        .DefaultIfEmpty(s.State.Spec.Resources.Accelerators).First(),
 
-    private int LeasedBy(string replica, ReplicaWanted spec) =>
-        _parts.Capacity.Ledger.TryGetLease($"replica/{replica}", out Lease? lease)
-            ? (int)lease.Request.Quantity
-            : spec.Resources.Accelerators;
-
-    /// <summary>One that failed too often and has not been given up for long: its pool is left alone.</summary>
-    private bool IsGivenUp(ReplicaStatus status) => status.State.Phase == Phase.Failed
-        && AgeMs(status.State.SinceUnixMs) < AfterFailure.TotalMilliseconds;
-
-    /// <summary>Engines go by the real clock: one that is a minute old is so on either.</summary>
-    private long StartedMs(long sinceUnixMs) =>
-        _nowMs - AgeMs(sinceUnixMs);
-
-    private long AgeMs(long sinceUnixMs) => _parts.UsageTime.GetUtcNow().ToUnixTimeMilliseconds() - sinceUnixMs;
+                    // Ages count from this process's start at the soonest: a server that was down knows nothing of the
+                    // demand meanwhile, and must not send away at once what it found.
+                    StartedUnixMs = nowMs - Math.Max(0, usageNow - Math.Max(_startedUnixMs, s.State.SinceUnixMs)),
+                }),
+            ],
+            Held = [.. held.Distinct()],
+            Promises = _promises,
+        };
+    }
 
     private ImmutableArray<int>? AvailableOf(PoolConfig pool, long hour)
     {
         CapacityLedger ledger = _parts.Capacity.Ledger;
-        if (ledger.SupplyOf(LaneOf(pool.Id)) is null)
+        CapacityLane lane = ReplicaLeases.LaneOf(pool.Id);
+        if (_parts.IsEmptied?.Invoke(pool.Id) == true)
+        {
+            return [0];
+        }
+
+        if (ledger.SupplyOf(lane) is null)
         {
             return null;
         }
 
-        StepFunction available = ledger.AvailableOf(LaneOf(pool.Id));
+        StepFunction available = ledger.AvailableOf(lane);
         return ByHour(hour, h => available.Min(Math.Max(_nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
     }
 
-    /// <summary>What others than replicas hold, and what a replica that was given up there would have held.</summary>
+    /// <summary>The most that others than replicas hold in each hour.</summary>
     private ImmutableArray<int> OthersOf(PoolConfig pool, long hour)
     {
-        Lease[] others = [.. _parts.Capacity.Ledger.LeasesOf(LaneOf(pool.Id)).Where(l => !IsOurs(l))];
-        long failing = _parts.Replicas.List().Where(s => IsGivenUp(s) && s.State.Spec.Pool == pool.Id)
-            .Sum(s => (long)s.State.Spec.Resources.Accelerators);
-        return others.Length == 0 && failing == 0
-            ? []
-            : ByHour(hour, h => failing + others.Sum(l => l.Held.At(HourOfWeek.StartOf(h + 1) - 1)));
+        Lease[] others =
+        [
+            .. _parts.Capacity.Ledger.LeasesOf(ReplicaLeases.LaneOf(pool.Id)).Where(l => !ReplicaLeases.IsReplicas(l)),
+        ];
+        return others.Length == 0 ? [] : ByHour(hour, h => others.Sum(l => Most(l.Held, h)));
+    }
+
+    private static long Most(StepFunction held, long hour)
+    {
+        long end = HourOfWeek.StartOf(hour + 1);
+        long most = held.At(HourOfWeek.StartOf(hour));
+        for (long? at = held.NextChange(HourOfWeek.StartOf(hour)); at < end; at = held.NextChange(at.Value))
+        {
+            most = Math.Max(most, held.At(at.Value));
+        }
+
+        return most;
     }
 
     private ImmutableArray<int> ByHour(long hour, Func<long, long> quantity)
@@ -435,37 +366,36 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return [.. Enumerable.Range(0, hours).Select(h => (int)Math.Clamp(quantity(hour + h), 0, int.MaxValue))];
     }
 
-    private static bool IsOurs(Lease lease) => lease.Id.StartsWith("replica/", StringComparison.Ordinal);
-
-    private static CapacityLane LaneOf(string pool) => new(pool, CapacityUnit.Accelerators);
+    private long UsageNowMs() => _parts.UsageTime.GetUtcNow().ToUnixTimeMilliseconds();
 
     private async Task RunAsync()
     {
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            while (true)
+            try
             {
-                try
-                {
-                    await PassAsync(_stop.Token).ConfigureAwait(false);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    PassFailed(_parts.Logger, e);
-                }
-
-                var interval = TimeSpan.FromSeconds(_parts.Fleet.Model.Config.Server.Placement.IntervalSeconds);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-                Task next = Task.Delay(interval, _parts.Time, either.Token);
-                await Task.WhenAny(next, _nudge.WaitAsync(either.Token)).ConfigureAwait(false);
-                await either.CancelAsync().ConfigureAwait(false);
-                _stop.Token.ThrowIfCancellationRequested();
+                await PassAsync(_stop.Token).ConfigureAwait(false);
+                await RestAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                // The server stops; engines run on.
+            }
+            catch (Exception e)
+            {
+                PassFailed(_parts.Logger, e);
+                await RestAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-        catch (OperationCanceledException)
-        {
-            // The server stops; engines run on.
-        }
+    }
+
+    private async Task RestAsync()
+    {
+        var interval = TimeSpan.FromSeconds(_parts.Fleet.Model.Config.Server.Placement.IntervalSeconds);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        await Task.WhenAny(Task.Delay(interval, _parts.Time, either.Token), _nudge.WaitAsync(either.Token))
+            .ConfigureAwait(false);
+        await either.CancelAsync().ConfigureAwait(false);
     }
 
     [LoggerMessage(2130, LogLevel.Information, "Placement starts {Replica} of {Model} on {Pool}: {Cause}.")]
@@ -478,4 +408,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
     [LoggerMessage(2132, LogLevel.Error, "Placement could not decide; it tries again.")]
     private static partial void PassFailed(ILogger logger, Exception problem);
+
+    [LoggerMessage(2133, LogLevel.Information, "Lease {Lease} shrinks from {Before} to {After} by {By:O}.")]
+    private static partial void LeaseShrinks(
+        ILogger logger, string lease, long before, long after, DateTimeOffset by);
 }

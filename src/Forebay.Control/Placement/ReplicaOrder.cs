@@ -24,12 +24,26 @@ public static class ReplicaOrder
 
     /// <summary>The order for a decision; null where the fleet no longer has the model, version or build, or nothing
     /// here runs such a build.</summary>
-    public static ReplicaWanted? Of(PlacementDecision decision, FleetConfig fleet, EmulatorProgram emulator)
+    public static ReplicaWanted? Of(PlacementDecision decision, FleetConfig fleet, EmulatorProgram emulator) => Of(
+        decision.ReplicaId, decision.Model, decision.Version, decision.Build, decision.Pool, fleet, emulator);
+
+    /// <summary>What would be ordered now in the place of an order.</summary>
+    public static ReplicaWanted? Of(ReplicaWanted known, FleetConfig fleet, EmulatorProgram emulator) =>
+        Of(known.Id, known.Model, known.Version, known.Build, known.Pool, fleet, emulator);
+
+    private static ReplicaWanted? Of(
+        string replicaId,
+        string modelId,
+        string versionId,
+        string buildId,
+        string poolId,
+        FleetConfig fleet,
+        EmulatorProgram emulator)
     {
-        ModelConfig? model = Array.Find(fleet.Models, m => m.Id == decision.Model);
-        ModelVersionConfig? version = Array.Find(model?.Versions ?? [], v => v.Id == decision.Version);
-        ModelBuildConfig? build = Array.Find(version?.Builds ?? [], b => b.Id == decision.Build);
-        PoolConfig? pool = Array.Find(fleet.Pools, p => p.Id == decision.Pool);
+        ModelConfig? model = Array.Find(fleet.Models, m => m.Id == modelId);
+        ModelVersionConfig? version = Array.Find(model?.Versions ?? [], v => v.Id == versionId);
+        ModelBuildConfig? build = Array.Find(version?.Builds ?? [], b => b.Id == buildId);
+        PoolConfig? pool = Array.Find(fleet.Pools, p => p.Id == poolId);
         if (model is null || version is null || build is null || pool?.Accelerators is not { } chips || !CanRun(build))
         {
             return null;
@@ -44,11 +58,11 @@ public static class ReplicaOrder
             .Replace("{accelerators}", Text(build.AcceleratorsPerReplica), StringComparison.Ordinal)
             .Replace("{devices}", string.Join(',', Enumerable.Range(0, build.AcceleratorsPerReplica)),
                 StringComparison.Ordinal)
-            .Replace("{replica}", decision.ReplicaId, StringComparison.Ordinal)
+            .Replace("{replica}", replicaId, StringComparison.Ordinal)
             .Replace("{weights}", $"{{weights:{FileName}}}", StringComparison.Ordinal);
         return new ReplicaWanted
         {
-            Id = decision.ReplicaId,
+            Id = replicaId,
             Model = model.Id,
             Version = version.Id,
             Build = build.Id,
@@ -70,6 +84,8 @@ public static class ReplicaOrder
                         new TransferRoute("source", pool.Site, 0))),
             ],
             HealthPath = build.Engine.HealthPath,
+            MetricsPath = build.Engine.MetricsPath,
+            StartTimeoutMs = (long)(build.Engine.StartTimeoutSeconds * 1000),
             Dialects = [.. build.Engine.Dialects],
             UpstreamModel = model.Id,
             MaxConcurrency = build.MaxConcurrency,

@@ -26,7 +26,8 @@ public sealed partial class ReplicaLoop
             ReplicaActions actions = stepped.Step.Actions;
             if (live.Working.IsCompleted)
             {
-                live.Working = actions.HasFlag(ReplicaActions.Start) ? GuardAsync(live, () => StartAsync(live, next))
+                bool starts = actions.HasFlag(ReplicaActions.Start) && _parts.MayStart(next.Spec);
+                live.Working = starts ? GuardAsync(live, () => StartAsync(live, next))
                     : actions.HasFlag(ReplicaActions.Stop) ? GuardAsync(live, () => StopAsync(live))
                     : actions.HasFlag(ReplicaActions.Forget) ? GuardAsync(live, () => ForgetAsync(live))
                     : Task.CompletedTask;

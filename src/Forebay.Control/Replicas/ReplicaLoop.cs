@@ -47,6 +47,9 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
     /// <summary>Generations begun, and failures, since this process started.</summary>
     public (long Started, long Failed) Counts => (Volatile.Read(ref _started), Volatile.Read(ref _failed));
 
+    /// <summary>Told when a replica is ready, has failed or has stopped; must be quick and not throw.</summary>
+    public Action? Changed { get; set; }
+
     /// <summary>Reads what is stored; nothing runs until <see cref="Start"/> or <see cref="PassAsync"/>.</summary>
     public static async Task<ReplicaLoop> OpenAsync(ReplicaLoopParts parts, CancellationToken cancel) =>
         new(parts, await parts.Store.ListReplicasAsync(cancel).ConfigureAwait(false));
@@ -375,6 +378,11 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
             return;
         }
 
+        if (next.Failures > before.Failures || next.Phase is ReplicaPhase.Ready or ReplicaPhase.Stopped or ReplicaPhase.Failed)
+        {
+            Changed?.Invoke();
+        }
+
         if (next.Failures > before.Failures)
         {
             Interlocked.Increment(ref _failed);
@@ -402,7 +410,7 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
             {
                 ReplicaWanted spec = live.Effective;
                 ready.Add(spec.ToDeployment(endpoint));
-                key.Add($"{spec.Id} {live.State.Generation} {endpoint} {spec.MaxConcurrency} {spec.HealthPath}");
+                key.Add($"{spec.Id} {live.State.Generation} {endpoint} {spec.MaxConcurrency} {spec.HealthPath} {spec.MetricsPath}");
             }
         }
 

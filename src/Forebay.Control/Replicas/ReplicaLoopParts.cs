@@ -46,6 +46,10 @@ public sealed record ReplicaLoopParts
     /// <summary>Requests in flight at a deployment.</summary>
     public required Func<string, int> InFlight { get; init; }
 
+    /// <summary>Whether an engine may be started now: whether it holds the accelerators that it is to run on. One that
+    /// may not waits; what runs is left alone.</summary>
+    public Func<ReplicaWanted, bool> MayStart { get; init; } = static _ => true;
+
     /// <summary>Reads a secret by its reference.</summary>
     public required Func<string, string> ReadSecret { get; init; }
 

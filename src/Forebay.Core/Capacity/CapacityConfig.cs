@@ -16,6 +16,10 @@ public sealed record ProviderConfig
 
     [ConfigKey("Concentration groups this provider belongs to.", RefersTo = "concentration_groups")]
     public string[] ConcentrationGroups { get; init; } = [];
+
+    [ConfigKey("What is done when it leaves or fails, in words, for the provider register.",
+        Example = "Move atlas-large to northwind within 30 days; contract 7, section 12.")]
+    public string? ExitPlan { get; init; }
 }
 
 /// <summary>Providers and sites that fail or are withdrawn together.</summary>
@@ -131,8 +135,8 @@ public sealed record PoolConfig
     [ConfigKey("API quota. Give accelerators or quota, not both.")]
     public PoolQuotaConfig? Quota { get; init; }
 
-    [ConfigKey("manual: only the deployments of this file run here. automatic: model versions are placed on what those " +
-        "leave.")]
+    [ConfigKey("manual: only the deployments of this file run here. automatic: model versions are placed on what " +
+        "those leave.")]
     public PoolPlacement Placement { get; init; }
 }
 

@@ -12,7 +12,8 @@ namespace Forebay.Executors.Local;
 /// for the work it was only if its number, the time it began, the machine's boot and a random token in its environment
 /// all agree. Nothing else is ever signalled.
 /// </summary>
-/// <remarks>docs/reference/engines.md says what lies in the folder, and what each crash leaves behind.</remarks>
+/// <remarks>docs/reference/capacity/engines.md says what lies in the folder, and what each crash leaves behind.
+/// </remarks>
 public sealed class LocalProcessExecutor : IExecutor, IDisposable
 {
     private const int SaidLines = 12;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Forebay.Commands.Capacity;
 using Forebay.Commands.Connection;
 using Forebay.Control.Admin;
 using Forebay.Control.Admin.Contract;

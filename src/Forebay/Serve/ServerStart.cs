@@ -15,6 +15,7 @@ using Forebay.Control.Telemetry;
 using Forebay.Control.Tls;
 using Forebay.Control.Withdrawals;
 using Forebay.Core.Access;
+using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
@@ -99,8 +100,7 @@ internal sealed partial class ServerStart(
 
         // 6. The fresh key comes last: a start that fails must not use up the one before.
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
-        _replicas?.Loop.Start();
-        _placement?.Start();
+        await StartReplicasAsync(cancel);
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
         _state.Draining = false;
         return ForebayServer.Of(
@@ -164,11 +164,26 @@ internal sealed partial class ServerStart(
             ServerInfo.FromHere(admin.Address),
             adminTls is null ? null : KeepCertificate(directory, adminTls)));
 
+    /// <summary>No engine is started without a lease of the accelerators that it runs on.</summary>
+    private bool MayStart(ReplicaWanted replica) => ReplicaLeases.Holds(
+        _partners.Capacity.Ledger, replica.Id, replica.Pool, time.GetUtcNow().ToUnixTimeMilliseconds());
+
     /// <summary>Engines of this machine are processes of Linux; elsewhere there are none.</summary>
     private async Task<ReplicaRuntime?> OpenReplicasAsync(CancellationToken cancel) => OperatingSystem.IsLinux()
         ? Own(await ReplicaRuntime.OpenAsync(
-            settings.DataDirectory, _state, _store, _reloads, ReadSecret, time, logs, cancel))
+            settings.DataDirectory, _state, _store, _reloads, MayStart, ReadSecret, time, logs, cancel))
         : null;
+
+    /// <summary>Replicas that the process before left serve from the first request on.</summary>
+    private async Task StartReplicasAsync(CancellationToken cancel)
+    {
+        if (_replicas is { } replicas)
+        {
+            await replicas.Loop.PassAsync(cancel);
+            replicas.Loop.Start();
+            _placement?.Start();
+        }
+    }
 
     /// <summary>What runs where, decided anew at an interval and whenever capacity changes.</summary>
     private PlacementLoop? PlacementOf(WithdrawalService withdrawals)
@@ -189,11 +204,16 @@ internal sealed partial class ServerStart(
             Emulator = new EmulatorProgram(SelfCommand.Line.FileName, [.. SelfCommand.Line.Arguments]),
             Share = (model, version) =>
                 _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
+            IsEmptied = _partners.Partners.IsDrained,
             Time = ContractTime,
             UsageTime = time,
             Logger = logs.CreateLogger<PlacementLoop>(),
         }));
         withdrawals.Changed = placement.Nudge;
+        replicas.Loop.Changed = placement.Nudge;
+        _partners.Partners.Changed = placement.Nudge;
+        _partners.Capacity.SupplyChanged = placement.Nudge;
+        _partners.Capacity.Cut = placement.Follow;
         return placement;
     }
 
@@ -259,6 +279,7 @@ internal sealed partial class ServerStart(
             {
                 await RecordLimitsAsync(model, from, stop);
                 await _partners.FollowFleetAsync(model, from, stop);
+                _placement?.Nudge();
             },
         };
     }

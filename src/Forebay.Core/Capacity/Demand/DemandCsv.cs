@@ -7,8 +7,8 @@ namespace Forebay.Core.Capacity.Demand;
 /// <summary>
 /// Reads demand from CSV: a header, then a line for each hour of each class. Columns, in any order: <c>model</c>,
 /// <c>hour</c>, <c>input_tokens</c> (uncached) and <c>output_tokens</c> in that hour; <c>region</c>, <c>residency</c>,
-/// <c>data_class</c>, <c>requests</c> where known. An hour is its place in the week (0 to 167, 0 is Monday 00:00 UTC), and
-/// then the demand stands as given; or a time (2026-10-05T13:00:00Z), and then it is history to forecast from.
+/// <c>data_class</c>, <c>requests</c> where known. An hour is its place in the week (0 to 167, 0 is Monday 00:00 UTC),
+/// and then the demand stands as given; or a time (2026-10-05T13:00:00Z), and then it is history to forecast from.
 /// </summary>
 public static class DemandCsv
 {

@@ -21,8 +21,8 @@ public enum ForecastBasis : byte
     HourOfWeek,
 }
 
-/// <summary>Demand of one key by hour of week: a quantile of the past, carried on by the trend. All lists have 168 entries;
-/// entry 0 is Monday 00:00 UTC.</summary>
+/// <summary>Demand of one key by hour of week: a quantile of the past, carried on by the trend. All lists have 168
+/// entries; entry 0 is Monday 00:00 UTC.</summary>
 /// <param name="Key">Whose.</param>
 /// <param name="InputTokens">Uncached prompt tokens in the hour.</param>
 /// <param name="OutputTokens">Output tokens in the hour.</param>
@@ -38,7 +38,8 @@ public sealed record DemandForecast(
     double WeeklyGrowth)
 {
     /// <summary>A forecast that is stated rather than made.</summary>
-    public static DemandForecast Stated(DemandKey key, double[] inputTokens, double[] outputTokens, double[] requests) =>
+    public static DemandForecast Stated(
+        DemandKey key, double[] inputTokens, double[] outputTokens, double[] requests) =>
         new(key, [.. inputTokens], [.. outputTokens], [.. requests],
             [.. Enumerable.Repeat(ForecastBasis.HourOfWeek, HourOfWeek.Count)], 1);
 }

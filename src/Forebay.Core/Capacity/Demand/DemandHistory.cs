@@ -2,8 +2,8 @@ namespace Forebay.Core.Capacity.Demand;
 
 /// <summary>
 /// What was asked, hour by hour, over the last weeks, and the forecast from it. Takes hours as they come, in any order
-/// within those weeks, in memory bounded by keys and weeks. An hour of which nothing at all is known is missing, not idle:
-/// it counts for nothing. Demand that was refused is not in it, so a fleet that sheds is forecast too little.
+/// within those weeks, in memory bounded by keys and weeks. An hour of which nothing at all is known is missing, not
+/// idle: it counts for nothing. Demand that was refused is not in it, so a fleet that sheds is forecast too little.
 /// Not safe for concurrent callers.
 /// </summary>
 public sealed class DemandHistory
@@ -82,11 +82,12 @@ public sealed class DemandHistory
         series.Add(SlotOf(hour), amounts);
     }
 
-    /// <summary>Forecasts the week that follows an hour: for each hour of week the quantile of the same hour in the weeks
-    /// before, each carried on by the trend; where there are fewer than three, of hours like it
+    /// <summary>Forecasts the week that follows an hour: for each hour of week the quantile of the same hour in the
+    /// weeks before, each carried on by the trend; where there are fewer than three, of hours like it
     /// (<see cref="ForecastBasis"/>).</summary>
     /// <param name="key">Whose.</param>
-    /// <param name="quantile">0 to 1; the sample at rank ceil(quantile x samples), so it was really asked for once.</param>
+    /// <param name="quantile">0 to 1; the sample at rank ceil(quantile x samples), so it was really asked for
+    /// once.</param>
     /// <param name="nowHour">The hour now, not yet over: it is left out.</param>
     public DemandForecast Forecast(DemandKey key, double quantile, long nowHour)
     {

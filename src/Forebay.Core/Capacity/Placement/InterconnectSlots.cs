@@ -1,9 +1,9 @@
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// How much of an interconnect domain a gang takes. Sizes are rounded up to a chain in which each divides the next and all
-/// divide the domain: then gangs of any sizes can be packed into the domains whenever their sum fits, largest first, and
-/// whoever counts accelerators never promises a gang that no domain could hold.
+/// How much of an interconnect domain a gang takes. Sizes are rounded up to a chain in which each divides the next and
+/// all divide the domain: then gangs of any sizes can be packed into the domains whenever their sum fits, largest
+/// first, and whoever counts accelerators never promises a gang that no domain could hold.
 /// </summary>
 public static class InterconnectSlots
 {

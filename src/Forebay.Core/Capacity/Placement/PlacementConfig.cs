@@ -18,7 +18,7 @@ public sealed record PlacementConfig
     [ConfigKey("Seconds between two looks at demand and capacity.", Minimum = 1, Maximum = 86_400)]
     public double IntervalSeconds { get; init; } = 60;
 
-    [ConfigKey("Hours that a decision looks ahead.", Minimum = 1, Maximum = 168)]
+    [ConfigKey("Hours that a decision looks ahead.", Minimum = 2, Maximum = 168)]
     public int HorizonHours { get; init; } = 24;
 
     [ConfigKey("Hours after which what an hour brings or costs counts half, since it can be decided again until then.",
@@ -35,8 +35,8 @@ public sealed record PlacementConfig
     [ConfigKey("Share of the forecast that is placed for on top of it.", Minimum = 0, Maximum = 10)]
     public double ReserveShare { get; init; } = 0.15;
 
-    [ConfigKey("What it is worth to serve what would keep one accelerator of a version's best build busy for an hour; " +
-        "above any price that should be paid for it.", Minimum = 0, Maximum = 1_000_000)]
+    [ConfigKey("What it is worth to serve what would keep one accelerator of a version's best build busy for an " +
+        "hour; above any price that should be paid for it.", Minimum = 0, Maximum = 1_000_000)]
     public double ServedUsdPerAcceleratorHour { get; init; } = 25;
 
     [ConfigKey("What an accelerator left free is worth an hour to others, such as jobs.", Minimum = 0,

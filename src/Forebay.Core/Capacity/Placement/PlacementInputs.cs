@@ -10,9 +10,10 @@ using Forebay.Core.Time;
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Makes a placement problem of a fleet and a forecast. What a ledger knows better than the fleet file (accelerators there
-/// by hour, leases, room in groups, versions' shares) is given beside it. Parts that came out the same as in the problem
-/// before are the same objects, so that <see cref="Placer.Next"/> need not look at them. For one caller at a time.
+/// Makes a placement problem of a fleet and a forecast. What a ledger knows better than the fleet file (accelerators
+/// there by hour, leases, room in groups, versions' shares) is given beside it. Parts that came out the same as in the
+/// problem before are the same objects, so that <see cref="Placer.Next"/> need not look at them. For one caller at a
+/// time.
 /// </summary>
 public sealed class PlacementInputs
 {
@@ -26,19 +27,22 @@ public sealed class PlacementInputs
 
     private readonly KeptParts _kept = new();
 
-    /// <summary>Accelerators that a pool has in each hour from the given one on; from the fleet file where it is null or
-    /// returns null.</summary>
+    /// <summary>Accelerators that a pool has in each hour from the given one on; from the fleet file where it is null
+    /// or returns null.</summary>
     public Func<PoolConfig, long, ImmutableArray<int>?>? Available { get; init; }
 
-    /// <summary>Accelerators that others hold in each hour: jobs, the reserve. Deployments of the fleet file are counted
-    /// anyway.</summary>
+    /// <summary>Accelerators that others hold in each hour: jobs, the reserve. Deployments of the fleet file are
+    /// counted anyway.</summary>
     public Func<PoolConfig, long, ImmutableArray<int>>? LeasedToOthers { get; init; }
 
     /// <summary>Share of a model's demand that a version serves; all to the first version where it is null.</summary>
     public Func<ModelConfig, ModelVersionConfig, double>? Share { get; init; }
 
     /// <summary>What concentration groups may still take. A provider is the group <c>provider:ID</c>.</summary>
-    public ImmutableArray<GroupRoom> Rooms { get; init; } = [];
+    public ImmutableArray<GroupRoom> Rooms { get; set; } = [];
+
+    /// <summary>Where which version is not started now.</summary>
+    public ImmutableArray<PoolBar> Barred { get; set; } = [];
 
     /// <summary>Bytes of weights on their way to a site.</summary>
     public Func<SiteConfig, double>? BacklogBytes { get; init; }
@@ -63,6 +67,7 @@ public sealed class PlacementInputs
             StartUnixMs = HourOfWeek.StartOf(hour),
             Terms = terms,
             Rooms = Rooms,
+            Barred = Barred,
             Sites = [.. fleet.Sites.Select(s => SiteOf(fleet, s, hour, now))],
             Pools =
             [

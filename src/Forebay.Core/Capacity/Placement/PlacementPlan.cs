@@ -44,7 +44,8 @@ public enum PlacementCause : byte
     Draining,
 }
 
-/// <summary>What a decision was made on. Money in US dollars over the horizon, hours ahead discounted by their half-life.
+/// <summary>What a decision was made on. Money in US dollars over the horizon, hours ahead discounted by their
+/// half-life.
 /// </summary>
 /// <param name="ServedUsd">Worth of what one replica serves that would else go unserved.</param>
 /// <param name="HoldUsd">Price of its accelerators and what they are worth to others.</param>
@@ -120,6 +121,9 @@ public enum PlacementExclusion : byte
     /// <summary>The way to the users takes longer than the time to first token.</summary>
     Latency,
 
+    /// <summary>What was started there failed a short time ago.</summary>
+    Failing,
+
     /// <summary>Accelerators are all leased, or leave too soon.</summary>
     Full,
 
@@ -128,6 +132,9 @@ public enum PlacementExclusion : byte
 
     /// <summary>It would not gain what it costs.</summary>
     Cost,
+
+    /// <summary>It would not serve before the hours in question are over.</summary>
+    Start,
 
     /// <summary>Nothing: it could still be used, in another step.</summary>
     None,
@@ -177,8 +184,8 @@ public sealed record PlacementPlan
     /// <summary>To be handed to the next step: for whom accelerators are being drained.</summary>
     public required ImmutableArray<PlacementPromise> Promises { get; init; }
 
-    /// <summary>Worth of all that is served less prices and changes, in US dollars over the horizon: what the step makes
-    /// as large as it can.</summary>
+    /// <summary>Worth of all that is served less prices and changes, in US dollars over the horizon: what the step
+    /// makes as large as it can.</summary>
     public required double ObjectiveUsd { get; init; }
 
     /// <summary>Share of all demand over the horizon that is served, hours ahead discounted; 1 where there is none.

@@ -13,8 +13,8 @@ public sealed record PlacementSite
     /// <summary>Bytes of weights that are on their way there already.</summary>
     public double BacklogBytes { get; init; }
 
-    /// <summary>Round-trip time from each client region, the site's own link included, in milliseconds; what it does not
-    /// reach counts as none.</summary>
+    /// <summary>Round-trip time from each client region, the site's own link included, in milliseconds; what it does
+    /// not reach counts as none.</summary>
     public ImmutableArray<double> RoundTripMs { get; init; } = [];
 
     /// <summary>Share of each hour of the horizon in which its link is up; empty for all of it.</summary>
@@ -39,7 +39,8 @@ public sealed record PlacementPool
     /// <summary>Accelerators that share one fast interconnect.</summary>
     public required int InterconnectDomain { get; init; }
 
-    /// <summary>Accelerators there are in each hour of the horizon; the last entry holds for the hours after it.</summary>
+    /// <summary>Accelerators there are in each hour of the horizon; the last entry holds for the hours after
+    /// it.</summary>
     public required ImmutableArray<int> AvailableByHour { get; init; }
 
     /// <summary>Accelerators that others hold by lease, in the same form; empty for none.</summary>
@@ -141,6 +142,10 @@ public sealed record FixedService(
 /// <summary>How many accelerators more may be placed in a concentration group.</summary>
 public sealed record GroupRoom(string Group, double Accelerators);
 
+/// <summary>A pool on which nothing more of a version is started now, because what was started there failed. What stands
+/// there stays.</summary>
+public readonly record struct PoolBar(string Model, string Version, string Pool);
+
 /// <summary>
 /// What placement decides on, frozen: nothing in it changes during a step, and parts that are the same object as in the
 /// step before are not looked at anew.
@@ -162,6 +167,9 @@ public sealed record PlacementProblem
 
     /// <summary>Groups without an entry are not bounded.</summary>
     public ImmutableArray<GroupRoom> Rooms { get; init; } = [];
+
+    /// <summary>Where which version is not started now.</summary>
+    public ImmutableArray<PoolBar> Barred { get; init; } = [];
 
     /// <summary>Horizon, prices of change, dwell.</summary>
     public PlacementConfig Terms { get; init; } = new();

@@ -3,8 +3,9 @@ using Forebay.Core.Time;
 namespace Forebay.Core.Capacity.Placement;
 
 /// <summary>
-/// Decides which model versions run where, with how many replicas. Pure: the same problem, state, time and seed give the
-/// same decisions. docs/reference/placement.md says by what rules, and how near to the best it comes.
+/// Decides which model versions run where, with how many replicas. Pure: the same problem, state, time and seed give
+/// the same decisions. docs/reference/capacity/placement.md says by what rules, and how near to the best it
+/// comes.
 /// </summary>
 public sealed class Placer
 {

@@ -88,7 +88,7 @@ public static class ReplicaMachine
             {
                 Spec = spec,
                 Generation = s.Generation + 1,
-                DeadlineUnixMs = fetches ? null : at.Now + at.Policy.StartMs,
+                DeadlineUnixMs = fetches ? null : at.Now + at.StartMsOf(spec),
             });
     }
 
@@ -103,7 +103,7 @@ public static class ReplicaMachine
         return at.World.Weights switch
         {
             WeightsStanding.Ready => at.To(ReplicaPhase.Starting, null)
-                .With(s => s with { DeadlineUnixMs = at.Now + at.Policy.StartMs }),
+                .With(s => s with { DeadlineUnixMs = at.Now + at.StartMsOf(at.State.Spec) }),
             WeightsStanding.Failed => at.Fail($"Its weights could not be fetched. {at.World.WeightsReason}"),
             _ => at.Stay(ReplicaActions.Fetch),
         };
@@ -137,7 +137,7 @@ public static class ReplicaMachine
         if (at.IsLate)
         {
             string said = health.Generation == at.State.Generation ? health.Said ?? "nothing" : "nothing";
-            return at.Fail($"Its engine was not healthy within {at.Policy.StartMs / 1000} s; "
+            return at.Fail($"Its engine was not healthy within {at.StartMsOf(at.State.Spec) / 1000} s; "
                 + $"{at.State.Spec.HealthPath} said: {said}");
         }
 
@@ -344,6 +344,9 @@ public static class ReplicaMachine
 
         public bool IsReplaced => State.RestartGeneration >= State.Generation && State.Generation > 0
             || Wanted!.Fingerprint() != State.Spec.Fingerprint();
+
+        /// <summary>How long an engine may take until it is healthy.</summary>
+        public long StartMsOf(ReplicaWanted spec) => spec.StartTimeoutMs ?? Policy.StartMs;
 
         public ReplicaStep Stay(ReplicaActions actions) => new(State, actions);
 

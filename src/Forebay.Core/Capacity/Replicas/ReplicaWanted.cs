@@ -60,6 +60,12 @@ public sealed record ReplicaWanted
     /// <summary>Answers 200 once the engine can take requests.</summary>
     public string HealthPath { get; init; } = "/health";
 
+    /// <summary>Where it tells its load; <c>off</c> for nowhere, the usual path when left out.</summary>
+    public string? MetricsPath { get; init; }
+
+    /// <summary>From its start until it must be healthy; as any replica may take when left out.</summary>
+    public long? StartTimeoutMs { get; init; }
+
     public ImmutableArray<Dialect> Dialects { get; init; } = [Dialect.OpenAi];
 
     /// <summary>The model's name at the engine; the model's id when left out.</summary>
@@ -163,6 +169,6 @@ public sealed record ReplicaWanted
         UpstreamModel = UpstreamModel,
         ModelVersion = Version,
         MaxConcurrency = MaxConcurrency,
-        Health = new() { ProbePath = HealthPath },
+        Health = new() { ProbePath = HealthPath, MetricsPath = MetricsPath },
     };
 }

@@ -24,7 +24,7 @@ public sealed class FleetComposition
 
     /// <summary>
     /// Joins and checks. Cost: linear in the objects of the whole, since every rule is checked anew; nothing at all
-    /// where the API manages nothing. docs/reference/capacity.md has figures.
+    /// where the API manages nothing. docs/reference/capacity/capacity.md has figures.
     /// </summary>
     /// <param name="file">The fleet file, valid by itself.</param>
     /// <param name="managed">What the API manages.</param>

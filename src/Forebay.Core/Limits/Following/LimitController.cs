@@ -4,7 +4,7 @@ namespace Forebay.Core.Limits.Following;
 
 /// <summary>
 /// Turns capacity and demand into multipliers of what tiers promise. It proposes; somebody else decides
-/// (docs/reference/limits-follow-capacity.md has the rules with their arithmetic).
+/// (docs/reference/capacity/limits-follow-capacity.md has the rules with their arithmetic).
 /// </summary>
 /// <remarks>
 /// What always holds: no multiplier is below 1 (<see cref="TierMultiplier.Of"/> refuses it); with the same demand and

@@ -18,8 +18,8 @@ namespace Forebay.Core.Serving.Routing;
 /// <see cref="CacheClock"/>, which advances as its cache takes in blocks, and counts for as long as the cache would
 /// keep it.</para>
 /// <para>Of a long prompt only some blocks are kept (<see cref="Span"/>): all of the first 512 tokens, one in eight up
-/// to 8,192, then one in 32 and, beyond 32,768, one in 64, so that what is not seen stays a few percent of what is.
-/// Cost of a look-up: one cache line per kept block, fetched together.</para>
+/// to 32,768, then one in 32, so that what is not seen stays a percent or two of what is. Cost of a look-up: one cache
+/// line per kept block, fetched together.</para>
 /// </remarks>
 public sealed class PrefixIndex
 {
@@ -74,7 +74,7 @@ public sealed class PrefixIndex
 
     /// <summary>Blocks that a kept block at this position of a prompt stands for: itself and those before it that are
     /// not kept. A power of two.</summary>
-    public static int Span(int block) => block < DenseBlocks ? 1 : block < 512 ? 8 : block < 2048 ? 32 : 64;
+    public static int Span(int block) => block < DenseBlocks ? 1 : block < 2048 ? 8 : 32;
 
     /// <summary>Whether the block at this position of a prompt is kept.</summary>
     public static bool IsKept(int block) => ((block + 1) & (Span(block) - 1)) == 0;

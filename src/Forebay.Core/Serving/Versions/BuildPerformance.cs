@@ -93,10 +93,12 @@ public sealed record BuildPerformance(
         if (utilisation <= 0 || batch == 0)
         {
             why = utilisation <= 0
-                ? string.Create(CultureInfo.InvariantCulture, $"a prompt of {prompt} tokens takes {promptMs:0} ms alone, "
-                    + $"and time_to_first_token_ms is {objective.TimeToFirstTokenMs:0}.")
-                : string.Create(CultureInfo.InvariantCulture, $"one sequence alone takes longer per token than "
-                    + $"time_per_output_token_ms, {objective.TimePerOutputTokenMs:0.#}.");
+                ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"a prompt of {prompt} tokens takes {promptMs:0} ms alone, and time_to_first_token_ms is ")
+                    + string.Create(CultureInfo.InvariantCulture, $"{objective.TimeToFirstTokenMs:0}.")
+                : "one sequence alone takes longer per token than time_per_output_token_ms, "
+                    + string.Create(CultureInfo.InvariantCulture, $"{objective.TimePerOutputTokenMs:0.#}.");
             return null;
         }
 

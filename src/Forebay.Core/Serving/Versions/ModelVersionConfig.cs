@@ -57,9 +57,10 @@ public sealed record EmulatedEngineConfig
 /// <summary>What runs a replica of a build. Give one of command, image, emulated.</summary>
 public sealed record BuildEngineConfig
 {
-    [ConfigKey("Command line that starts one replica. {port}, {model}, {version}, {weights} (path of the local copy), " +
-        "{accelerators} (how many), {devices} (their numbers, joined by commas) and {replica} (its id) are filled in.",
-        Example = "vllm serve {weights} --served-model-name {model} --port {port} --tensor-parallel-size {accelerators}")]
+    [ConfigKey("Command line that starts one replica. {port}, {model}, {version}, {weights} (path of the local " +
+        "copy), {accelerators} (how many), {devices} (their numbers, joined by commas) and {replica} (its id) are " +
+        "filled in.",
+        Example = "vllm serve {weights} --served-model-name {model} --port {port}")]
     public string? Command { get; init; }
 
     [ConfigKey("Container image that runs one replica, for executors that start containers.",
@@ -97,7 +98,8 @@ public sealed record ModelBuildConfig
         Example = "hopper-fp8")]
     public required string Id { get; init; }
 
-    [ConfigKey("Types of the accelerator catalogue that it runs on.", Required = true, Example = "[H100-SXM, H200-SXM]")]
+    [ConfigKey("Types of the accelerator catalogue that it runs on.", Required = true,
+        Example = "[H100-SXM, H200-SXM]")]
     public required string[] Accelerators { get; init; }
 
     [ConfigKey("Number format of its weights: bf16, fp8, fp4. The chips must compute in it.", Required = true)]
@@ -107,8 +109,8 @@ public sealed record ModelBuildConfig
         Minimum = 1, Maximum = 100_000)]
     public required int AcceleratorsPerReplica { get; init; }
 
-    [ConfigKey("Memory that one replica needs at least, over all its accelerators, in GB; its weights and the KV cache " +
-        "of one longest prompt when left out.", Minimum = 0.001)]
+    [ConfigKey("Memory that one replica needs at least, over all its accelerators, in GB; its weights when left out.",
+        Minimum = 0.001)]
     public double? MemoryGb { get; init; }
 
     [ConfigKey("Most requests in flight in one replica.", Minimum = 1, Maximum = 65_536)]
@@ -149,8 +151,8 @@ public sealed record ModelPlacementConfig
     [ConfigKey("Replicas that stand even without demand.", Minimum = 0, Maximum = 10_000)]
     public int MinimumReplicas { get; init; }
 
-    [ConfigKey("From 2 on: so many replicas share no concentration group and no provider with each other, and the loss " +
-        "of any one group leaves minimum_replicas.", Minimum = 1, Maximum = 16)]
+    [ConfigKey("From 2 on: so many replicas share no concentration group and no provider with each other, and the " +
+        "loss of any one group leaves minimum_replicas.", Minimum = 1, Maximum = 16)]
     public int MinimumGroups { get; init; } = 1;
 
     [ConfigKey("Residency policies for each of which at least one replica stands where it allows.",

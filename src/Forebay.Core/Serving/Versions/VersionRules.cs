@@ -122,7 +122,7 @@ internal static class VersionRules
     /// <summary>What runs a build is told in one way, and can be told its port.</summary>
     private static void CheckEngine(BuildEngineConfig engine, string path, List<ConfigProblem> problems)
     {
-        int ways = (engine.Command is null ? 0 : 1) + (engine.Image is null ? 0 : 1) + (engine.Emulated is null ? 0 : 1);
+        int ways = ((object?[])[engine.Command, engine.Image, engine.Emulated]).Count(way => way is not null);
         if (ways != 1)
         {
             problems.Add(new ConfigProblem(
@@ -157,8 +157,8 @@ internal static class VersionRules
         }
     }
 
-    /// <summary>A build fits each chip that it names: the precision exists there, the gang fits one interconnect domain,
-    /// weights fit memory, and there is a performance to place by.</summary>
+    /// <summary>A build fits each chip that it names: the precision exists there, the gang fits one interconnect
+    /// domain, weights fit memory, and there is a performance to place by.</summary>
     private static void CheckChip(
         ModelConfig model,
         ModelVersionConfig version,

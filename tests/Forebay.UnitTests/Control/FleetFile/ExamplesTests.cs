@@ -36,8 +36,11 @@ public sealed class ExamplesTests
 
         FleetSummary summary = FleetSummary.Of(FleetModel.Build(config, engines), []);
 
-        Assert.Equal(config.Models.Length, summary.Models.Length);
-        Assert.NotEmpty(summary.Losses);
+        // What placement is to start is not there yet: its spread is placement's to keep, and tested there.
+        int served = config.Models.Count(
+            m => m.Versions.Length == 0 || config.Deployments.Any(d => d.Model == m.Id));
+        Assert.Equal(served, summary.Models.Length);
+        Assert.Equal(served > 0, summary.Losses.Length > 0);
         Assert.All(summary.Losses, loss => Assert.True(loss.Survived, loss.ToString()));
     }
 

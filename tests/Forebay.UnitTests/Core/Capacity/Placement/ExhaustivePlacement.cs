@@ -121,9 +121,8 @@ internal sealed class ExhaustivePlacement
                 {
                     if (_choices[i].Version == v && counts[i] > 0 && Reaches(version, classes, _choices[i].Pool, set))
                     {
-                        double ready = Math.Max(h, _choices[i].Build.StartSeconds / 3600);
-                        double share = ready >= h + 1 ? 0 : WeightOf(ready, h + 1) / WeightOf(h, h + 1);
-                        cut += counts[i] * share * Busy(reference) / Busy(_choices[i].Build);
+                        bool ready = _choices[i].Build.StartSeconds <= h * 3600;
+                        cut += ready ? counts[i] * Busy(reference) / Busy(_choices[i].Build) : 0;
                     }
                 }
 

@@ -10,8 +10,8 @@ namespace Forebay.UnitTests.Core.Capacity.Placement;
 /// <summary>The example fleet whose versions place themselves, and its demand.</summary>
 internal static class PlacedFleet
 {
-    public const string File = "examples/placed.yaml";
-    public const string Demand = "examples/placed-demand.csv";
+    public const string File = "examples/placed/fleet.yaml";
+    public const string Demand = "examples/placed/demand.csv";
 
     public static FleetConfig Read() => new FleetFileReader(AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet())
         .ReadFile(Path.Combine(SharedFiles.RepositoryRoot, File)).Config

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Collections.Immutable;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Demand;
 using Forebay.Core.Capacity.Placement;
@@ -25,7 +24,8 @@ public sealed class PlacementInputsTests
         PlacementProblem problem = new PlacementInputs().ProblemAt(_fleet, PlacedFleet.ReadDemand(_fleet), ExportMasks.None, Now);
         PlacementPlan plan = Placer.Step(problem, PlacementState.Empty, Now, 1);
         PlacementOracle.Check(problem, PlacementState.Empty, plan, Now.WallUnixMs);
-        Assert.True(plan.ServedShare > 0.99);
+        Assert.Contains(plan.Unmet, u => u.Binding == PlacementExclusion.Start);
+        Assert.All(plan.Unmet, u => Assert.True(u.PeakHour == 0 && u.Share < 0.15, u.ToString()));
         Assert.Empty(plan.UnmetMinimums);
         foreach (string provider in (string[])["northwind", "lumen"])
         {
@@ -70,7 +70,11 @@ public sealed class PlacementInputsTests
                     .. _fleet.ResidencyPolicies,
                     new ResidencyPolicyConfig { Id = "orbit", Jurisdictions = ["*"], SiteKinds = [SiteKind.Orbital] },
                 ],
-                Tenants = [.. _fleet.Tenants.Select(t => t with { Residency = policies[random.Next(3)] is { Length: > 0 } p ? p : null })],
+                Tenants =
+                [
+                    .. _fleet.Tenants.Select(
+                        t => t with { Residency = policies[random.Next(3)] is { Length: > 0 } p ? p : null }),
+                ],
             };
             ExportMasks masks = new(
             [
@@ -84,10 +88,9 @@ public sealed class PlacementInputsTests
                 SiteConfig site = fleet.Sites.Single(s => s.Id == fleet.Pools.Single(p => p.Id == start.Pool).Site);
                 ModelConfig model = fleet.Models.Single(m => m.Id == start.Model);
                 Assert.True(ExportRule.Allows(model.Export, masks.Of(model.Id), site));
-                Assert.True(
-                    fleet.Tenants.Any(t => ResidencyRule.Allows(fleet.ResidencyPolicies.FirstOrDefault(p => p.Id == t.Residency), site))
-                    || PlacedFleet.ReadDemand(_fleet).Any(d => ResidencyRule.Allows(
-                        fleet.ResidencyPolicies.FirstOrDefault(p => p.Id == d.Key.Residency), site)));
+                IEnumerable<string?> asked = fleet.Tenants.Select(t => t.Residency)
+                    .Concat(PlacedFleet.ReadDemand(_fleet).Select(d => d.Key.Residency.Length == 0 ? null : d.Key.Residency));
+                Assert.Contains(asked, r => ResidencyRule.Allows(fleet.ResidencyPolicies.FirstOrDefault(p => p.Id == r), site));
             }
         }
     }
@@ -133,7 +136,10 @@ public sealed class PlacementInputsTests
         {
             Deployments =
             [
-                new DeploymentConfig { Id = "own", Model = "atlas-large", Pool = "northwind-us-h100", AcceleratorsPerReplica = 4, Replicas = 6 },
+                new DeploymentConfig
+                {
+                    Id = "own", Model = "atlas-large", Pool = "northwind-us-h100", AcceleratorsPerReplica = 4, Replicas = 6,
+                },
             ],
         };
         PlacementProblem problem = new PlacementInputs().ProblemAt(fleet, [], ExportMasks.None, Now);

@@ -74,7 +74,8 @@ internal static class PlacementOracle
                 int available = pool.AvailableByHour[Math.Min(h, pool.AvailableByHour.Length - 1)];
                 int leaving = h == 0
                     ? plan.Decisions.Where(d => d.Pool == pool.Id
-                        && (d.Action == PlacementAction.Drain || d.Cause == PlacementCause.Draining)).Sum(d => d.LeasedAccelerators)
+                        && (d.Action == PlacementAction.Drain || d.Cause == PlacementCause.Draining))
+                        .Sum(d => d.LeasedAccelerators)
                     : 0;
                 int kept = plan.Decisions
                     .Where(d => d.Pool == pool.Id && d.Action == PlacementAction.Keep && d.Cause != PlacementCause.Draining

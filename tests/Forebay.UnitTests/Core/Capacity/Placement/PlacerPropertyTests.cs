@@ -150,7 +150,7 @@ public sealed class PlacerPropertyTests
             worst = Math.Max(worst, before - after);
         }
 
-        // The greedy order is not monotone: docs/reference/placement.md prints what was measured.
+        // The greedy order is not monotone: docs/reference/capacity/placement.md prints what was measured.
         Assert.True(less <= tried / 50, $"{less} of {tried} served less with more capacity, at worst by {worst:P2}");
         Assert.True(worst < 0.05, $"at worst {worst:P2} less");
     }

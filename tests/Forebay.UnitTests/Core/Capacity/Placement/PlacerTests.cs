@@ -118,14 +118,16 @@ public sealed class PlacerTests
         {
             Sites = [new PlacementSite { Id = "s0", WeightBytesPerSecond = 1e9 }, new PlacementSite { Id = "s1" },
                 new PlacementSite { Id = "s2" }],
-            Pools = [Pool("p0", 0, 8)],
         };
+        PlacementDecision near = Assert.Single(Placer.Step(
+            problem with { Demands = [Demand(900)] }, PlacementState.Empty, Now, 1).Starts);
+        Assert.NotEqual("p0", near.Pool);
+        problem = problem with { Pools = [Pool("p0", 0, 8)] };
         PlacementDecision cold = Assert.Single(Placer.Step(problem, PlacementState.Empty, Now, 1).Starts);
         Assert.Equal(100, cold.Terms.TransferSeconds, 6);
         var held = new PlacementState { Held = [new HeldWeights("atlas", "1", "s0")] };
         PlacementDecision warm = Assert.Single(Placer.Step(problem, held, Now, 1).Starts);
         Assert.Equal(0, warm.Terms.TransferSeconds);
-        Assert.True(warm.Terms.ServedUsd > cold.Terms.ServedUsd);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Forebay.Core.Capacity.Placement;
 
 namespace Forebay.UnitTests.Core.Capacity.Placement;

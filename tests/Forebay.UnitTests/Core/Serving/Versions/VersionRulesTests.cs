@@ -3,7 +3,6 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Versions;
 using Forebay.UnitTests.Core.Capacity.Placement;
 using Xunit;
@@ -21,7 +20,11 @@ public sealed class VersionRulesTests
 
     private static ConfigProblem[] With(ModelBuildConfig build) => [.. Check(Fleet with
     {
-        Models = [Fleet.Models[0] with { Versions = [Fleet.Models[0].Versions[0] with { Builds = [build] }] }, .. Fleet.Models[1..]],
+        Models =
+        [
+            Fleet.Models[0] with { Versions = [Fleet.Models[0].Versions[0] with { Builds = [build] }] },
+            .. Fleet.Models[1..],
+        ],
     })];
 
     [Fact]
@@ -54,7 +57,11 @@ public sealed class VersionRulesTests
     {
         FleetConfig slow = Fleet with
         {
-            Models = [Fleet.Models[0] with { Placement = Fleet.Models[0].Placement with { TimePerOutputTokenMs = 1 } }, Fleet.Models[1]],
+            Models =
+            [
+                Fleet.Models[0] with { Placement = Fleet.Models[0].Placement with { TimePerOutputTokenMs = 1 } },
+                Fleet.Models[1],
+            ],
         };
         Assert.Contains(Check(slow), p => p.Message.Contains("time_per_output_token_ms", StringComparison.Ordinal));
         ModelBuildConfig told = Build with
@@ -88,7 +95,10 @@ public sealed class VersionRulesTests
                     Placement = new ModelPlacementConfig { MinimumGroups = 2, Markets = ["gone"] },
                     Versions =
                     [
-                        Fleet.Models[0].Versions[0] with { Builds = [Build with { Engine = engine, Accelerators = ["H1OO-SXM"] }] },
+                        Fleet.Models[0].Versions[0] with
+                        {
+                            Builds = [Build with { Engine = engine, Accelerators = ["H1OO-SXM"] }],
+                        },
                         Fleet.Models[0].Versions[0] with { Builds = [] },
                     ],
                 },

@@ -28,7 +28,7 @@ public sealed class ColossusCaseTests
     public void The_page_holds_what_the_case_comes_to()
     {
         string page = File.ReadAllText(
-            Path.Combine(SharedFiles.RepositoryRoot, "docs", "reference", "limits-follow-capacity.md"));
+            Path.Combine(SharedFiles.RepositoryRoot, "docs", "reference", "capacity", "limits-follow-capacity.md"));
         int from = page.IndexOf(Begin, StringComparison.Ordinal);
         int to = page.IndexOf(End, StringComparison.Ordinal);
         Assert.True(from >= 0 && to > from, "the page has lost the marks around the tables");
