@@ -38,6 +38,10 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private long _historyHour;
     private PlacementPass? _last;
     private ulong _seed;
+
+    /// <summary>When the pass under way began. The clock is read once a pass: hours counted from one reading and asked
+    /// about by a later one would be others.</summary>
+    private long _nowMs;
     private Task _running = Task.CompletedTask;
 
     public PlacementLoop(PlacementLoopParts parts)
@@ -115,6 +119,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         FleetConfig inForce = _parts.Fleet.Model.Config;
         IReadOnlyList<ReplicaStatus> standing = _parts.Replicas.List();
         var now = Instant.From(_parts.Time);
+        _nowMs = now.WallUnixMs;
         FleetConfig fleet = ReplicaOrder.Runnable(ReplicaRoles.Without(inForce, standing));
         var roles = new ReplicaRoles(standing, fleet, _parts.Emulator, UsageNowMs());
 
@@ -330,8 +335,7 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         }
 
         StepFunction available = ledger.AvailableOf(lane);
-        long nowMs = _parts.Time.GetUtcNow().ToUnixTimeMilliseconds();
-        return ByHour(hour, h => available.Min(Math.Max(nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
+        return ByHour(hour, h => available.Min(Math.Max(_nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
     }
 
     /// <summary>The most that others than replicas hold in each hour.</summary>

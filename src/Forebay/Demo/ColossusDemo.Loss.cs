@@ -1,5 +1,6 @@
-using Forebay.Commands.Connection;
 using Forebay.Control.Admin.Contract;
+using Forebay.Core.Execution;
+using Forebay.Executors.Local;
 
 namespace Forebay.Demo;
 
@@ -8,8 +9,14 @@ internal sealed partial class ColossusDemo
 {
     private async Task LoseProviderAsync(CancellationToken cancel)
     {
-        int busy = _server.State.InFlightAt("atlas-aws");
-        await UntilAsync(() => (busy = _server.State.InFlightAt("atlas-aws")) > 0, cancel);
+        // Most of what AWS can hold, if that comes soon; else whatever it holds.
+        int busy = 0;
+        bool IsBusy(int least) => (busy = _server.State.InFlightAt("atlas-aws")) >= least;
+        if (!await UntilAsync(() => IsBusy(4), cancel, TimeSpan.FromSeconds(5)))
+        {
+            await UntilAsync(() => IsBusy(1), cancel);
+        }
+
         TimeSpan at = _load.Now;
         int process = await _engines.LoseAwsAsync();
         lines.Say($"AWS is lost: its engines (process {process}) are killed with {busy} requests in flight.");
@@ -40,12 +47,14 @@ internal sealed partial class ColossusDemo
         TimeSpan up = _load.Now;
         lines.Say("The next pass begins.");
         bool after = await UntilAsync(() => Served(up), cancel);
-        DemoSample[] all = [.. _load.Samples.Where(s => s.Deployment == "atlas-borealis")];
-        int meanwhile = all.Count(s => s.Began >= down && s.At <= up);
-        Check("Borealis serves during a pass and again in the next", during && after,
-            $"{all.Count(s => s.Began < down)} answers before the outage, {all.Count(s => s.Began >= up)} after it");
-        Check("nothing is sent to Borealis while it is out of sight", meanwhile == 0,
-            $"{meanwhile} in {(up - down).TotalSeconds:0} s; {_relay.Cut} idle or late connections were cut");
+        DemoSample[] begun = [.. _load.Samples.Where(s => s.Ended == DemoEnd.Right && s.Began >= down && s.At <= up)];
+        DemoSample[] own = [.. _load.Samples.Where(s => s.Deployment == "atlas-borealis")];
+        int meanwhile = begun.Count(s => s.Deployment == "atlas-borealis");
+        Check("Borealis serves in a pass and again in the next", during && after,
+            $"{own.Count(s => s.Began < down)} answers before the outage, {own.Count(s => s.Began >= up)} after it");
+        Check("nothing is sent to Borealis while it is out of sight", meanwhile == 0 && begun.Length > 0,
+            $"{meanwhile} of {begun.Length} answers in {(up - down).TotalSeconds:0} s; {_relay.Cut} connections were cut "
+            + "over all passes");
     }
 
     private async Task<DemoReport> SettleAsync(CancellationToken cancel)
@@ -61,7 +70,7 @@ internal sealed partial class ColossusDemo
         long lost = await CompareUsageAsync(samples, cancel);
         string from = Uri.EscapeDataString(_began.AddMinutes(-1).ToString("O"));
         string to = Uri.EscapeDataString(time.GetUtcNow().AddMinutes(1).ToString("O"));
-        ResidencyView residency = await _admin.ResidencyAsync($"?from={from}&to={to}", cancel);
+        ResidencyView residency = await _admin.ResidencyAsync($"from={from}&to={to}", cancel);
         Check("every request went where it may", residency is { Clean: true, Violating: 0, Unproven: 0 },
             $"{residency.Proven:N0} proven from the ledger, {residency.Violating} violations");
         return new DemoReport(
@@ -80,7 +89,7 @@ internal sealed partial class ColossusDemo
     {
         string from = Uri.EscapeDataString(_began.AddMinutes(-1).ToString("O"));
         string to = Uri.EscapeDataString(time.GetUtcNow().AddMinutes(1).ToString("O"));
-        UsageView usage = await _admin.UsageAsync($"?by=tenant&from={from}&to={to}", cancel);
+        UsageView usage = await _admin.UsageAsync($"group_by=tenant&from={from}&to={to}", cancel);
         var metered = usage.Rows.ToDictionary(r => r.Group["tenant"], r => (r.Requests, r.OutputTokens));
         long lost = 0;
         foreach ((string tenant, _) in Customers)
@@ -131,12 +140,13 @@ internal sealed partial class ColossusDemo
         }
     }
 
-    private Task<bool> UntilAsync(Func<bool> holds, CancellationToken cancel) =>
-        UntilAsync(() => Task.FromResult(holds()), cancel);
+    private Task<bool> UntilAsync(Func<bool> holds, CancellationToken cancel, TimeSpan? patience = null) =>
+        UntilAsync(() => Task.FromResult(holds()), cancel, patience);
 
-    private async Task<bool> UntilAsync(Func<Task<bool>> holds, CancellationToken cancel)
+    private async Task<bool> UntilAsync(
+        Func<Task<bool>> holds, CancellationToken cancel, TimeSpan? patience = null)
     {
-        DateTimeOffset deadline = time.GetUtcNow() + Patience;
+        DateTimeOffset deadline = time.GetUtcNow() + (patience ?? Patience);
         while (!await holds())
         {
             if (time.GetUtcNow() > deadline)
@@ -151,27 +161,19 @@ internal sealed partial class ColossusDemo
     }
 
     /// <summary>Engines of replicas outlive their server, on purpose; these must not.</summary>
-    private async Task StopReplicasAsync()
+    private async Task EndReplicasAsync()
     {
-        try
-        {
-            foreach (ReplicaView replica in await ReplicasAsync())
-            {
-                await _admin.StopReplicaAsync(replica.Id, CancellationToken.None);
-            }
-
-            await UntilAsync(
-                async () => (await ReplicasAsync()).All(r => r.Phase is "stopped" or "failed"), CancellationToken.None);
-        }
-        catch (CommandException e)
-        {
-            lines.Say($"Replicas could not be stopped: {e.Message}");
-        }
+        using var executor = new LocalProcessExecutor(
+            new LocalProcessOptions { Folder = Path.Combine(DataFolder, "work") }, time);
+        IReadOnlyList<WorkObservation> work = await executor.ListAsync(CancellationToken.None);
+        await Task.WhenAll(work.Select(w => executor.StopAsync(
+            w.Id, w.Generation, TimeSpan.FromSeconds(5), CancellationToken.None)));
+        await UntilAsync(
+            async () => (await executor.ListAsync(CancellationToken.None)).All(w => w.State == WorkState.Exited),
+            CancellationToken.None);
     }
 
-    private async Task<IReadOnlyList<ReplicaView>> ReplicasAsync() =>
-        (await _admin.ReplicasAsync(null, null, CancellationToken.None)).Replicas;
-
     private static string Words(ProposedLimitsView proposal) => string.Join(
-        ", ", proposal.Multipliers.Where(m => m.Multiplier > 1).Select(m => $"tier {m.Tier} x{m.Multiplier:0.##}"));
+        ", ", proposal.Multipliers.Where(m => m.Multiplier > 1).Select(m => $"tier {m.Tier} x{m.Multiplier:0.##}")
+            .DefaultIfEmpty("nothing"));
 }

@@ -27,13 +27,15 @@ internal sealed partial class ColossusDemo(
     private const string Metered = "basil";
     private const int AnswerTokens = 48;
 
-    private static readonly (string Tenant, int Clients)[] Customers = [(Anyone, 20), (EuOnly, 8), (Metered, 4)];
+    private static readonly (string Tenant, int Clients)[] Customers = [(Anyone, 24), (EuOnly, 8), (Metered, 6)];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(100);
     private static readonly DateTimeOffset ContractStart = new(2026, 4, 6, 12, 0, 0, TimeSpan.Zero);
 
     private readonly List<DemoCheck> _checks = [];
     private readonly List<DemoPart> _parts = [];
+    private string DataFolder => Path.Combine(options.Folder, "data");
+
     private readonly DateTimeOffset _began = time.GetUtcNow();
     private CompressedTime _contract = null!;
     private ColossusEngines _engines = null!;
@@ -70,9 +72,9 @@ internal sealed partial class ColossusDemo(
 
         if (_server is not null)
         {
-            await StopReplicasAsync();
             await _server.StopAsync(CancellationToken.None);
             await _server.DisposeAsync();
+            await EndReplicasAsync();
         }
 
         _admin?.Dispose();
@@ -100,7 +102,7 @@ internal sealed partial class ColossusDemo(
         var settings = new ServeSettings
         {
             FleetFile = file,
-            DataDirectory = Path.Combine(options.Folder, "data"),
+            DataDirectory = DataFolder,
             Port = 0,
             AdminPort = 0,
             DrainSeconds = 5,
@@ -123,7 +125,7 @@ internal sealed partial class ColossusDemo(
         }
 
         lines.Say($"{Customers.Sum(c => c.Clients)} clients of 3 tenants ask on and on; there are 16 places.");
-        await UntilAsync(() => _load.Samples.Count(s => s.Ended == DemoEnd.Right) >= 20, cancel);
+        await UntilAsync(() => _load.Samples.Any(s => s.Ended == DemoEnd.Limited), cancel);
         DemoPart before = await LookAsync("before", TimeSpan.FromSeconds(12), cancel);
         Check("load queues before", before.Waiting >= 1 && before.Figures.Answered > 0,
             $"{before.Waiting:0.0} wait on average, TTFT p95 {before.Figures.FirstTokenP95Ms:0} ms");
@@ -167,7 +169,8 @@ internal sealed partial class ColossusDemo(
         bool grew = false;
         int most = 0;
         DateTimeOffset deadline = time.GetUtcNow() + Patience;
-        while (time.GetUtcNow() < deadline && (available < 7 || ready < 6))
+        bool settled = false;
+        while (time.GetUtcNow() < deadline && !settled)
         {
             CapacityView capacity = await _admin.CapacityAsync("", cancel);
             long now = capacity.Lanes.Where(l => l.Owner == "partner/colossus-1").Sum(l => l.Available);
@@ -188,6 +191,8 @@ internal sealed partial class ColossusDemo(
             }
 
             ready = nowReady;
+            settled = available == 7 && ready >= 4
+                && replicas.Replicas.All(r => r.Phase is "ready" or "stopped" or "draining");
             await Task.Delay(Beat, time, cancel);
         }
 
