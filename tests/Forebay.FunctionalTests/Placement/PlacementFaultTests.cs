@@ -2,6 +2,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.FunctionalTests.Server;
+using Forebay.Serve;
 using Forebay.Storage;
 using Forebay.Storage.Data;
 using Forebay.TestKit;
