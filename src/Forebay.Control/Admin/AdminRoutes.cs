@@ -60,6 +60,8 @@ internal static class AdminRoutes
         var rollouts = new RolloutEndpoints(services);
         var concentration = new ConcentrationEndpoints(services);
         var following = new FollowingEndpoints(services);
+        var placement = new PlacementEndpoints(services);
+        var register = new RegisterEndpoints(services);
         return
         [
             new("GET", "/v1/providers", RouteAccess.Viewer, partners.ListAsync),
@@ -71,6 +73,8 @@ internal static class AdminRoutes
             new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
             new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
             new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
+            new("GET", "/v1/provider-register", RouteAccess.Viewer, register.ShowAsync),
+            new("GET", "/v1/placement", RouteAccess.Viewer, placement.ShowAsync),
             new("GET", "/v1/capacity", RouteAccess.Viewer, capacity.ShowAsync),
             new("GET", "/v1/capacity/leases", RouteAccess.Viewer, capacity.LeasesAsync),
             new("GET", "/v1/capacity/hours", RouteAccess.Viewer, capacity.HoursAsync),

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Forebay.Core.Capacity.Concentration;
+using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Fleet;
 using Forebay.Core.Usage;
 using Microsoft.Extensions.Logging;
@@ -45,6 +46,9 @@ public sealed class ConcentrationService : IDisposable
             static s => _ = ((ConcentrationService)s!).TickAsync(), this, TimeSpan.Zero, Interval);
     }
 
+    /// <summary>What is leased now; what the fleet's deployments hold where it is not set.</summary>
+    public Func<FleetConfig, IEnumerable<LeasedAccelerators>>? Leases { get; set; }
+
     /// <summary>The last look.</summary>
     public ConcentrationState Last => Volatile.Read(ref _last);
 
@@ -59,11 +63,30 @@ public sealed class ConcentrationService : IDisposable
         FleetConfig config = _fleet.Model.Config;
         return ConcentrationShares.Of(
             config,
-            ConcentrationShares.LeasesOf(config),
+            LeasesOf(config),
             rows.Select(r => new ServedTokens(
                 r.Group[0], r.Group[1], r.Tokens.Prompt + r.Tokens.Output, r.ProviderCostMicros)),
             from,
             to);
+    }
+
+    /// <summary>What concentration groups may still take: leases as they are now, what is served and spent as of the
+    /// last look.</summary>
+    public ImmutableArray<GroupRoom> RoomsNow(FleetConfig config)
+    {
+        if (!Array.Exists(config.ConcentrationGroups, g => g.Caps is not null))
+        {
+            return [];
+        }
+
+        ConcentrationReport report = ConcentrationCaps.WithLeases(Last.Report, config, LeasesOf(config));
+        return
+        [
+            .. from g in config.ConcentrationGroups
+               let room = ConcentrationCaps.Room(g, report).Accelerators
+               where room is not null
+               select new GroupRoom(g.Id, (double)room.Value),
+        ];
     }
 
     /// <summary>The shares of a report above the caps in force.</summary>
@@ -105,6 +128,9 @@ public sealed class ConcentrationService : IDisposable
         _timer.Dispose();
         _stop.Cancel();
     }
+
+    private IEnumerable<LeasedAccelerators> LeasesOf(FleetConfig config) =>
+        Leases?.Invoke(config) ?? ConcentrationShares.LeasesOf(config);
 
     private async Task TickAsync()
     {

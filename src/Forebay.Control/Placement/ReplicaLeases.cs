@@ -1,5 +1,7 @@
 using Forebay.Control.Capacity;
+using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Fleet;
 
 namespace Forebay.Control.Placement;
 
@@ -22,6 +24,18 @@ public sealed class ReplicaLeases(CapacityService capacity)
     /// <summary>Whether a replica holds accelerators of a pool at a time. Cost: a look at the pool's leases.</summary>
     public static bool Holds(CapacityLedger ledger, string replica, string pool, long atUnixMs) =>
         ledger.LeasesOf(LaneOf(pool)).Any(l => IsOf(l, replica) && l.Held.At(atUnixMs) > 0);
+
+    /// <summary>Accelerators that are leased now, with what deployments of the fleet file hold without a lease.</summary>
+    public static IEnumerable<LeasedAccelerators> Leased(CapacityLedger ledger, FleetConfig fleet, long nowUnixMs)
+    {
+        Lease[] holding =
+        [
+            .. ledger.Leases.Where(l => l.Lane.Unit == CapacityUnit.Accelerators && l.Held.At(nowUnixMs) > 0),
+        ];
+        var holders = holding.Select(l => l.Request.Holder).ToHashSet(StringComparer.Ordinal);
+        return holding.Select(l => new LeasedAccelerators(l.Request.Holder, l.Lane.Pool, l.Held.At(nowUnixMs)))
+            .Concat(ConcentrationShares.LeasesOf(fleet).Where(d => !holders.Contains(d.Holder)));
+    }
 
     /// <summary>The leases of each replica that hold anything now or later.</summary>
     public static ILookup<string, Lease> ByReplica(CapacityLedger ledger, long nowUnixMs) => ledger.Leases

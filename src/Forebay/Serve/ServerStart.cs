@@ -50,6 +50,7 @@ internal sealed partial class ServerStart(
     private FleetReloads _reloads = null!;
     private ReplicaRuntime? _replicas;
     private PlacementLoop? _placement;
+    private ConcentrationService _concentration = null!;
     private LimitFollowing _following = null!;
     private PartnerParts _partners = null!;
 
@@ -88,6 +89,7 @@ internal sealed partial class ServerStart(
         Own(withdrawals);
         Own(_partners.Tend(_reloads, time, logs));
         _replicas = await OpenReplicasAsync(cancel);
+        _concentration = WatchConcentration();
         _placement = PlacementOf(withdrawals);
         (AdminServices services, string adminToken) = await OpenServicesAsync(config, withdrawals, cancel);
 
@@ -133,7 +135,7 @@ internal sealed partial class ServerStart(
             CapacityReports = _partners.Reports,
             Places = _store.Places,
             Ledger = _store.Ledger,
-            Concentration = WatchConcentration(),
+            Concentration = _concentration,
             LimitHistory = _store.LimitHistory,
             Following = _following,
             Journal = _store.Journal,
@@ -205,6 +207,7 @@ internal sealed partial class ServerStart(
             Share = (model, version) =>
                 _state.InForce.Splits.ShareOf(model.Id, version.Id, model.Versions[0].Id),
             IsEmptied = _partners.Partners.IsDrained,
+            Rooms = _concentration.RoomsNow,
             Time = ContractTime,
             UsageTime = time,
             Logger = logs.CreateLogger<PlacementLoop>(),
@@ -221,6 +224,8 @@ internal sealed partial class ServerStart(
     {
         ConcentrationService concentration = Own(new ConcentrationService(
             _state, _store.Ledger, time, logs.CreateLogger<ConcentrationService>()));
+        concentration.Leases = fleet => ReplicaLeases.Leased(
+            _partners.Capacity.Ledger, fleet, ContractTime.GetUtcNow().ToUnixTimeMilliseconds());
         Own(new ConcentrationMetrics(concentration));
         return concentration;
     }

@@ -72,6 +72,16 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         string drill = await Cli.OkAsync(_server.Data, "drill", "lose", "alpha-grid", "--for", "1s");
         Assert.Contains(" 0 failed", drill, StringComparison.Ordinal);
 
+        RegisterView register = await Cli.JsonAsync(
+            _server.Data, AdminJson.Default.RegisterView, "provider", "register");
+        RegisteredProviderView alpha = register.Providers.Single(p => p.Id == "alpha");
+        Assert.Equal(("group", "alpha-grid", 0L), (alpha.LastDrill!.Scope, alpha.LastDrill.Target, alpha.LastDrill.Failed));
+        Assert.Equal([JourneyFleet.Model], alpha.Substituted);
+        Assert.Empty(alpha.Unsubstituted);
+        string csv = await Cli.OkAsync(_server.Data, "provider", "register", "--format", "csv");
+        Assert.Contains(
+            "east,east,east-us,US,,east-terms,atlas,atlas,,Move to alpha within a week.,,", csv, StringComparison.Ordinal);
+
         // 4. The server is killed; its engines go on, and serve the next one's first request.
         string[] before = await GenerationsAsync();
         load.MayBreak();

@@ -2,6 +2,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.FunctionalTests.Server;
+using Forebay.Serve;
 using Forebay.Storage;
 using Forebay.Storage.Data;
 using Forebay.TestKit;
@@ -121,6 +122,37 @@ public sealed class PlacementFaultTests : IAsyncLifetime
         await _server.StopAsync();
         Assert.Empty(_server.Overdrawn);
     }
+
+    [Fact]
+    public async Task A_cap_that_constrains_keeps_placement_out_and_moves_no_data_where_it_may_not_be()
+    {
+        var fleet = new JourneyFleet(_folder)
+        {
+            MinimumReplicas = 2, AlphaGroup = ", caps: {leased: {max: 0.4, action: constrain}}",
+        };
+        await _server.StartAsync(fleet.Write());
+        await _server.ReadyAsync("beta-pool", 1);
+
+        PlacementStateView placed = await Cli.JsonAsync(_server.Data, AdminJson.Default.PlacementStateView, "place");
+        Assert.Equal("concentration", Assert.Single(placed.UnmetMinimums).Binding);
+        Assert.Empty(await _server.OnAsync("alpha-pool"));
+        Answer europe = await AskAsync("europe");
+        Answer states = await AskAsync("states");
+        Assert.Equal(200, europe.Status);
+        Assert.NotEqual(200, states.Status);
+        Assert.Contains("residency", states.Headers["x-forebay-reason"], StringComparison.Ordinal);
+
+        (fleet with { AlphaGroup = "" }).Write();
+        await Cli.OkAsync(_server.Data, "reload");
+
+        await _server.ReadyAsync("alpha-pool", 1);
+        Assert.Equal(200, (await AskAsync("states")).Status);
+        await _server.StopAsync();
+        Assert.Empty(_server.Overdrawn);
+    }
+
+    private async Task<Answer> AskAsync(string tenant) => await _server.Process.Api.AskAsync(
+        Calls.Chat(JourneyFleet.Model, key: await Cli.NewKeyAsync(_server.Data, tenant)));
 
     /// <summary>Leaves the ledger as a process would that died after a lease: it holds for an engine that nobody has.
     /// </summary>

@@ -36,7 +36,7 @@ public sealed class PlaceCommandTests
     }
 
     [Theory]
-    [InlineData("Add --dry-run", "place")]
+    [InlineData("No server runs on the data directory", "place", "--data", "nowhere")]
     [InlineData("no pool with placement: automatic", "place", "--dry-run", "-c", "small.yaml")]
     [InlineData("line 1: no column model", "place", "--dry-run", "-c", "placed/fleet.yaml", "--demand", "leo-backhaul.csv")]
     public async Task What_it_cannot_do_it_says(string words, params string[] arguments)

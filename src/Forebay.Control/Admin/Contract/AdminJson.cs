@@ -67,4 +67,6 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(EvidenceView))]
 [JsonSerializable(typeof(ReconcileBody))]
 [JsonSerializable(typeof(ReconciliationView))]
+[JsonSerializable(typeof(PlacementStateView))]
+[JsonSerializable(typeof(RegisterView))]
 public sealed partial class AdminJson : JsonSerializerContext;

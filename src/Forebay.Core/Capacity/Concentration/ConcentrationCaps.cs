@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Forebay.Core.Fleet;
 
 namespace Forebay.Core.Capacity.Concentration;
 
@@ -78,6 +79,25 @@ public static class ConcentrationCaps
         }
 
         return room;
+    }
+
+    /// <summary>A report with what is leased now in the place of what was leased when it was made.</summary>
+    public static ConcentrationReport WithLeases(
+        ConcentrationReport report, FleetConfig fleet, IEnumerable<LeasedAccelerators> leases)
+    {
+        ConcentrationReport now = ConcentrationShares.Of(fleet, leases, [], report.From, report.From);
+        ConcentrationShare Leased(ConcentrationEntry entry) => entry.Of(ConcentrationMeasure.Leased);
+        return report with
+        {
+            Totals = report.Totals.SetItem(
+                (int)ConcentrationMeasure.Leased, now.Total(ConcentrationMeasure.Leased)),
+            Groups =
+            [
+                .. now.Groups.Select(g => report.Group(g.Id) is { } then
+                    ? then with { Shares = then.Shares.SetItem((int)ConcentrationMeasure.Leased, Leased(g)) }
+                    : g),
+            ],
+        };
     }
 
     /// <summary>The narrowest room of the groups that a place is in: all hold.</summary>

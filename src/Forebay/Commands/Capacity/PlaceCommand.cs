@@ -14,13 +14,13 @@ using Forebay.Core.Usage;
 
 namespace Forebay.Commands.Capacity;
 
-/// <summary><c>forebay place --dry-run</c>: what placement would start from nothing, where, and why. Changes nothing.
-/// </summary>
+/// <summary><c>forebay place</c>: what a running server's placement decided last; with <c>--dry-run</c>, what it would
+/// start from nothing, where, and why. Changes nothing.</summary>
 public static class PlaceCommand
 {
     private static readonly Option<bool> DryRun = new("--dry-run")
     {
-        Description = "Only say what would be placed. Required: a running server places by itself.",
+        Description = "Say what would be placed from nothing, without a server.",
     };
 
     private static readonly Option<string> Config = new("--config", "-c")
@@ -34,12 +34,6 @@ public static class PlaceCommand
         HelpName = "FILE",
     };
 
-    private static readonly Option<string?> Data = new("--data")
-    {
-        Description = "Data directory of a running server: forecast from the usage that it has recorded.",
-        HelpName = "DIR",
-    };
-
     private static readonly Option<DateTimeOffset?> At =
         TimeArguments.Moment("--at", "The time to place for; now if left out.", back: false);
 
@@ -48,26 +42,35 @@ public static class PlaceCommand
         Description = "Decides between what is equal otherwise.", DefaultValueFactory = _ => 1,
     };
 
-    private static readonly Option<bool> Json = new("--json") { Description = "Print one line of JSON." };
-
     public static Command Create()
     {
-        var command = new Command("place", "Say which model versions would run where, with how many replicas, and why.")
+        var command = new Command("place", "Show what runs where, and why; or what would.")
         {
-            DryRun, Config, Demand, Data, At, Seed, Json,
+            DryRun, Config, Demand, At, Seed,
         };
-        command.SetAction((parse, cancel) => AdminAction.GuardAsync(parse, () => RunAsync(parse, cancel)));
-        return command;
+        return AdminAction.On(
+            command,
+            ShowAsync,
+            apart: static (parse, cancel) => parse.GetValue(DryRun) ? TryAsync(parse, cancel) : null);
     }
 
-    private static async Task<int> RunAsync(ParseResult parse, CancellationToken cancel)
+    private static async Task<int> ShowAsync(AdminSession session, CancellationToken cancel)
     {
-        if (!parse.GetValue(DryRun))
+        PlacementStateView view = await session.Client.PlacementAsync(cancel);
+        if (session.IsJson)
         {
-            throw new CommandException(
-                "Add --dry-run: a running server places by itself, this only says what it would do.");
+            session.Output.Json(view, AdminJson.Default.PlacementStateView);
+        }
+        else
+        {
+            PlacementStateText.Print(session.Output, view);
         }
 
+        return 0;
+    }
+
+    private static async Task<int> TryAsync(ParseResult parse, CancellationToken cancel)
+    {
         string path = parse.GetRequiredValue(Config);
         FleetFileResult read = new FleetFileReader(AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet()).ReadFile(path);
         if (read.Config is not { } fleet)
@@ -88,7 +91,7 @@ public static class PlaceCommand
         }
 
         PlacementPlan plan = Placer.Step(problem, PlacementState.Empty, now, (ulong)parse.GetValue(Seed));
-        if (parse.GetValue(Json))
+        if (parse.GetValue<bool>("--json"))
         {
             parse.InvocationConfiguration.Output.WriteLine(PlacementJson.Of(plan, problem));
         }
@@ -113,7 +116,7 @@ public static class PlaceCommand
                 : throw new CommandException($"{file} cannot be used:\n  {string.Join("\n  ", problems.Take(20))}");
         }
 
-        if (parse.GetValue(Data) is not { } data)
+        if (parse.GetValue<string?>("--data") is not { } data)
         {
             return [];
         }

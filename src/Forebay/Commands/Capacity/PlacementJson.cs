@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
+using Forebay.Control.Placement;
 using Forebay.Core.Capacity.Placement;
 
 namespace Forebay.Commands.Capacity;
@@ -82,11 +83,11 @@ internal static class PlacementJson
 
     private static void Write(Utf8JsonWriter json, PlacementExclusion binding, ImmutableArray<ExcludedPools> excluded)
     {
-        json.WriteString("binding", PlacementView.Word(binding));
+        json.WriteString("binding", binding.Word());
         json.WriteStartObject("pools");
         foreach (ExcludedPools pools in excluded)
         {
-            json.WriteNumber(PlacementView.Word(pools.Reason), pools.Pools);
+            json.WriteNumber(pools.Reason.Word(), pools.Pools);
         }
 
         json.WriteEndObject();

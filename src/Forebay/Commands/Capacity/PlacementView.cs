@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Forebay.Commands.Connection;
+using Forebay.Control.Placement;
 using Forebay.Core.Capacity.Placement;
 
 namespace Forebay.Commands.Capacity;
@@ -41,24 +42,6 @@ internal static class PlacementView
         }
     }
 
-    /// <summary>A reason in one word, as JSON and tables have it.</summary>
-    public static string Word(PlacementExclusion reason) => reason switch
-    {
-        PlacementExclusion.Accelerator => "accelerator",
-        PlacementExclusion.Memory => "memory",
-        PlacementExclusion.Domain => "interconnect",
-        PlacementExclusion.Export => "export",
-        PlacementExclusion.Residency => "residency",
-        PlacementExclusion.Latency => "latency",
-        PlacementExclusion.Failing => "failing",
-        PlacementExclusion.Full => "capacity",
-        PlacementExclusion.Concentration => "concentration",
-        PlacementExclusion.Cost => "cost",
-        PlacementExclusion.Start => "start",
-        PlacementExclusion.None => "none",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a word."),
-    };
-
     private static string Sentence(PlacementExclusion binding) => binding switch
     {
         PlacementExclusion.Accelerator => "No pool has accelerators that a build runs on.",
@@ -76,7 +59,7 @@ internal static class PlacementView
     };
 
     private static string Excluded(ImmutableArray<ExcludedPools> pools) => pools.IsEmpty ? ""
-        : $"(pools: {string.Join(", ", pools.Select(p => $"{Word(p.Reason)} {p.Pools}"))})";
+        : $"(pools: {string.Join(", ", pools.Select(p => $"{p.Reason.Word()} {p.Pools}"))})";
 
     private static string[] RowOf(PlacementCause cause, PlacementDecision[] alike)
     {

@@ -23,6 +23,7 @@ public static class ProviderCommand
         CreateOnboard(),
         CreateList(),
         CreateShow(),
+        RegisterCommand.Create(),
         CreateSign(),
         CreateStep("connect", "Ask every endpoint of a signed partner whether it answers."),
         CreateStep("accept", "Probe a partner's pools; what is measured counts from then on."),

@@ -183,6 +183,15 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
 
     public Task<ReplicaView> RestartReplicaAsync(string id, CancellationToken cancel) =>
         PostAsync($"v1/replicas/{Uri.EscapeDataString(id)}/restart", Json.ReplicaView, cancel);
+    public Task<RegisterView> RegisterAsync(CancellationToken cancel) =>
+        GetAsync("v1/provider-register", Json.RegisterView, cancel);
+
+    public Task<string> RegisterCsvAsync(CancellationToken cancel) =>
+        TextAsync("v1/provider-register?format=csv", cancel);
+
+    public Task<PlacementStateView> PlacementAsync(CancellationToken cancel) =>
+        GetAsync("v1/placement", Json.PlacementStateView, cancel);
+
     public Task<PartnerListView> PartnersAsync(CancellationToken cancel) =>
         GetAsync("v1/providers", Json.PartnerListView, cancel);
 

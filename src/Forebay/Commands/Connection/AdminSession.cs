@@ -19,7 +19,15 @@ internal static class AdminAction
     /// <summary>Exit status of a command that failed.</summary>
     public const int Failed = 1;
 
-    public static Command On(Command command, Func<AdminSession, CancellationToken, Task<int>> run, bool json = true)
+    /// <param name="command">The command.</param>
+    /// <param name="run">What it does with the server.</param>
+    /// <param name="json">Whether it takes <c>--json</c>.</param>
+    /// <param name="apart">What it does without one; null where it needs one, this time or always.</param>
+    public static Command On(
+        Command command,
+        Func<AdminSession, CancellationToken, Task<int>> run,
+        bool json = true,
+        Func<ParseResult, CancellationToken, Task<int>?>? apart = null)
     {
         Option<string?> data = DataLocation.CreateOption();
         Option<string?> url = new("--admin-url")
@@ -44,6 +52,11 @@ internal static class AdminAction
 
         command.SetAction((parse, cancel) => GuardAsync(parse, async () =>
         {
+            if (apart?.Invoke(parse, cancel) is { } done)
+            {
+                return await done.ConfigureAwait(false);
+            }
+
             AdminEndpoint endpoint = ServerLocator.Find(
                 DataLocation.Resolve(parse.GetValue(data), Environment.GetEnvironmentVariable),
                 parse.GetValue(url) ?? Variable(ServerLocator.UrlVariable),
