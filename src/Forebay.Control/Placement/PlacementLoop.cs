@@ -14,8 +14,8 @@ namespace Forebay.Control.Placement;
 
 /// <summary>
 /// Decides at an interval what runs on the pools whose placement is automatic, and has it so: demand from the usage
-/// ledger, capacity from the capacity ledger, decisions from <see cref="Placer"/>, a lease for each replica before it is
-/// started and until its engine has stopped.
+/// ledger, capacity from the capacity ledger, decisions from <see cref="Placer"/>, a lease for each replica before it
+/// is started and until its engine has stopped.
 /// </summary>
 public sealed partial class PlacementLoop : IAsyncDisposable
 {
@@ -85,7 +85,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         foreach (LeaseCut cut in cuts)
         {
             LeaseShrinks(
-                _parts.Logger, cut.LeaseId, cut.Before, cut.After, DateTimeOffset.FromUnixTimeMilliseconds(cut.ByUnixMs));
+                _parts.Logger, cut.LeaseId, cut.Before, cut.After,
+                DateTimeOffset.FromUnixTimeMilliseconds(cut.ByUnixMs));
         }
 
         Nudge();
@@ -157,7 +158,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
 
     /// <summary>Brings withdrawals into the ledger as capacity that is away, and ends leases of what runs no more.
     /// </summary>
-    private Task<LedgerResult> FollowAsync(FleetConfig fleet, ReplicaRoles roles, long nowMs, CancellationToken cancel) =>
+    private Task<LedgerResult> FollowAsync(
+        FleetConfig fleet, ReplicaRoles roles, long nowMs, CancellationToken cancel) =>
         _parts.Capacity.ApplyAsync(
             ledger =>
             [
@@ -212,7 +214,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return wanted.ToImmutable();
     }
 
-    /// <summary>Whether a replica may run: it holds a lease, or will as soon as what drains beside it is gone.</summary>
+    /// <summary>Whether a replica may run: it holds a lease, or will as soon as what drains beside it is
+    /// gone.</summary>
     private async Task<bool> MayRunAsync(
         PlacementDecision decision,
         IEnumerable<Lease> leases,
@@ -243,8 +246,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return true;
     }
 
-    /// <summary>What is forecast, and for the hours now what is asked now where that is more: a forecast knows nothing of
-    /// the first day.</summary>
+    /// <summary>What is forecast, and for the hours now what is asked now where that is more: a forecast knows nothing
+    /// of the first day.</summary>
     private async Task<IReadOnlyList<DemandForecast>> DemandAsync(
         FleetConfig fleet, Instant now, CancellationToken cancel)
     {
@@ -278,8 +281,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private static DateTimeOffset WholeMinute(DateTimeOffset time) =>
         DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds() / 60 * 60);
 
-    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are served
-    /// together are to those who are served, while nobody gives up.</summary>
+    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are
+    /// served together are to those who are served, while nobody gives up.</summary>
     private double AskedPerServed(string id)
     {
         if (_parts.Fleet.Model.FindModel(id) is not { } model)

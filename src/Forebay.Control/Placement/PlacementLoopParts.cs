@@ -33,8 +33,8 @@ public sealed record PlacementLoopParts
     /// <summary>Share of a model's demand that a version serves; all to the first version where it is null.</summary>
     public Func<ModelConfig, ModelVersionConfig, double>? Share { get; init; }
 
-    /// <summary>Whether a pool is being emptied: nothing new goes there and what is there leaves, though its capacity is
-    /// there until the end.</summary>
+    /// <summary>Whether a pool is being emptied: nothing new goes there and what is there leaves, though its capacity
+    /// is there until the end.</summary>
     public Func<string, bool>? IsEmptied { get; init; }
 
     /// <summary>What concentration groups may still take.</summary>

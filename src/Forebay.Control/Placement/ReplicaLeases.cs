@@ -25,7 +25,8 @@ public sealed class ReplicaLeases(CapacityService capacity)
     public static bool Holds(CapacityLedger ledger, string replica, string pool, long atUnixMs) =>
         ledger.LeasesOf(LaneOf(pool)).Any(l => IsOf(l, replica) && l.Held.At(atUnixMs) > 0);
 
-    /// <summary>Accelerators that are leased now, with what deployments of the fleet file hold without a lease.</summary>
+    /// <summary>Accelerators that are leased now, with what deployments of the fleet file hold without a
+    /// lease.</summary>
     public static IEnumerable<LeasedAccelerators> Leased(CapacityLedger ledger, FleetConfig fleet, long nowUnixMs)
     {
         Lease[] holding =
@@ -48,8 +49,8 @@ public sealed class ReplicaLeases(CapacityService capacity)
         && only.Held.NextChange(nowUnixMs) is null;
 
     /// <summary>
-    /// Gives a replica a lease from now on: open where the pool has the accelerators for good, else until the first time
-    /// that it has not. A lease that could go on longer than it does is replaced by one that does, in one change.
+    /// Gives a replica a lease from now on: open where the pool has the accelerators for good, else until the first
+    /// time that it has not. A lease that could go on longer than it does is replaced by one that does, in one change.
     /// </summary>
     /// <returns>Null when it holds one, else why not.</returns>
     public async Task<string?> HoldAsync(

@@ -36,7 +36,8 @@ public sealed class ReplicaRoles
     private readonly Dictionary<string, ReplicaRole> _roles;
 
     /// <param name="standing">Every replica that is known.</param>
-    /// <param name="fleet">The fleet in force: what failed is not given up once something else would be started.</param>
+    /// <param name="fleet">The fleet in force: what failed is not given up once something else would be
+    /// started.</param>
     /// <param name="emulator">How to start the engine emulator.</param>
     /// <param name="nowUnixMs">Now, by the replicas' clock.</param>
     public ReplicaRoles(

@@ -11,8 +11,8 @@ public static class WithdrawnSupply
 {
     private const string EventPrefix = "withdrawal/";
 
-    /// <summary>The changes that bring the ledger to what is withdrawn; none where it says so already. What has returned
-    /// stays on record for the time that it was away. Drills rehearse: their capacity is there.</summary>
+    /// <summary>The changes that bring the ledger to what is withdrawn; none where it says so already. What has
+    /// returned stays on record for the time that it was away. Drills rehearse: their capacity is there.</summary>
     public static IEnumerable<LedgerChange> Changes(
         CapacityLedger ledger, FleetConfig fleet, IEnumerable<WithdrawalRecord> standing, long nowUnixMs)
     {

@@ -378,7 +378,8 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
             return;
         }
 
-        if (next.Failures > before.Failures || next.Phase is ReplicaPhase.Ready or ReplicaPhase.Stopped or ReplicaPhase.Failed)
+        if (next.Failures > before.Failures
+            || next.Phase is ReplicaPhase.Ready or ReplicaPhase.Stopped or ReplicaPhase.Failed)
         {
             Changed?.Invoke();
         }
@@ -410,7 +411,8 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
             {
                 ReplicaWanted spec = live.Effective;
                 ready.Add(spec.ToDeployment(endpoint));
-                key.Add($"{spec.Id} {live.State.Generation} {endpoint} {spec.MaxConcurrency} {spec.HealthPath} {spec.MetricsPath}");
+                key.Add($"{spec.Id} {live.State.Generation} {endpoint} {spec.MaxConcurrency} {spec.HealthPath} " +
+                    spec.MetricsPath);
             }
         }
 

@@ -71,9 +71,9 @@ internal static class TenantRules
         }
     }
 
-    /// <summary>Models with a deployment that the policy allows, and those that place themselves: where they run changes
-    /// by the minute, and a fleet must not be refused because the last replica in a place leaves it. A deployment whose
-    /// place is not known counts: what is wrong with it is reported at its own key.</summary>
+    /// <summary>Models with a deployment that the policy allows, and those that place themselves: where they run
+    /// changes by the minute, and a fleet must not be refused because the last replica in a place leaves it. A
+    /// deployment whose place is not known counts: what is wrong with it is reported at its own key.</summary>
     private static HashSet<string> ModelsUnder(FleetIndex index, ResidencyPolicyConfig policy) => index.Config
         .Deployments
         .Where(d => index.Site(index.Pool(d.Pool)?.Site) is not { } site || ResidencyRule.Allows(policy, site))

@@ -142,8 +142,8 @@ public sealed record FixedService(
 /// <summary>How many accelerators more may be placed in a concentration group.</summary>
 public sealed record GroupRoom(string Group, double Accelerators);
 
-/// <summary>A pool on which nothing more of a version is started now, because what was started there failed. What stands
-/// there stays.</summary>
+/// <summary>A pool on which nothing more of a version is started now, because what was started there failed. What
+/// stands there stays.</summary>
 public readonly record struct PoolBar(string Model, string Version, string Pool);
 
 /// <summary>

@@ -86,9 +86,10 @@ internal static class PlaceRules
 
         // Models that place themselves run somewhere else tomorrow: nothing follows from where they run now.
         ResidencyPolicyConfig? policy = index.Policy(tenant.Residency);
-        bool any = Array.Exists(
+        bool placesItself = Array.Exists(
             index.Config.Models,
-            m => m.Versions.Length > 0 && (tenant.Models is null || tenant.Models.Contains(m.Id))) || index.Config.Deployments.Any(d =>
+            m => m.Versions.Length > 0 && (tenant.Models is null || tenant.Models.Contains(m.Id)));
+        bool any = placesItself || index.Config.Deployments.Any(d =>
             (tenant.Models is null || tenant.Models.Contains(d.Model))
             && (index.Site(index.Pool(d.Pool)?.Site) is not { } site
                 || (ResidencyRule.Allows(policy, site) && ResidencyRule.Allows(narrower, site))));

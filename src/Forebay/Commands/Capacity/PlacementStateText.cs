@@ -38,7 +38,8 @@ internal static class PlacementStateText
 
         foreach (UnmetMinimumView unmet in view.UnmetMinimums)
         {
-            output.Line($"Short of its minimum: {unmet.Model} {unmet.Version}: {unmet.What}. {Binds(unmet.Binding, unmet.Pools)}");
+            output.Line(
+                $"Short of its minimum: {unmet.Model} {unmet.Version}: {unmet.What}. {Binds(unmet.Binding, unmet.Pools)}");
         }
 
         foreach (UnmetView unmet in view.Unmet)

@@ -50,7 +50,8 @@ internal static class PlacementView
         PlacementExclusion.Export => "Export rules keep the weights out.",
         PlacementExclusion.Residency => "Residency binds: no pool that fits may serve it.",
         PlacementExclusion.Latency => "Latency binds: every pool that may serve it is too far away.",
-        PlacementExclusion.Failing => "What was started failed on every pool with room: `forebay replica list` says why.",
+        PlacementExclusion.Failing =>
+            "What was started failed on every pool with room: `forebay replica list` says why.",
         PlacementExclusion.Full => "Capacity binds: every pool that may serve it is full.",
         PlacementExclusion.Concentration => "Concentration binds: the groups with room left have no accelerators.",
         PlacementExclusion.Cost => "Cost binds: another replica would not gain what it costs.",
