@@ -196,7 +196,7 @@ internal sealed partial class ColossusDemo(
             await Task.Delay(Beat, time, cancel);
         }
 
-        Check("capacity ramps as contracted", grew && available == 7, $"{available} accelerators at the end of the ramp");
+        Check("capacity ramps as contracted", grew && available == 7, $"{available} accelerators at its end");
         Check("replicas come without an edit to any deployment", ready >= 4, $"{ready} ready on Colossus 1");
     }
 

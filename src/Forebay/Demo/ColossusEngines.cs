@@ -89,7 +89,8 @@ internal sealed class ColossusEngines : IAsyncDisposable
     }
 
     private static Task<EngineProcess> StartAsync(
-        TimeProvider time, CancellationToken cancel, params EmulatedDeploymentSpec[] engines) => EngineProcess.StartAsync(
+        TimeProvider time, CancellationToken cancel, params EmulatedDeploymentSpec[] engines) =>
+        EngineProcess.StartAsync(
         SelfCommand.Line,
         JsonSerializer.SerializeToUtf8Bytes(
             new EmulatorSpec { Deployments = engines }, EmulatorJson.Default.EmulatorSpec),
