@@ -14,7 +14,7 @@ internal sealed partial class ColossusDemo
         bool IsBusy(int least) => (busy = _server.State.InFlightAt("atlas-aws")) >= least;
         if (!await UntilAsync(() => IsBusy(4), cancel, TimeSpan.FromSeconds(5)))
         {
-            await UntilAsync(() => IsBusy(1), cancel);
+            await UntilAsync(() => IsBusy(1), cancel, TimeSpan.FromSeconds(20));
         }
 
         TimeSpan at = _load.Now;

@@ -42,7 +42,7 @@ internal sealed class ColossusEngines : IAsyncDisposable
     {
         Task<EngineProcess>[] starting =
         [
-            StartAsync(time, cancel, Engine("aws", "Trainium2")),
+            StartAsync(time, cancel, Engine("aws", "Trainium3")),
             StartAsync(time, cancel, Engine("google", "TPU-v5p")),
             StartAsync(time, cancel, Engine("borealis", "H100-SXM")),
             StartAsync(
