@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 
 namespace Forebay.Core.Capacity;
 

@@ -26,7 +26,10 @@ public static class DemoCommand
             Description = $"About how long it takes; more than {UsualSeconds} looks at each part for longer.",
             DefaultValueFactory = _ => UsualSeconds,
         };
-        Option<bool> json = new("--json") { Description = "Print one line of JSON at the end; progress goes to standard error." };
+        Option<bool> json = new("--json")
+        {
+            Description = "Print one line of JSON at the end; progress goes to standard error.",
+        };
         Option<bool> keep = new("--keep") { Description = "Keep the data directory and the log, and say where." };
         seconds.Validators.Add(result =>
         {
@@ -37,7 +40,7 @@ public static class DemoCommand
         });
         Command command = new ServingCommand(
             "colossus",
-            "A provider comes in and limits rise; another is lost and nobody notices. On emulated engines, about a minute.")
+            "A provider comes in and limits rise; another is lost and nobody notices. Emulated, about a minute.")
         {
             seconds, json, keep,
         };

@@ -14,7 +14,7 @@ internal sealed partial class ColossusDemo
         bool IsBusy(int least) => (busy = _server.State.InFlightAt("atlas-aws")) >= least;
         if (!await UntilAsync(() => IsBusy(4), cancel, TimeSpan.FromSeconds(5)))
         {
-            await UntilAsync(() => IsBusy(1), cancel);
+            await UntilAsync(() => IsBusy(1), cancel, TimeSpan.FromSeconds(20));
         }
 
         TimeSpan at = _load.Now;
@@ -53,8 +53,8 @@ internal sealed partial class ColossusDemo
         Check("Borealis serves in a pass and again in the next", during && after,
             $"{own.Count(s => s.Began < down)} answers before the outage, {own.Count(s => s.Began >= up)} after it");
         Check("nothing is sent to Borealis while it is out of sight", meanwhile == 0 && begun.Length > 0,
-            $"{meanwhile} of {begun.Length} answers in {(up - down).TotalSeconds:0} s; {_relay.Cut} connections were cut "
-            + "over all passes");
+            $"{meanwhile} of {begun.Length} answers in {(up - down).TotalSeconds:0} s; {_relay.Cut} connections were "
+            + "cut over all passes");
     }
 
     private async Task<DemoReport> SettleAsync(CancellationToken cancel)
@@ -100,8 +100,8 @@ internal sealed partial class ColossusDemo
         }
 
         Check("each request is metered exactly once", lost == 0,
-            $"{metered.Values.Sum(m => m.Requests):N0} requests and {metered.Values.Sum(m => m.OutputTokens):N0} output "
-            + $"tokens in the ledger, {samples.Count(s => s.Ended != DemoEnd.Limited):N0} and "
+            $"{metered.Values.Sum(m => m.Requests):N0} requests and {metered.Values.Sum(m => m.OutputTokens):N0} "
+            + $"output tokens in the ledger, {samples.Count(s => s.Ended != DemoEnd.Limited):N0} and "
             + $"{samples.Sum(s => (long)s.Tokens):N0} at the clients");
         return lost;
     }

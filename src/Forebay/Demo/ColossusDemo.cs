@@ -89,7 +89,7 @@ internal sealed partial class ColossusDemo(
 
     private async Task StartAsync(CancellationToken cancel)
     {
-        lines.Say("Emulated engines start: AWS (Trainium2), Google (TPU-v5p), Borealis (H100, behind satellites).");
+        lines.Say("Emulated engines start: AWS (Trainium3), Google (TPU-v5p), Borealis (H100, behind satellites).");
         _depot = await DemoDepot.StartAsync(options.Folder, cancel);
         _engines = await ColossusEngines.StartAsync(time, cancel);
         _relay = new SatelliteRelay(_engines.Borealis, time);
@@ -186,7 +186,7 @@ internal sealed partial class ColossusDemo(
             if (nowReady > most)
             {
                 most = nowReady;
-                lines.Say($"{nowReady} replicas are ready: weights fetched ({_depot.SentBytes >> 20} MiB sent), engine "
+                lines.Say($"Replicas ready: {nowReady}; weights fetched ({_depot.SentBytes >> 20} MiB sent), engine "
                     + "started, warmed up.");
             }
 
@@ -196,7 +196,7 @@ internal sealed partial class ColossusDemo(
             await Task.Delay(Beat, time, cancel);
         }
 
-        Check("capacity ramps as contracted", grew && available == 7, $"{available} accelerators at the end of the ramp");
+        Check("capacity ramps as contracted", grew && available == 7, $"{available} accelerators at its end");
         Check("replicas come without an edit to any deployment", ready >= 4, $"{ready} ready on Colossus 1");
     }
 

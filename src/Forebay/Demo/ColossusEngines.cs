@@ -42,7 +42,7 @@ internal sealed class ColossusEngines : IAsyncDisposable
     {
         Task<EngineProcess>[] starting =
         [
-            StartAsync(time, cancel, Engine("aws", "Trainium2")),
+            StartAsync(time, cancel, Engine("aws", "Trainium3")),
             StartAsync(time, cancel, Engine("google", "TPU-v5p")),
             StartAsync(time, cancel, Engine("borealis", "H100-SXM")),
             StartAsync(
@@ -89,7 +89,8 @@ internal sealed class ColossusEngines : IAsyncDisposable
     }
 
     private static Task<EngineProcess> StartAsync(
-        TimeProvider time, CancellationToken cancel, params EmulatedDeploymentSpec[] engines) => EngineProcess.StartAsync(
+        TimeProvider time, CancellationToken cancel, params EmulatedDeploymentSpec[] engines) =>
+        EngineProcess.StartAsync(
         SelfCommand.Line,
         JsonSerializer.SerializeToUtf8Bytes(
             new EmulatorSpec { Deployments = engines }, EmulatorJson.Default.EmulatorSpec),

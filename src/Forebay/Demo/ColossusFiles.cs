@@ -11,7 +11,7 @@ internal static class ColossusFiles
         ColossusEngines engines, DemoDepot depot, SatelliteRelay relay, DateTimeOffset linkStarts) => Fill(
         "colossus-fleet.yaml",
         ("link_starts", linkStarts.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)),
-        ("weights_bytes", depot.WeightsBytes.ToString(CultureInfo.InvariantCulture)),
+        ("weights_bytes", DemoDepot.WeightsBytes.ToString(CultureInfo.InvariantCulture)),
         ("weights_sha256", depot.WeightsSha256),
         ("weights_url", depot.WeightsUrl.AbsoluteUri),
         ("aws_endpoint", engines.Aws.Text()),

@@ -26,7 +26,7 @@ internal sealed class DemoDepot : IAsyncDisposable
         app.Run(http => AnswerAsync(http, file));
     }
 
-    public long WeightsBytes => Bytes;
+    public const long WeightsBytes = Bytes;
 
     public string WeightsSha256 { get; }
 

@@ -7,7 +7,8 @@ namespace Forebay.Demo;
 /// output is for one line of JSON.</summary>
 internal sealed class DemoLines(TextWriter progress, TimeProvider time)
 {
-    private static readonly Column[] Columns = [new(""), new("BEFORE", true), new("COLOSSUS 1", true), new("AFTER THE LOSS", true)];
+    private static readonly Column[] Columns =
+        [new(""), new("BEFORE", true), new("COLOSSUS 1", true), new("AFTER THE LOSS", true)];
 
     private readonly long _began = time.GetTimestamp();
 
@@ -47,6 +48,7 @@ internal sealed class DemoLines(TextWriter progress, TimeProvider time)
         output.Line("");
         output.Line(string.Create(CultureInfo.InvariantCulture,
             $"{report.Requests:N0} answers: {report.Failed} failed, {report.LostUsage} lost usage, ")
-            + $"{report.ResidencyViolations} residency violations. {(report.Passed ? "Every check holds." : "FAILED.")}");
+            + $"{report.ResidencyViolations} residency violations. "
+            + (report.Passed ? "Every check holds." : "FAILED."));
     }
 }

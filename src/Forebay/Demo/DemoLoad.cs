@@ -25,7 +25,14 @@ public sealed record DemoClients(string Tenant, string Key, int Clients, int Max
 /// <param name="Deployment">Which deployment began the answer.</param>
 /// <param name="Detail">What went wrong, in words.</param>
 public sealed record DemoSample(
-    string Tenant, TimeSpan Began, TimeSpan At, DemoEnd Ended, double FirstTokenMs, int Tokens, string Deployment, string? Detail);
+    string Tenant,
+    TimeSpan Began,
+    TimeSpan At,
+    DemoEnd Ended,
+    double FirstTokenMs,
+    int Tokens,
+    string Deployment,
+    string? Detail);
 
 /// <summary>How a request ended.</summary>
 public enum DemoEnd : byte

@@ -7,9 +7,9 @@ using Forebay.Core.Serving.Links;
 namespace Forebay.Demo;
 
 /// <summary>
-/// The way to a site over satellites, in place of the real one: what it relays is late by half the link's round trip each
-/// way, and while there is no pass connections are cut and none is taken. It knows the schedule, and nothing of what it
-/// carries.
+/// The way to a site over satellites, in place of the real one: what it relays is late by half the link's round trip
+/// each way, and while there is no pass connections are cut and none is taken. It knows the schedule, and nothing of
+/// what it carries.
 /// </summary>
 internal sealed class SatelliteRelay : IAsyncDisposable
 {

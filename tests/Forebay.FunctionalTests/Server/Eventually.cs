@@ -27,5 +27,6 @@ internal static class Eventually
     public static Task<T> Within<T>(Task<T> task) => task.WaitAsync(Deadline, TimeProvider.System);
 
     /// <inheritdoc cref="Within{T}"/>
-    public static Task Within(Task task) => task.WaitAsync(Deadline, TimeProvider.System);
+    public static Task Within(Task task, TimeSpan? deadline = null) =>
+        task.WaitAsync(deadline ?? Deadline, TimeProvider.System);
 }

@@ -133,9 +133,9 @@ internal sealed class ForebayProcess : IAsyncDisposable
     public void Signal(ProcessSignal signal) => ProcessTable.Send(Id, signal);
 
     /// <summary>Waits for its end, and for the end of everything it started.</summary>
-    public async Task<Ended> EndedAsync()
+    public async Task<Ended> EndedAsync(TimeSpan? deadline = null)
     {
-        await Eventually.Within(_process.WaitForExitAsync());
+        await Eventually.Within(_process.WaitForExitAsync(), deadline);
         await Eventually.Within(_reading);
         await Eventually.TrueAsync(
             () => ProcessTable.StartedWith(MarkVariable, _mark).Count == 0,
