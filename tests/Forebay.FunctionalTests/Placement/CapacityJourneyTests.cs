@@ -9,8 +9,6 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Placement;
 
-using Cli = Forebay.FunctionalTests.Server.Cli;
-
 /// <summary>
 /// Capacity comes in and goes out of a running server under load: a partner is onboarded and its pool serves with no edit
 /// to any deployment; a group is lost, a commitment reclaimed in part, a pool drained, the server killed, the partner
@@ -52,33 +50,33 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         var keys = new List<(string, string)>();
         foreach (string tenant in Tenants)
         {
-            keys.Add((tenant, await Cli.NewKeyAsync(_server.Data, tenant)));
+            keys.Add((tenant, await Server.Cli.NewKeyAsync(_server.Data, tenant)));
         }
 
         var load = new JourneyLoad(keys, Seed);
         load.Start(_server.Process.Api);
 
         // 2. A partner comes in: what its ramp has today serves.
-        await Cli.OkAsync(_server.Data, "provider", "onboard", _fleet.WriteOffer("east", _partner.Endpoints["east"]));
-        await Cli.OkAsync(_server.Data, "provider", "sign", "east", "--contract", "MSA 7");
-        await Cli.OkAsync(_server.Data, "provider", "connect", "east");
-        Assert.Contains("passed", await Cli.OkAsync(_server.Data, "provider", "accept", "east"), StringComparison.Ordinal);
+        await Server.Cli.OkAsync(_server.Data, "provider", "onboard", _fleet.WriteOffer("east", _partner.Endpoints["east"]));
+        await Server.Cli.OkAsync(_server.Data, "provider", "sign", "east", "--contract", "MSA 7");
+        await Server.Cli.OkAsync(_server.Data, "provider", "connect", "east");
+        Assert.Contains("passed", await Server.Cli.OkAsync(_server.Data, "provider", "accept", "east"), StringComparison.Ordinal);
         await _server.ReadyAsync("east-pool", 2);
         LaneView lane = await _server.LaneAsync("east-pool");
         Assert.Equal((16L, 16L), (lane.Available, lane.Leased));
         await ServedAsync(load, "states", "atlas-east-pool");
 
         // 3. A group is lost at once, for a while.
-        string drill = await Cli.OkAsync(_server.Data, "drill", "lose", "alpha-grid", "--for", "1s");
+        string drill = await Server.Cli.OkAsync(_server.Data, "drill", "lose", "alpha-grid", "--for", "1s");
         Assert.Contains(" 0 failed", drill, StringComparison.Ordinal);
 
-        RegisterView register = await Cli.JsonAsync(
+        RegisterView register = await Server.Cli.JsonAsync(
             _server.Data, AdminJson.Default.RegisterView, "provider", "register");
         RegisteredProviderView alpha = register.Providers.Single(p => p.Id == "alpha");
         Assert.Equal(("group", "alpha-grid", 0L), (alpha.LastDrill!.Scope, alpha.LastDrill.Target, alpha.LastDrill.Failed));
         Assert.Equal([JourneyFleet.Model], alpha.Substituted);
         Assert.Empty(alpha.Unsubstituted);
-        string csv = await Cli.OkAsync(_server.Data, "provider", "register", "--format", "csv");
+        string csv = await Server.Cli.OkAsync(_server.Data, "provider", "register", "--format", "csv");
         Assert.Contains(
             "east,east,east-us,US,,east-terms,atlas,atlas,,Move to alpha within a week.,,", csv, StringComparison.Ordinal);
 
@@ -93,29 +91,30 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         Assert.Equal(before, await GenerationsAsync());
 
         // 5. The partner takes half of what it gave back.
-        await Cli.OkAsync(
-            _server.Data, "provider", "reclaim", "east", "--at", DateTimeOffset.UtcNow.ToString("O"), "--quantity", "8");
+        await Server.Cli.OkAsync(
+            _server.Data, "provider", "reclaim", "east", "--quantity", "8",
+            "--at", TimeProvider.System.GetUtcNow().ToString("O"));
         await _server.ReadyAsync("east-pool", 1);
         Assert.Equal(8, (await _server.LaneAsync("east-pool")).Available);
 
         // 6. A pool is drained, empties, and comes back.
-        await Cli.OkAsync(_server.Data, "drain", "alpha-pool");
+        await Server.Cli.OkAsync(_server.Data, "drain", "alpha-pool");
         await _server.ReadyAsync("alpha-pool", 0);
         Assert.Equal(0, (await _server.LaneAsync("alpha-pool")).Leased);
-        await Cli.OkAsync(_server.Data, "withdrawals", "w-2", "--return");
+        await Server.Cli.OkAsync(_server.Data, "withdrawals", "w-2", "--return");
         await _server.ReadyAsync("alpha-pool", 1);
 
         // 7. The partner leaves.
-        await Cli.OkAsync(_server.Data, "provider", "drain", "east");
+        await Server.Cli.OkAsync(_server.Data, "provider", "drain", "east");
         await _server.ReadyAsync("east-pool", 0);
         await Eventually.TrueAsync(
             async () => (await _server.LaneAsync("east-pool")).Leased == 0, () => _server.Process.Errors);
-        await Cli.OkAsync(_server.Data, "provider", "exit", "east");
+        await Server.Cli.OkAsync(_server.Data, "provider", "exit", "east");
         await ServedAsync(load, "states", "atlas-alpha-pool");
 
         await load.StopAsync();
         Assert.Empty(load.Wrong);
-        ResidencyView residency = await Cli.JsonAsync(_server.Data, AdminJson.Default.ResidencyView, "audit", "residency");
+        ResidencyView residency = await Server.Cli.JsonAsync(_server.Data, AdminJson.Default.ResidencyView, "audit", "residency");
         Assert.True(residency.Clean);
         Assert.True(residency.Proven >= load.Answered.Count);
         await _server.StopAsync();
@@ -146,7 +145,7 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
 
     private async Task<string[]> GenerationsAsync() =>
     [
-        .. (await Cli.JsonAsync(_server.Data, AdminJson.Default.ReplicaListView, "replica", "list")).Replicas
+        .. (await Server.Cli.JsonAsync(_server.Data, AdminJson.Default.ReplicaListView, "replica", "list")).Replicas
             .Select(r => $"{r.Id} {r.Generation} {r.Phase}").Order(StringComparer.Ordinal),
     ];
 

@@ -3,11 +3,8 @@ using Forebay.Core.Execution;
 using Forebay.Executors.Local;
 using Forebay.FunctionalTests.Server;
 using Forebay.TestKit;
-using Xunit;
 
 namespace Forebay.FunctionalTests.Placement;
-
-using Cli = Forebay.FunctionalTests.Server.Cli;
 
 /// <summary>A server process that places replicas by itself, watched from its admin API, killed and started again at
 /// will. Engines outlive it and are ended with this.</summary>
@@ -52,7 +49,7 @@ internal sealed class PlacedServer : IAsyncDisposable
     /// <summary>Replicas on a pool, in any phase but stopped.</summary>
     public async Task<ReplicaView[]> OnAsync(string pool) =>
     [
-        .. (await Cli.JsonAsync(Data, AdminJson.Default.ReplicaListView, "replica", "list")).Replicas
+        .. (await Server.Cli.JsonAsync(Data, AdminJson.Default.ReplicaListView, "replica", "list")).Replicas
             .Where(r => r.Pool == pool && r.Phase != "stopped"),
     ];
 
@@ -79,7 +76,7 @@ internal sealed class PlacedServer : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private Task<CapacityView> CapacityAsync() => Cli.JsonAsync(Data, AdminJson.Default.CapacityView, "capacity", "show");
+    private Task<CapacityView> CapacityAsync() => Server.Cli.JsonAsync(Data, AdminJson.Default.CapacityView, "capacity", "show");
 
     private async Task WatchAsync(CancellationToken stop)
     {

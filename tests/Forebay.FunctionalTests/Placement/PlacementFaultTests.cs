@@ -11,8 +11,6 @@ using Xunit;
 
 namespace Forebay.FunctionalTests.Placement;
 
-using Cli = Forebay.FunctionalTests.Server.Cli;
-
 /// <summary>Engines and weights that are no good, and a process that died between a lease and its engine.</summary>
 public sealed class PlacementFaultTests : IAsyncLifetime
 {
@@ -48,7 +46,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
                 r => r.Failures > 0 && r.Reason?.Contains("code 3", StringComparison.Ordinal) == true),
             () => _server.Process.Errors);
         await Eventually.TrueAsync(
-            async () => (await Cli.OkAsync(_server.Data, "place")).Contains("failing 1", StringComparison.Ordinal),
+            async () => (await Server.Cli.OkAsync(_server.Data, "place")).Contains("failing 1", StringComparison.Ordinal),
             () => _server.Process.Errors);
 
         fleet = fleet with
@@ -56,7 +54,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
             MorePools = "  - {id: gamma-pool, site: beta-eu, placement: automatic, accelerators: {type: H100-SXM, count: 8}}",
         };
         fleet.Write();
-        await Cli.OkAsync(_server.Data, "reload");
+        await Server.Cli.OkAsync(_server.Data, "reload");
 
         await _server.ReadyAsync("gamma-pool", 1);
         Assert.Single(await _server.OnAsync("alpha-pool"));
@@ -77,7 +75,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
         Assert.All(await _server.OnAsync("beta-pool"), r => Assert.Null(r.Endpoint));
 
         (fleet with { Sha256 = right }).Write();
-        await Cli.OkAsync(_server.Data, "reload");
+        await Server.Cli.OkAsync(_server.Data, "reload");
 
         await _server.ReadyAsync("beta-pool", 1);
         await _server.StopAsync();
@@ -114,7 +112,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
         await _server.ReadyAsync("alpha-pool", 1);
 
         Ended[] both = await Task.WhenAll(
-            Cli.RunAsync(_server.Data, "drain", "alpha-pool"), Cli.RunAsync(_server.Data, "drain", "alpha-pool"));
+            Server.Cli.RunAsync(_server.Data, "drain", "alpha-pool"), Server.Cli.RunAsync(_server.Data, "drain", "alpha-pool"));
 
         Assert.Equal([0, 1], both.Select(b => b.Code).Order());
         Assert.Contains(both, b => b.Errors.Contains("w-1 withdraws the pool alpha-pool already", StringComparison.Ordinal));
@@ -128,12 +126,12 @@ public sealed class PlacementFaultTests : IAsyncLifetime
     {
         var fleet = new JourneyFleet(_folder)
         {
-            MinimumReplicas = 2, AlphaGroup = ", caps: {leased: {max: 0.4, action: constrain}}",
+            MinimumReplicas = 2, AlphaGroup = ", caps: {leased_share: {max: 0.4, action: constrain}}",
         };
         await _server.StartAsync(fleet.Write());
         await _server.ReadyAsync("beta-pool", 1);
 
-        PlacementStateView placed = await Cli.JsonAsync(_server.Data, AdminJson.Default.PlacementStateView, "place");
+        PlacementStateView placed = await Server.Cli.JsonAsync(_server.Data, AdminJson.Default.PlacementStateView, "place");
         Assert.Equal("concentration", Assert.Single(placed.UnmetMinimums).Binding);
         Assert.Empty(await _server.OnAsync("alpha-pool"));
         Answer europe = await AskAsync("europe");
@@ -143,7 +141,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
         Assert.Contains("residency", states.Headers["x-forebay-reason"], StringComparison.Ordinal);
 
         (fleet with { AlphaGroup = "" }).Write();
-        await Cli.OkAsync(_server.Data, "reload");
+        await Server.Cli.OkAsync(_server.Data, "reload");
 
         await _server.ReadyAsync("alpha-pool", 1);
         Assert.Equal(200, (await AskAsync("states")).Status);
@@ -152,7 +150,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
     }
 
     private async Task<Answer> AskAsync(string tenant) => await _server.Process.Api.AskAsync(
-        Calls.Chat(JourneyFleet.Model, key: await Cli.NewKeyAsync(_server.Data, tenant)));
+        Calls.Chat(JourneyFleet.Model, key: await Server.Cli.NewKeyAsync(_server.Data, tenant)));
 
     /// <summary>Leaves the ledger as a process would that died after a lease: it holds for an engine that nobody has.
     /// </summary>
@@ -179,6 +177,6 @@ public sealed class PlacementFaultTests : IAsyncLifetime
     }
 
     private async Task<IEnumerable<string>> LeasesAsync() =>
-        (await Cli.JsonAsync(_server.Data, AdminJson.Default.LeaseListView, "capacity", "leases", "--pool", "alpha-pool"))
+        (await Server.Cli.JsonAsync(_server.Data, AdminJson.Default.LeaseListView, "capacity", "leases", "--pool", "alpha-pool"))
             .Leases.Where(l => l.Holds > 0).Select(l => l.Holder);
 }

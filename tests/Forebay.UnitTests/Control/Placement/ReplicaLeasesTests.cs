@@ -132,7 +132,7 @@ public sealed class ReplicaLeasesTests : IDisposable
 
     private Task<string?> HoldAsync(string replica, long now) => _leases.HoldAsync(replica, Pool, 8, now, default);
 
-    private Task SupplyAsync(params (long From, long Quantity)[] steps) => _capacity.ApplyAsync(
+    private Task<LedgerResult> SupplyAsync(params (long From, long Quantity)[] steps) => _capacity.ApplyAsync(
         _ => [new SetSupply(new PoolSupply
         {
             Lane = Lane,
