@@ -9,7 +9,7 @@ public sealed class MemoryDemand : IDemandHistory
     public List<DemandMinute> Minutes { get; } = [];
 
     public Task<long?> FirstMinuteAsync(CancellationToken cancel) =>
-        Task.FromResult<long?>(Minutes.Count == 0 ? null : Minutes[0].Minute);
+        Task.FromResult<long?>(Minutes.Count == 0 ? null : Minutes.Min(m => m.Minute));
 
     public Task ReadAsync(long fromMinute, long toMinute, Action<DemandMinute> each, CancellationToken cancel)
     {
