@@ -70,15 +70,7 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         string drill = await Server.Cli.OkAsync(_server.Data, "drill", "lose", "alpha-grid", "--for", "1s");
         Assert.Contains(" 0 failed", drill, StringComparison.Ordinal);
 
-        RegisterView register = await Server.Cli.JsonAsync(
-            _server.Data, AdminJson.Default.RegisterView, "provider", "register");
-        RegisteredProviderView alpha = register.Providers.Single(p => p.Id == "alpha");
-        Assert.Equal(("group", "alpha-grid", 0L), (alpha.LastDrill!.Scope, alpha.LastDrill.Target, alpha.LastDrill.Failed));
-        Assert.Equal([JourneyFleet.Model], alpha.Substituted);
-        Assert.Empty(alpha.Unsubstituted);
-        string csv = await Server.Cli.OkAsync(_server.Data, "provider", "register", "--format", "csv");
-        Assert.Contains(
-            "east,east,east-us,US,,east-terms,atlas,atlas,,Move to alpha within a week.,,", csv, StringComparison.Ordinal);
+        await RegisterTellsTheDrillAsync();
 
         // 4. The server is killed; its engines go on, and serve the next one's first request.
         string[] before = await GenerationsAsync();
@@ -121,6 +113,19 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         Assert.True(_server.Looks > 0);
         Assert.Empty(_server.Overdrawn);
         await CountedOnceAsync(load);
+    }
+
+    private async Task RegisterTellsTheDrillAsync()
+    {
+        RegisterView register = await Server.Cli.JsonAsync(
+            _server.Data, AdminJson.Default.RegisterView, "provider", "register");
+        RegisteredProviderView alpha = register.Providers.Single(p => p.Id == "alpha");
+        Assert.Equal(("group", "alpha-grid", 0L), (alpha.LastDrill!.Scope, alpha.LastDrill.Target, alpha.LastDrill.Failed));
+        Assert.Equal([JourneyFleet.Model], alpha.Substituted);
+        Assert.Empty(alpha.Unsubstituted);
+        string csv = await Server.Cli.OkAsync(_server.Data, "provider", "register", "--format", "csv");
+        Assert.Contains(
+            "east,east,east-us,US,,east-terms,atlas,atlas,,Move to alpha within a week.,,", csv, StringComparison.Ordinal);
     }
 
     private async Task CountedOnceAsync(JourneyLoad load)
