@@ -278,8 +278,8 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private static DateTimeOffset WholeMinute(DateTimeOffset time) =>
         DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds() / 60 * 60);
 
-    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are served
-    /// together are to those who are served, while nobody gives up.</summary>
+    /// <summary>By Little's law what is asked of a model is to what is served as those who wait and those who are
+    /// served together are to those who are served, while nobody gives up.</summary>
     private double AskedPerServed(string id)
     {
         if (_parts.Fleet.Model.FindModel(id) is not { } model)
