@@ -125,7 +125,7 @@ internal sealed partial class ColossusDemo(
         }
 
         lines.Say($"{Customers.Sum(c => c.Clients)} clients of 3 tenants ask on and on; there are 16 places.");
-        await UntilAsync(() => _load.Samples.Any(s => s.Ended == DemoEnd.Limited), cancel);
+        await UntilHeldAsync(TimeSpan.Zero, cancel);
         DemoPart before = await LookAsync("before", TimeSpan.FromSeconds(12), cancel);
         Check("load queues before", before.Waiting >= 1 && before.Figures.Answered > 0,
             $"{before.Waiting:0.0} wait on average, TTFT p95 {before.Figures.FirstTokenP95Ms:0} ms");
@@ -220,7 +220,9 @@ internal sealed partial class ColossusDemo(
         {
             lines.Say($"forebay limits apply {id}: {Words(proposal)}.");
             await _admin.ApplyLimitsAsync(id, cancel);
+            TimeSpan applied = _load.Now;
             await UntilAsync(() => _load.LimitOf(Metered) > before, cancel);
+            await UntilHeldAsync(applied, cancel);
         }
 
         DemoPart part = await LookAsync("Colossus 1", TimeSpan.FromSeconds(12), cancel);
@@ -231,6 +233,12 @@ internal sealed partial class ColossusDemo(
         Check("TTFT p95 falls", part.Figures.FirstTokenP95Ms < _parts[0].Figures.FirstTokenP95Ms,
             $"{_parts[0].Figures.FirstTokenP95Ms:0} to {part.Figures.FirstTokenP95Ms:0} ms");
     }
+
+    /// <summary>Until the metered tenant has used up what it had saved and is held to its rate.</summary>
+    private Task<bool> UntilHeldAsync(TimeSpan since, CancellationToken cancel) => UntilAsync(
+        () => _load.Samples.Count(s => s.Ended == DemoEnd.Limited && s.At >= since) >= 12,
+        cancel,
+        TimeSpan.FromSeconds(40));
 
     private static bool IsKey(string line) => line.TrimStart() is { } text
         && (text.StartsWith("total", StringComparison.Ordinal) || text.StartsWith("usable", StringComparison.Ordinal)

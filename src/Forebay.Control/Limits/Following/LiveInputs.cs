@@ -84,7 +84,8 @@ public sealed class LiveInputs(
             return _window;
         }
 
-        if (first >= end - 1)
+        bool isYoung = first >= end || (first == end - 1 && first == _started.ToUnixTimeSeconds() / 60);
+        if (isYoung)
         {
             return await FirstMinuteAsync(model, first.Value, end, cancel).ConfigureAwait(false);
         }

@@ -77,6 +77,22 @@ public sealed class LiveInputsTests : IDisposable
     }
 
     [Fact]
+    public async Task Before_a_whole_minute_is_on_record_what_was_used_since_the_start_counts_as_a_rate()
+    {
+        Use(Now, 30);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Empty((await ReadAsync()).Demand);
+
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(120, Assert.Single((await ReadAsync()).Demand).Output.Peak);
+
+        // The minute that is over counts with the one under way: it was not whole.
+        _time.Advance(TimeSpan.FromSeconds(75));
+        Use(Now, 150);
+        Assert.Equal(120, Assert.Single((await ReadAsync()).Demand).Output.Peak);
+    }
+
+    [Fact]
     public async Task Tenants_at_their_multiplied_limit_count_as_held_down_by_it()
     {
         _multipliers = TierMultipliers.Of([TierMultiplier.Flat("standard", "large", 2)]);
