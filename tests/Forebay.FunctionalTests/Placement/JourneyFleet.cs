@@ -31,7 +31,8 @@ internal sealed record JourneyFleet
     private string Weights => _folder.File("weights.bin");
 
     /// <summary>What the build is run by, as YAML.</summary>
-    public string Engine { get; init; } = $"{{emulated: {{time_scale: {TimeScale}}}, dialects: [openai, anthropic], start_seconds: 1}}";
+    public string Engine { get; init; } =
+        $"{{emulated: {{time_scale: {TimeScale}}}, dialects: [openai, anthropic], start_seconds: 1}}";
 
     public int MinimumReplicas { get; init; } = 4;
 
@@ -115,7 +116,11 @@ internal sealed record JourneyFleet
               price: {usd: 2, per: accelerator_hour}
               cure_days: 30
             pools:
-              - {id: {{{id}}}-pool, site: {{{id}}}-us, commitment: {{{id}}}-terms, placement: automatic, accelerators: {type: H100-SXM, count: 32}}
+              - id: {{{id}}}-pool
+                site: {{{id}}}-us
+                commitment: {{{id}}}-terms
+                placement: automatic
+                accelerators: {type: H100-SXM, count: 32}
             connections:
               - {pool: {{{id}}}-pool, endpoint: '{{{endpoint.AbsoluteUri.TrimEnd('/')}}}', output_tokens_per_second: 1}
             acceptance: {requests: 16, concurrency: 4, max_output_tokens: 32}

@@ -39,7 +39,8 @@ internal static class PlacementStateText
         foreach (UnmetMinimumView unmet in view.UnmetMinimums)
         {
             output.Line(
-                $"Short of its minimum: {unmet.Model} {unmet.Version}: {unmet.What}. {Binds(unmet.Binding, unmet.Pools)}");
+                $"Short of its minimum: {unmet.Model} {unmet.Version}: {unmet.What}. "
+                + Binds(unmet.Binding, unmet.Pools));
         }
 
         foreach (UnmetView unmet in view.Unmet)
