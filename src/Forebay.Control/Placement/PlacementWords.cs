@@ -18,7 +18,7 @@ public static class PlacementWords
         PlacementExclusion.Full => "capacity",
         PlacementExclusion.Concentration => "concentration",
         PlacementExclusion.Cost => "cost",
-        PlacementExclusion.Start => "time",
+        PlacementExclusion.Start => "start",
         PlacementExclusion.None => "none",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "A reason without a word."),
     };

@@ -34,6 +34,8 @@ public sealed class AdminRolesTests
         ("GET", "/v1/limits/versions", Viewer),
         ("POST", "/v1/limits/rollback", Operator),
         ("GET", "/v1/concentration", Viewer),
+        ("GET", "/v1/placement", Viewer),
+        ("GET", "/v1/provider-register", Viewer),
         ("GET", "/v1/usage", Viewer),
         ("GET", "/v1/models/{id}/export", Viewer),
         ("POST", "/v1/models/{id}/export", Operator),

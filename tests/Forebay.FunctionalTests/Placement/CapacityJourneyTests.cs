@@ -69,7 +69,6 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         // 3. A group is lost at once, for a while.
         string drill = await Server.Cli.OkAsync(_server.Data, "drill", "lose", "alpha-grid", "--for", "1s");
         Assert.Contains(" 0 failed", drill, StringComparison.Ordinal);
-
         await RegisterTellsTheDrillAsync();
 
         // 4. The server is killed; its engines go on, and serve the next one's first request.

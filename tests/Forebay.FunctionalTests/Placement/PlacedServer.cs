@@ -55,7 +55,8 @@ internal sealed class PlacedServer : IAsyncDisposable
 
     /// <summary>Waits until a pool has so many ready replicas and none in another phase.</summary>
     public Task ReadyAsync(string pool, int count) => Eventually.TrueAsync(
-        async () => await OnAsync(pool) is var there && there.Length == count && there.All(r => r.Phase == "ready"),
+        async () => await OnAsync(pool) is var there && there.Length == count
+            && there.All(r => r is { Phase: "ready", Routed: true }),
         () => $"{pool} has not {count}: {Process.Errors}");
 
     public async Task<LaneView> LaneAsync(string pool) => (await CapacityAsync()).Lanes.Single(l => l.Pool == pool);
