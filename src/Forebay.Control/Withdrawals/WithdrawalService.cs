@@ -249,10 +249,13 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         try
         {
             KeepReading();
-            await EnsureInForceAsync("withdrawals").ConfigureAwait(false);
+            await EnsureInForceAsync(Owner).ConfigureAwait(false);
             for (int i = 0; i < _records.Count; i++)
             {
-                while (_managed is not null && await StepAsync(_records[i]).ConfigureAwait(false))
+                // What has returned stays on record and has no step left.
+                while (_managed is not null
+                    && _records[i].Progress.Phase != WithdrawalPhase.Returned
+                    && await StepAsync(_records[i]).ConfigureAwait(false))
                 {
                     // On to its next step.
                 }
