@@ -18,7 +18,7 @@ internal sealed class FaultPlayer(
         ProviderFault.ErrorMidway => shape.StreamAsync(http, [.. Beginning(), shape.Event(ErrorEvent())]),
         ProviderFault.WrongDialect => WrongDialectAsync(),
         ProviderFault.EndsEarly => EndsEarlyAsync(),
-        ProviderFault.Cut => CutAsync(),
+        ProviderFault.Cut cut => CutAsync(cut.After),
         ProviderFault.Says says => shape.StreamAsync(http, says.Events.Select(shape.Event)),
         ProviderFault.Silent => request.Aborted,
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, "This fault cannot be played."),
@@ -76,11 +76,12 @@ internal sealed class FaultPlayer(
         await ScriptedUpstream.JsonAsync(http, 200, whole[..(whole.Length / 2)]);
     }
 
-    private async Task CutAsync()
+    private async Task CutAsync(Task? after)
     {
-        if (call.Stream)
+        if (call.Stream && after is not null)
         {
             await shape.StreamAsync(http, Beginning());
+            await after;
         }
 
         http.Abort();

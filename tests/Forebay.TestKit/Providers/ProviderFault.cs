@@ -45,8 +45,9 @@ public abstract record ProviderFault
     /// <summary>A stream that ends in order, but without its last event; a body that ends within.</summary>
     public sealed record EndsEarly : ProviderFault;
 
-    /// <summary>A connection that is cut after some of the answer.</summary>
-    public sealed record Cut : ProviderFault;
+    /// <summary>A connection that is cut: after some of a stream, once the test says so, else before any answer.</summary>
+    /// <param name="After">Completes when what was sent has arrived; null for at once, without a beginning.</param>
+    public sealed record Cut(Task? After = null) : ProviderFault;
 
     /// <summary>A stream that says these events, in place of its own.</summary>
     /// <param name="Events">The JSON of each.</param>

@@ -5,7 +5,7 @@ namespace Forebay.TestKit.Providers.Scenes;
 /// <summary>Takes a whole chat completion apart into the chunks that stream it.</summary>
 internal static class CompletionPlayer
 {
-    private static readonly string[] Streamed = ["content", "refusal", "reasoning_content"];
+    private static readonly string[] Streamed = ["reasoning_content", "content", "refusal"];
 
     public static IReadOnlyList<string> Chunks(Scene scene, string model, bool withUsage)
     {
