@@ -102,8 +102,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Monotonic time of the first token of the attempt in hand; 0 before it.</summary>
     public long FirstTokenNs { get; set; }
 
-    /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
-    public ForeignRequest? Foreign { get; set; }
+    /// <summary>The request in other dialects, once a deployment that does not speak the client's came into
+    /// question.</summary>
+    public ForeignRequests? Foreign { get; set; }
 
     /// <summary>Its story, where that is kept.</summary>
     public Explanation? Story { get; set; }
