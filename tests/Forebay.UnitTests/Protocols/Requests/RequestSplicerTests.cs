@@ -88,8 +88,12 @@ public sealed class RequestSplicerTests
         Assert.Equal("zerotwo234five6789", Encoding.UTF8.GetString(output.WrittenSpan));
         Assert.Equal(output.WrittenCount, list.ResultLength(10));
         Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(4, 2, default)));
-        list.Add(new Splice(9, 1, default));
-        Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(8, 0, default)));
+        for (int i = 3; i < SpliceList.Capacity; i++)
+        {
+            list.Add(new Splice(10, 0, default));
+        }
+
+        Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(10, 0, default)));
     }
 
     private static string Full(string body) => body.Replace("REST", Rest, StringComparison.Ordinal);
