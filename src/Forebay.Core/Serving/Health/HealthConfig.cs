@@ -81,7 +81,7 @@ public sealed record DeploymentHealthConfig
         "for a provider's API.", Pattern = PathPattern)]
     public string? ProbePath { get; init; }
 
-    [ConfigKey("Path of the engine's Prometheus metrics (vLLM's and SGLang's names); off reads none. Left out: " +
+    [ConfigKey("Path of the engine's Prometheus metrics (vLLM's, SGLang's, TGI's and llama.cpp's names); off reads none. Left out: " +
         "/metrics for engines, off for a provider's API.", Pattern = PathPattern)]
     public string? MetricsPath { get; init; }
 
