@@ -85,9 +85,12 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
 
         var splices = default(SpliceList);
         bool drop = false;
-        StreamEventKind kind = _dialect == WireDialect.Anthropic
-            ? AnthropicEvents.Observe(ref _state, ev, fields, _rewrite, ref splices)
-            : OpenAiEvents.Observe(ref _state, ev, fields, _rewrite, ref splices, out drop);
+        StreamEventKind kind = _dialect switch
+        {
+            WireDialect.Anthropic => AnthropicEvents.Observe(ref _state, ev, fields, _rewrite, ref splices),
+            WireDialect.Converse => ConverseEvents.Observe(ref _state, ev, fields),
+            _ => OpenAiEvents.Observe(ref _state, ev, fields, _rewrite, ref splices, out drop),
+        };
         if (drop)
         {
             action = StreamAction.Drop;

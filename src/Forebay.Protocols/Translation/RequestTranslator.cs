@@ -63,13 +63,17 @@ public static class RequestTranslator
         {
             AnthropicRequestWriter.Check(request, scan);
         }
+        else if (to == WireDialect.Converse)
+        {
+            ConverseRequestWriter.Check(request, scan);
+        }
 
         if (scan.Problems.Count == 0)
         {
             Write(to, request, scan, maxOutputTokens, output);
         }
 
-        return new RequestTranslation(FactsOf(in facts), scan.Dropped, scan.Problems);
+        return new RequestTranslation(FactsOf(in facts, to), scan.Dropped, scan.Problems);
     }
 
     /// <summary>Begins a body: the model first, then whether it is streamed, so that their places are known.</summary>
@@ -84,8 +88,14 @@ public static class RequestTranslator
         }
     }
 
-    private static RequestFacts FactsOf(in RequestFacts client)
+    private static RequestFacts FactsOf(in RequestFacts client, WireDialect to)
     {
+        if (to == WireDialect.Converse)
+        {
+            // The model and whether to stream stand in the path.
+            return new RequestFacts { Model = client.Model, Stream = client.Stream, ObjectStart = 1 };
+        }
+
         var model = new ByteRange(Head.Length, client.ModelValue.Length);
         return new RequestFacts
         {
@@ -108,6 +118,10 @@ public static class RequestTranslator
         if (to == WireDialect.Anthropic)
         {
             new AnthropicRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
+        }
+        else if (to == WireDialect.Converse)
+        {
+            new ConverseRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
         }
         else
         {

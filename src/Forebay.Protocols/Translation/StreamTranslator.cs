@@ -20,7 +20,12 @@ public sealed class StreamTranslator
     /// <param name="frame">What the answer says that the upstream's does not.</param>
     public StreamTranslator(WireDialect from, WireDialect to, StreamObserver observer, AnswerFrame frame)
     {
-        _reader = from == WireDialect.Anthropic ? new AnthropicStreamReader() : new OpenAiStreamReader();
+        _reader = from switch
+        {
+            WireDialect.Anthropic => new AnthropicStreamReader(),
+            WireDialect.Converse => new ConverseStreamReader(),
+            _ => new OpenAiStreamReader(),
+        };
         _writer = to == WireDialect.Anthropic
             ? new AnthropicStreamWriter(observer, frame)
             : new OpenAiStreamWriter(observer, frame);

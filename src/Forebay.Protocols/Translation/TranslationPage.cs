@@ -13,7 +13,7 @@ public static class TranslationPage
             # Translation between dialects
 
             A request is served by a deployment of the client's dialect where there is one: its bytes pass through.
-            Where none is free, or none exists, a deployment of the other dialect serves it, and the gateway
+            Where none is free, or none exists, a deployment of another dialect serves it, and the gateway
             translates request and answer. Whatever cannot be said in the other dialect is either *dropped and named*,
             in the response header `x-forebay-dropped`, because the answer still answers what was asked; or *refused*
             with a 400 that names every such field at once (reason `untranslatable`), because dropping it would change
@@ -26,12 +26,18 @@ public static class TranslationPage
             """);
         Append(page, WireDialect.Anthropic, WireDialect.OpenAi, AnthropicFields.Scopes, AnthropicFields.Kinds);
         Append(page, WireDialect.OpenAi, WireDialect.Anthropic, OpenAiFields.Scopes, OpenAiFields.Kinds);
+        Append(page, WireDialect.Anthropic, WireDialect.Converse, AnthropicFields.Scopes, AnthropicFields.Kinds);
+        Append(page, WireDialect.OpenAi, WireDialect.Converse, OpenAiFields.Scopes, OpenAiFields.Kinds);
         AppendAnswers(page);
         return page.ToString();
     }
 
-    private static string NameOf(WireDialect dialect) =>
-        dialect == WireDialect.Anthropic ? "Anthropic Messages" : "OpenAI chat completions";
+    private static string NameOf(WireDialect dialect) => dialect switch
+    {
+        WireDialect.Anthropic => "Anthropic Messages",
+        WireDialect.Converse => "Bedrock Converse",
+        _ => "OpenAI chat completions",
+    };
 
     private static void Append(
         StringBuilder page,
@@ -110,8 +116,22 @@ public static class TranslationPage
             page.Append($"| OpenAI `{word}` | Anthropic `{Encoding.ASCII.GetString(said)}` |\n");
         }
 
+        string[] converse =
+        [
+            "end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use",
+            "guardrail_intervened", "content_filtered",
+        ];
+        foreach (string word in converse)
+        {
+            StopReason reason = AnswerWords.FromConverse(Encoding.ASCII.GetBytes(word));
+            string anthropicWord = Encoding.ASCII.GetString(AnswerWords.ToAnthropic(reason));
+            string openAiWord = Encoding.ASCII.GetString(AnswerWords.ToOpenAi(reason));
+            page.Append($"| Converse `{word}` | Anthropic `{anthropicWord}`, OpenAI `{openAiWord}` |\n");
+        }
+
         page.Append("""
 
+            Converse's `malformed_model_output` and `malformed_tool_use` are no answers, and are tried elsewhere.
             An answer that calls tools ended for that, whatever the upstream said (`stop`, nothing); one that calls
             none did not. Where an engine names the stop sequence it met (`stop_reason` of vLLM, `matched_stop` of
             SGLang), an Anthropic client gets `stop_sequence` and its text. A `refusal` text becomes text, and ends

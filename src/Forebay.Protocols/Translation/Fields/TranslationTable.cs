@@ -69,6 +69,7 @@ internal static class TranslationTable
         Advisory(Meaning.Effort, "effort"),
         Advisory(Meaning.Thinking, "thinking"),
         Advisory(Meaning.SignedThinking, "thinking"),
+        Advisory(Meaning.SealedThinking, "thinking"),
         Advisory(Meaning.CacheControl, "cache_control"),
         Advisory(Meaning.ContextManagement, "context_management"),
         Advisory(Meaning.TaskBudget, "task_budget"),
@@ -115,9 +116,14 @@ internal static class TranslationTable
 
     /// <summary>What a target does with a meaning.</summary>
     public static ref readonly MeaningRow Toward(WireDialect target, Meaning meaning) =>
-        ref (target == WireDialect.Anthropic ? TowardAnthropic : TowardOpenAi)[(int)meaning];
+        ref (target switch
+        {
+            WireDialect.Anthropic => TowardAnthropic,
+            WireDialect.Converse => ConverseColumn.Rows,
+            _ => TowardOpenAi,
+        })[(int)meaning];
 
-    private static MeaningRow[] Build(IEnumerable<(Meaning Meaning, MeaningRow Row)> rows)
+    internal static MeaningRow[] Build(IEnumerable<(Meaning Meaning, MeaningRow Row)> rows)
     {
         var table = new MeaningRow[(int)Meaning.Count];
         Array.Fill(table, new MeaningRow(FieldFate.Carried, "", ""));
@@ -129,12 +135,12 @@ internal static class TranslationTable
         return table;
     }
 
-    private static (Meaning Meaning, MeaningRow Row) Advisory(Meaning meaning, string name) =>
+    internal static (Meaning Meaning, MeaningRow Row) Advisory(Meaning meaning, string name) =>
         (meaning, new MeaningRow(FieldFate.Advisory, name, ""));
 
-    private static (Meaning Meaning, MeaningRow Row) Refused(Meaning meaning, string note) =>
+    internal static (Meaning Meaning, MeaningRow Row) Refused(Meaning meaning, string note) =>
         (meaning, new MeaningRow(FieldFate.Refused, "", note));
 
-    private static (Meaning Meaning, MeaningRow Row) Note(Meaning meaning, string note, string name = "") =>
+    internal static (Meaning Meaning, MeaningRow Row) Note(Meaning meaning, string note, string name = "") =>
         (meaning, new MeaningRow(FieldFate.Carried, name, note));
 }

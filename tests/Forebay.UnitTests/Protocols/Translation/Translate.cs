@@ -50,10 +50,15 @@ internal static class Translate
 
     /// <summary>What the client gets of a stream, as the gateway relays it; cut into pieces where a generator is given.
     /// Ends early where the observer finds the stream wanting.</summary>
-    public static string Stream(WireDialect from, byte[] stream, Random? cuts = null, bool includeUsage = true)
+    public static string Stream(WireDialect from, byte[] stream, Random? cuts = null, bool includeUsage = true) =>
+        Stream(from, Other(from), stream, cuts, includeUsage);
+
+    /// <summary>The same to a dialect that is named.</summary>
+    public static string Stream(
+        WireDialect from, WireDialect to, byte[] stream, Random? cuts, bool includeUsage = true)
     {
         var observer = new StreamObserver(from, default);
-        var translator = new StreamTranslator(from, Other(from), observer, Frame(includeUsage));
+        var translator = new StreamTranslator(from, to, observer, Frame(includeUsage));
         var sent = new ArrayBufferWriter<byte>();
         var ignored = new ArrayBufferWriter<byte>();
         int start = 0;
