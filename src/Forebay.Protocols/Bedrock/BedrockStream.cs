@@ -22,6 +22,10 @@ public sealed class BedrockStream(BedrockStreamKind kind)
 {
     private readonly InvokeEvents _invoke = new();
     private byte[] _held = [];
+
+    /// <summary>The headers of the last chunk. Those of the next are the same, byte for byte, and need no reading.
+    /// </summary>
+    private byte[] _chunkHeaders = [];
     private int _heldLength;
     private bool _hasStopped;
 
@@ -85,7 +89,7 @@ public sealed class BedrockStream(BedrockStreamKind kind)
         int used = 0;
         while (Fault == EventStreamFault.None)
         {
-            EventStreamStatus status = EventStreamReader.Read(
+            EventStreamStatus status = EventStreamReader.ReadUnchecked(
                 buffer[used..], atEnd, out EventStreamMessage message, out EventStreamFault fault);
             if (status != EventStreamStatus.Message)
             {
@@ -94,9 +98,15 @@ public sealed class BedrockStream(BedrockStreamKind kind)
             }
 
             used += message.Length;
-            if (!Take(message, output))
+            if (message.HeaderBytes.SequenceEqual(_chunkHeaders) && _chunkHeaders.Length > 0)
             {
-                Fault = EventStreamFault.BadPayload;
+                Fault = _invoke.Take(message.Payload, output) ? EventStreamFault.None : EventStreamFault.BadPayload;
+            }
+            else
+            {
+                Fault = !message.HasGoodHeaders ? EventStreamFault.BadHeaders
+                    : Take(message, output) ? EventStreamFault.None
+                    : EventStreamFault.BadPayload;
             }
         }
 
@@ -114,8 +124,14 @@ public sealed class BedrockStream(BedrockStreamKind kind)
                 return TakeConverse(name, message.Payload, output);
             }
 
-            // Events that may be added one day are no concern of who does not know them.
-            return !name.SequenceEqual("chunk"u8) || _invoke.Take(message.Payload, output);
+            if (!name.SequenceEqual("chunk"u8))
+            {
+                // Events that may be added one day are no concern of who does not know them.
+                return true;
+            }
+
+            _chunkHeaders = message.HeaderBytes.ToArray();
+            return _invoke.Take(message.Payload, output);
         }
 
         if (type.SequenceEqual("exception"u8))

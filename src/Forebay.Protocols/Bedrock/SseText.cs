@@ -5,8 +5,7 @@ namespace Forebay.Protocols.Bedrock;
 /// <summary>Writes server-sent events.</summary>
 internal static class SseText
 {
-    /// <summary>Writes one named event. Line ends between the tokens of its JSON become spaces: within JSON they can be
-    /// nothing else than white space, and in an event they would end the line.</summary>
+    /// <summary>Writes one named event, its JSON on one line.</summary>
     public static void Write(ReadOnlySpan<byte> name, ReadOnlySpan<byte> json, IBufferWriter<byte> output)
     {
         ReadOnlySpan<byte> start = "event: "u8;
@@ -20,9 +19,19 @@ internal static class SseText
         middle.CopyTo(rest);
         rest = rest[middle.Length..];
         json.CopyTo(rest);
-        rest[..json.Length].Replace((byte)'\n', (byte)' ');
-        rest[..json.Length].Replace((byte)'\r', (byte)' ');
+        OnOneLine(rest[..json.Length]);
         end.CopyTo(rest[json.Length..]);
         output.Advance(length);
+    }
+
+    /// <summary>Makes line ends between the tokens of JSON spaces: within JSON they can be nothing else than white
+    /// space, and in an event they would end the line.</summary>
+    public static void OnOneLine(Span<byte> json)
+    {
+        if (json.ContainsAny((byte)'\n', (byte)'\r'))
+        {
+            json.Replace((byte)'\n', (byte)' ');
+            json.Replace((byte)'\r', (byte)' ');
+        }
     }
 }

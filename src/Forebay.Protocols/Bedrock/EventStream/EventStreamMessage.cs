@@ -3,12 +3,10 @@ namespace Forebay.Protocols.Bedrock;
 /// <summary>One message of an event stream, in the buffer it was read from.</summary>
 public readonly ref struct EventStreamMessage
 {
-    private readonly ReadOnlySpan<byte> _headers;
-
     internal EventStreamMessage(int length, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> payload)
     {
         Length = length;
-        _headers = headers;
+        HeaderBytes = headers;
         Payload = payload;
     }
 
@@ -17,7 +15,24 @@ public readonly ref struct EventStreamMessage
 
     public ReadOnlySpan<byte> Payload { get; }
 
-    public EventStreamHeaders Headers => new(_headers);
+    public EventStreamHeaders Headers => new(HeaderBytes);
+
+    /// <summary>The headers as they stand on the wire.</summary>
+    internal ReadOnlySpan<byte> HeaderBytes { get; }
+
+    /// <summary>Whether the headers are what their lengths and types say.</summary>
+    internal bool HasGoodHeaders
+    {
+        get
+        {
+            EventStreamHeaders check = Headers;
+            while (check.MoveNext())
+            {
+            }
+
+            return !check.IsBad;
+        }
+    }
 
     /// <summary>The text of a string header; empty where it is absent or of another type.</summary>
     public ReadOnlySpan<byte> Text(scoped ReadOnlySpan<byte> name)

@@ -25,6 +25,20 @@ public static class EventStreamReader
     public static EventStreamStatus Read(
         ReadOnlySpan<byte> buffer, bool atEnd, out EventStreamMessage message, out EventStreamFault fault)
     {
+        EventStreamStatus status = ReadUnchecked(buffer, atEnd, out message, out fault);
+        if (status == EventStreamStatus.Message && !message.HasGoodHeaders)
+        {
+            fault = EventStreamFault.BadHeaders;
+            return EventStreamStatus.Faulty;
+        }
+
+        return status;
+    }
+
+    /// <summary>As <see cref="Read"/>, but leaves it to the caller to find out whether the headers are good.</summary>
+    internal static EventStreamStatus ReadUnchecked(
+        ReadOnlySpan<byte> buffer, bool atEnd, out EventStreamMessage message, out EventStreamFault fault)
+    {
         message = default;
         fault = EventStreamFault.None;
         if (buffer.Length < PreludeBytes)
@@ -83,17 +97,6 @@ public static class EventStreamReader
         }
 
         ReadOnlySpan<byte> headers = whole.Slice(PreludeBytes, headerLength);
-        var check = new EventStreamHeaders(headers);
-        while (check.MoveNext())
-        {
-        }
-
-        if (check.IsBad)
-        {
-            fault = EventStreamFault.BadHeaders;
-            return EventStreamStatus.Faulty;
-        }
-
         ReadOnlySpan<byte> payload = whole[(PreludeBytes + headerLength)..^sizeof(uint)];
         message = new EventStreamMessage(whole.Length, headers, payload);
         return EventStreamStatus.Message;

@@ -13,12 +13,21 @@ internal sealed class InvokeEvents
 {
     private const int LongestType = 64;
 
+    private static readonly SearchValues<byte> PaddingLetters = SearchValues.Create(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"u8);
+
     private byte[] _event = new byte[1024];
     private byte[] _unescaped = [];
     private byte[]? _delta;
     private bool _hasUsage;
 
     private static ReadOnlySpan<byte> Metrics => "amazon-bedrock-invocationMetrics"u8;
+
+    private static ReadOnlySpan<byte> UsualStart => "{\"bytes\":\""u8;
+
+    private static ReadOnlySpan<byte> UsualEvent => "event: content_block_delta\ndata: "u8;
+
+    private static ReadOnlySpan<byte> UsualJson => "{\"type\":\"content_block_delta\","u8;
 
     public void Reset()
     {
@@ -29,7 +38,14 @@ internal sealed class InvokeEvents
     /// <summary>Writes the event of one chunk. False where the payload holds none.</summary>
     public bool Take(ReadOnlySpan<byte> payload, IBufferWriter<byte> output)
     {
-        if (!TryFindBytes(payload, out ReadOnlySpan<byte> base64))
+        if (TryUsual(payload, out ReadOnlySpan<byte> base64))
+        {
+            if (TryWriteUsual(base64, output))
+            {
+                return true;
+            }
+        }
+        else if (!TryFindBytes(payload, out base64))
         {
             return false;
         }
@@ -46,14 +62,10 @@ internal sealed class InvokeEvents
         }
 
         ReadOnlySpan<byte> json = _event.AsSpan(0, length);
-        if (!TryReadType(json, out ReadOnlySpan<byte> type))
-        {
-            return false;
-        }
-
-        return type.SequenceEqual("content_block_delta"u8)
-            ? Write(type, json, output)
-            : TakeRare(type, json, output);
+        return TryReadType(json, out ReadOnlySpan<byte> type)
+            && (type.SequenceEqual("content_block_delta"u8)
+                ? Write(type, json, output)
+                : TakeRare(type, json, output));
     }
 
     /// <summary>Writes what was held back, where the stream ends without its last event.</summary>
@@ -64,6 +76,54 @@ internal sealed class InvokeEvents
             _delta = null;
             SseText.Write("message_delta"u8, delta, output);
         }
+    }
+
+    /// <summary>Finds the base64 in a payload of the form that is always sent: <c>bytes</c>, then a padding
+    /// <c>p</c> of letters. Any other is read member by member.</summary>
+    private static bool TryUsual(ReadOnlySpan<byte> payload, out ReadOnlySpan<byte> base64)
+    {
+        base64 = default;
+        if (!payload.StartsWith(UsualStart))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> rest = payload[UsualStart.Length..];
+        int quote = rest.IndexOf((byte)'"');
+        if (quote < 0)
+        {
+            return false;
+        }
+
+        base64 = rest[..quote];
+        rest = rest[(quote + 1)..];
+        ReadOnlySpan<byte> padding = ",\"p\":\""u8;
+        return rest.SequenceEqual("}"u8)
+            || (rest.StartsWith(padding)
+                && rest.EndsWith("\"}"u8)
+                && rest.Length >= padding.Length + 2
+                && !rest[padding.Length..^2].ContainsAnyExcept(PaddingLetters));
+    }
+
+    /// <summary>Decodes a delta right to where it goes. False for any other event, of which nothing is written.
+    /// </summary>
+    private static bool TryWriteUsual(ReadOnlySpan<byte> base64, IBufferWriter<byte> output)
+    {
+        const int endLength = 2;
+        int most = Base64.GetMaxDecodedFromUtf8Length(base64.Length);
+        Span<byte> text = output.GetSpan(UsualEvent.Length + most + endLength);
+        Span<byte> json = text[UsualEvent.Length..];
+        if (Base64.DecodeFromUtf8(base64, json, out _, out int length) != OperationStatus.Done
+            || !json.StartsWith(UsualJson))
+        {
+            return false;
+        }
+
+        UsualEvent.CopyTo(text);
+        SseText.OnOneLine(json[..length]);
+        "\n\n"u8.CopyTo(json[length..]);
+        output.Advance(UsualEvent.Length + length + endLength);
+        return true;
     }
 
     private static bool Write(ReadOnlySpan<byte> type, ReadOnlySpan<byte> json, IBufferWriter<byte> output)
