@@ -31,8 +31,14 @@ public static class InvokeRequest
     /// <param name="body">The body.</param>
     /// <param name="version">Value of <c>anthropic_version</c>.</param>
     /// <param name="betas">Values of <c>anthropic_beta</c>; none leaves it out.</param>
+    /// <param name="counts">Whether its tokens are only counted. Such a body says no <c>max_tokens</c>, which the one
+    /// that is counted must have.</param>
     public static InvokeEdits For(
-        in RequestFacts facts, ReadOnlySpan<byte> body, string version, IReadOnlyList<string> betas)
+        in RequestFacts facts,
+        ReadOnlySpan<byte> body,
+        string version,
+        IReadOnlyList<string> betas,
+        bool counts = false)
     {
         var edits = new Edits(facts.ObjectStart);
         var cursor = new JsonCursor(body, RequestReader.ByteOrderMarkLength(body));
@@ -59,9 +65,9 @@ public static class InvokeRequest
             }
         }
 
-        bool isCount = facts.MaxTokens is null;
-        bool isBase = betas.Count == 0 && !isCount && version == BaseVersion;
-        return edits.Finish(isBase ? BaseHead : Head(version, betas, isCount ? 1 : null));
+        bool needsMost = counts && facts.MaxTokens is null;
+        bool isBase = betas.Count == 0 && !needsMost && version == BaseVersion;
+        return edits.Finish(isBase ? BaseHead : Head(version, betas, needsMost ? 1 : null));
     }
 
     /// <summary>Writes the body of a request that counts the tokens of another.</summary>
@@ -106,7 +112,6 @@ public static class InvokeRequest
         head.Append(betas.Count > 0 ? "\"]" : "");
         if (maxTokens is { } most)
         {
-            // Counting needs none, but the body that is counted does.
             head.Append(",\"max_tokens\":").Append(most);
         }
 

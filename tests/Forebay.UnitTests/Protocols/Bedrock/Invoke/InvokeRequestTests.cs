@@ -88,7 +88,7 @@ public sealed class InvokeRequestTests
     {
         byte[] body = Encoding.UTF8.GetBytes("{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
         Assert.True(RequestReader.TryRead(WireDialect.Anthropic, body, true, out RequestFacts facts, out _));
-        InvokeEdits edits = InvokeRequest.For(facts, body, InvokeRequest.BaseVersion, []);
+        InvokeEdits edits = InvokeRequest.For(facts, body, InvokeRequest.BaseVersion, [], counts: true);
         var output = new ArrayBufferWriter<byte>();
         InvokeRequest.WriteCount(edits.Splices, body, output);
 
