@@ -1,5 +1,4 @@
 using Forebay.Core.Config;
-using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Serving.Providers;
 

@@ -1,6 +1,7 @@
 using Amazon.Runtime;
 using Amazon.Runtime.CredentialManagement;
 using Amazon.Runtime.Credentials;
+using Forebay.Core.Config;
 using Forebay.Protocols.Bedrock;
 
 namespace Forebay.Gateway.Providers.Bedrock;
@@ -15,14 +16,6 @@ internal sealed record AwsGrant(AwsCredentials Credentials, DateTimeOffset? Unti
 /// of the shared files, with whatever it says: keys, a role to assume, a process to ask.</summary>
 internal sealed class AwsIdentity(string reference)
 {
-    /// <summary>What every reference to an identity at AWS begins with.</summary>
-    public const string Prefix = "aws:";
-
-    /// <summary>What the machine has.</summary>
-    public const string Default = Prefix + "default";
-
-    private const string ProfilePrefix = Prefix + "profile/";
-
     private AWSCredentials? _found;
 
     /// <summary>The reference as it stands in the fleet file.</summary>
@@ -59,13 +52,13 @@ internal sealed class AwsIdentity(string reference)
 
     private async Task<AWSCredentials> ResolveAsync(CancellationToken cancel)
     {
-        if (!reference.StartsWith(ProfilePrefix, StringComparison.Ordinal))
+        if (!reference.StartsWith(SecretReference.AwsProfilePrefix, StringComparison.Ordinal))
         {
             using var resolver = new DefaultAWSCredentialsIdentityResolver();
             return await resolver.ResolveIdentityAsync(null, cancel);
         }
 
-        string profile = reference[ProfilePrefix.Length..];
+        string profile = reference[SecretReference.AwsProfilePrefix.Length..];
         return new CredentialProfileStoreChain().TryGetAWSCredentials(profile, out AWSCredentials credentials)
             ? credentials
             : throw new ProviderCredentialException(

@@ -80,6 +80,7 @@ internal sealed class AwsSigner(AwsCredentialSource source, string region, TimeP
             Query = uri.Query.TrimStart('?'),
             Headers = type is null ? [host] : [new SigningHeader("content-type", type), host],
             PayloadHash = payload,
+            NamesPayloadHash = true,
         });
         request.Headers.TryAddWithoutValidation("x-amz-date", signed.Date);
         if (signed.SecurityToken is { } token)
@@ -87,6 +88,7 @@ internal sealed class AwsSigner(AwsCredentialSource source, string region, TimeP
             request.Headers.TryAddWithoutValidation("x-amz-security-token", token);
         }
 
+        request.Headers.TryAddWithoutValidation("x-amz-content-sha256", signed.ContentSha256);
         request.Headers.TryAddWithoutValidation("Authorization", signed.Authorization);
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Forebay.Core.Config;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Providers;
 using Forebay.Gateway.Upstreams;
@@ -34,7 +35,8 @@ internal sealed class BedrockAdapter : ProviderAdapter
     /// <param name="identity">What the upstream is made from.</param>
     /// <param name="secret">A reference to an identity of AWS (<c>aws:default</c>), or a Bedrock API key.</param>
     /// <exception cref="InvalidOperationException">The region or the credential is missing.</exception>
-    public BedrockAdapter(UpstreamIdentity identity, string? secret)
+    /// <param name="time">The clock that requests are signed by.</param>
+    public BedrockAdapter(UpstreamIdentity identity, string? secret, TimeProvider time)
         : base(identity)
     {
         _aws = identity.Aws ?? throw new InvalidOperationException("api bedrock is called with aws: {region: ...}.");
@@ -48,9 +50,9 @@ internal sealed class BedrockAdapter : ProviderAdapter
         {
             case null:
                 throw new InvalidOperationException("api bedrock is called with a credential.");
-            case var reference when reference.StartsWith(AwsIdentity.Prefix, StringComparison.Ordinal):
+            case var reference when reference.StartsWith(SecretReference.AwsPrefix, StringComparison.Ordinal):
                 _shared = reference;
-                _signer = new AwsSigner(AwsCredentialSources.Take(reference), _aws.Region, TimeProvider.System);
+                _signer = new AwsSigner(AwsCredentialSources.Take(reference), _aws.Region, time);
                 break;
             default:
                 _bearer = "Bearer " + secret;
@@ -86,6 +88,10 @@ internal sealed class BedrockAdapter : ProviderAdapter
         to.Content!.Headers.TryAddWithoutValidation("Content-Type", Json);
         bool streams = request is { Call: ProviderCall.Generate, Facts.Stream: true };
         to.Headers.TryAddWithoutValidation("Accept", streams ? Frames : Json);
+        if (request is { Call: ProviderCall.Generate, Dialect: Dialect.Anthropic })
+        {
+            to.Headers.TryAddWithoutValidation("X-Amzn-Bedrock-Accept", Json);
+        }
     }
 
     public override ValueTask AuthorizeAsync(HttpRequestMessage request, Dialect dialect, CancellationToken cancel)
@@ -105,6 +111,12 @@ internal sealed class BedrockAdapter : ProviderAdapter
     public override AnswerMeaning MeaningOf(HttpResponseMessage response)
     {
         AnswerMeaning byStatus = base.MeaningOf(response);
+        if (byStatus != AnswerMeaning.Success && response.RequestMessage?.RequestUri == _countTokens)
+        {
+            // Not every model's tokens are counted there; a count that fails is estimated.
+            return AnswerMeaning.Failure;
+        }
+
         return byStatus == AnswerMeaning.Success ? byStatus : ErrorOf(response) switch
         {
             BedrockError.Throttled or BedrockError.QuotaExceeded => AnswerMeaning.RateLimit,
@@ -203,8 +215,10 @@ internal sealed class BedrockAdapter : ProviderAdapter
             ? BedrockErrors.Named(values.ToString())
             : BedrockError.Unknown;
 
-    /// <summary>Names and ARNs hold colons and slashes, which the path may not.</summary>
-    private static string PathOf(string model, string operation) => $"model/{Uri.EscapeDataString(model)}/{operation}";
+    /// <summary>Names and ARNs hold colons, which stay as the vendor's own clients leave them, and slashes, which the
+    /// path may not.</summary>
+    private static string PathOf(string model, string operation) =>
+        $"model/{Uri.EscapeDataString(model).Replace("%3A", ":", StringComparison.Ordinal)}/{operation}";
 
     /// <summary>The model whose tokens are counted: counting knows models, not the profiles that lead to them, so the
     /// geography is left out. Null for an ARN, which does not tell its model.</summary>
