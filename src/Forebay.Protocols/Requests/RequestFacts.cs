@@ -64,13 +64,14 @@ public struct RequestFacts
 
     public string? ServiceTier { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c>; null where absent or null.</summary>
+    /// <summary><c>inference_geo</c>, a field of Anthropic's that clients of either dialect may
+    /// send; null where absent or null.</summary>
     public string? InferenceGeo { get; set; }
 
-    /// <summary>Anthropic: the value of <c>inference_geo</c>, null included; empty where absent.</summary>
+    /// <summary>The value of <c>inference_geo</c>, null included; empty where absent.</summary>
     public ByteRange InferenceGeoValue { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c> with its name and the one comma that goes with it, so that a body
+    /// <summary><c>inference_geo</c> with its name and the one comma that goes with it, so that a body
     /// without these bytes is whole; empty where absent.</summary>
     public ByteRange InferenceGeoMember { get; set; }
 

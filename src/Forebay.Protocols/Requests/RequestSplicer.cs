@@ -28,7 +28,8 @@ public static class RequestSplicer
     /// client's.</param>
     /// <param name="addIncludeUsage">Whether to ask for usage where <see cref="LacksUsage"/>. Only for the OpenAI
     /// dialect.</param>
-    /// <param name="geography">What becomes of <c>inference_geo</c>. Only for the Anthropic dialect.</param>
+    /// <param name="geography">What becomes of <c>inference_geo</c>; upstreams of the OpenAI dialect do not know it.
+    /// </param>
     public static SpliceList For(
         in RequestFacts facts,
         ReadOnlySpan<byte> body,
