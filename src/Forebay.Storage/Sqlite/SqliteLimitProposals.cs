@@ -9,9 +9,10 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
 {
     private const string ProposalColumns =
         "id, at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, decided_ms, "
-        + "decided_by";
+        + "decided_by, by_ms";
 
-    private static readonly string[] Causes = ["raise", "reduce_hours", "lower", "capacity_lost"];
+    /// <summary>What is lowered by a known time is stored as lowered, with that time.</summary>
+    private static readonly string[] Causes = ["raise", "reduce_hours", "lower", "capacity_lost", "lower"];
     private static readonly string[] States = ["open", "applied", "replaced"];
 
     public Task<RecordedProposal> AddAsync(
@@ -23,8 +24,9 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
                 using SqliteCommand command = connection.CreateCommand();
                 command.CommandText = """
                     INSERT INTO limit_proposals
-                        (at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state)
-                    VALUES ($at, $base, $cause, $multipliers, $announce, $arithmetic, $by, 'open') RETURNING id
+                        (at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, by_ms)
+                    VALUES ($at, $base, $cause, $multipliers, $announce, $arithmetic, $by, 'open', $latest)
+                    RETURNING id
                     """;
                 command.Parameters.AddWithValue("$at", at.ToUnixTimeMilliseconds());
                 command.Parameters.AddWithValue("$base", baseVersion);
@@ -33,6 +35,7 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
                 command.Parameters.AddWithValue("$announce", proposal.AnnounceMs);
                 command.Parameters.AddWithValue("$arithmetic", string.Join('\n', proposal.Arithmetic));
                 command.Parameters.AddWithValue("$by", proposedBy);
+                command.Parameters.AddWithValue("$latest", (object?)proposal.ByUnixMs ?? DBNull.Value);
                 long id = (long)command.ExecuteScalar()!;
                 return new RecordedProposal(
                     id, TimeOf(at.ToUnixTimeMilliseconds()), baseVersion, proposal, proposedBy, ProposalState.Open,
@@ -173,11 +176,15 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
         var proposals = new List<RecordedProposal>();
         while (row.Read())
         {
+            long? latest = row.IsDBNull(11) ? null : row.GetInt64(11);
             var proposal = new LimitProposal(
-                (ProposalCause)Array.IndexOf(Causes, row.GetString(3)),
+                latest is null ? (ProposalCause)Array.IndexOf(Causes, row.GetString(3)) : ProposalCause.CapacityEnds,
                 Parse(row.GetString(4)),
                 row.GetInt64(5),
-                [.. row.GetString(6).Split('\n', StringSplitOptions.RemoveEmptyEntries)]);
+                [.. row.GetString(6).Split('\n', StringSplitOptions.RemoveEmptyEntries)])
+            {
+                ByUnixMs = latest,
+            };
             proposals.Add(new RecordedProposal(
                 row.GetInt64(0), TimeOf(row.GetInt64(1)), row.GetInt64(2), proposal, row.GetString(7),
                 (ProposalState)Array.IndexOf(States, row.GetString(8)),

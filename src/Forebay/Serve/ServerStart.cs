@@ -19,6 +19,7 @@ using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
@@ -301,7 +302,10 @@ internal sealed partial class ServerStart(
                 return true;
             },
             cancel);
-        following.Inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
+        LiveInputs inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
+        inputs.Outlook = () => new CapacityOutlook(
+            _partners.Capacity.Ledger, ContractTime.GetUtcNow().ToUnixTimeMilliseconds(), _partners.Partners.IsDrained);
+        following.Inputs = inputs;
         Own(new FollowingLoop(following, time));
         return following;
     }

@@ -184,7 +184,7 @@ public sealed class LimitFollowing(
 
             return await DecideAsync(
                 new LimitVersion(
-                    last.Number + 1, now, now.AddMilliseconds(proposal.Proposal.AnnounceMs), proposal.Proposal.Next,
+                    last.Number + 1, now, EffectiveAt(proposal.Proposal, now), proposal.Proposal.Next,
                     id, null, actor),
                 last, "limits.apply", $"proposal {id}").ConfigureAwait(false);
         }
@@ -272,6 +272,9 @@ public sealed class LimitFollowing(
         DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
         return now > last.At ? now : last.At;
     }
+
+    private static DateTimeOffset EffectiveAt(LimitProposal proposal, DateTimeOffset approved) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(proposal.EffectiveMs(approved.ToUnixTimeMilliseconds()));
 
     private async Task<FollowingStep> LookAsync(bool atOnce, bool keep, CancellationToken cancel)
     {
