@@ -83,6 +83,7 @@ internal sealed partial class ServerStart(
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, _change, origin, cancel));
+        source.Room = _partners.PutInForceAsync;
         await RebuildLimitsAsync(cancel);
 
         // 4. What the admin API changes: keys, tokens, where models may run.
@@ -278,7 +279,7 @@ internal sealed partial class ServerStart(
     private FleetSource SourceOf(IReadOnlyList<UserUpstream> own, ManagedObjects managed)
     {
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        return new FleetSource(_state, _upstreams, engines, own)
+        var source = new FleetSource(_state, _upstreams, engines, own)
         {
             Managed = managed,
             Applied = async (model, from, stop) =>
@@ -288,6 +289,8 @@ internal sealed partial class ServerStart(
                 _placement?.Nudge();
             },
         };
+        _partners.Capacity.Deployed = () => source.Deployed;
+        return source;
     }
 
     /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
