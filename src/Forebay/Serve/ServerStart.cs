@@ -21,6 +21,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
 using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
+using Forebay.Demo;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
@@ -74,9 +75,14 @@ internal sealed partial class ServerStart(
         // 3. The fleet: the user's own upstreams, emulated engines, connection pools; what is withdrawn of it; and what
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
-        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
+        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs)
+        {
+            ContractTime = ContractTime,
+            ContractSecondsPerSecond = ContractTime is CompressedTime compressed ? compressed.Factor : 1,
+        };
         _partners = Own(await PartnerParts.LoadAsync(
             _state, _store, _change, ReadSecret, time, ContractTime, logs, cancel));
+        withdrawals.Notices = _partners.Partners;
         ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);

@@ -8,8 +8,6 @@ public sealed record OnboardBody(string File, string Name, string? Contract);
 
 public sealed record SignBody(string? Contract);
 
-public sealed record ReclaimBody(DateTimeOffset At, double? Quantity);
-
 /// <summary>What came of onboarding.</summary>
 /// <param name="Partner">The partner; absent where the file has problems.</param>
 /// <param name="WaitsFor">What it waits for.</param>
@@ -52,7 +50,13 @@ public sealed record AcceptanceView(
     IReadOnlyList<string> Findings,
     IReadOnlyList<string> Problems);
 
-public sealed record ReclaimView(DateTimeOffset At, long? Quantity, DateTimeOffset Said, double NoticeShortByDays);
+public sealed record ReclaimView(
+    DateTimeOffset At,
+    long? Quantity,
+    DateTimeOffset Said,
+    double NoticeShortByDays,
+    string? Withdrawal,
+    DateTimeOffset? Returned);
 
 public sealed record PartnerEventView(long Revision, DateTimeOffset At, string Actor, string Event, string State);
 
