@@ -43,6 +43,56 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
             },
             cancel);
 
+    public Task SaveHoldsAsync(StoredHolds holds, CancellationToken cancel) => store.WriteAsync(
+        connection =>
+        {
+            SqliteStore.Execute(connection, "DELETE FROM limit_holds");
+            foreach ((string modelClass, ClassHold hold) in holds.Holds)
+            {
+                using SqliteCommand command = connection.CreateCommand();
+                command.CommandText = """
+                    INSERT INTO limit_holds
+                        (class, version, at_ms, raise_since_ms, raise_to, short_since_ms, covered_input, covered_output)
+                    VALUES ($class, $version, $at, $raise_since, $raise, $short_since, $input, $output)
+                    """;
+                command.Parameters.AddWithValue("$class", modelClass);
+                command.Parameters.AddWithValue("$version", holds.Version);
+                command.Parameters.AddWithValue("$at", holds.At.ToUnixTimeMilliseconds());
+                command.Parameters.AddWithValue("$raise_since", (object?)hold.RaiseSinceMs ?? DBNull.Value);
+                command.Parameters.AddWithValue("$raise", TierMultipliers.Of(hold.Raise).ToText());
+                command.Parameters.AddWithValue("$short_since", (object?)hold.ShortSinceMs ?? DBNull.Value);
+                command.Parameters.AddWithValue("$input", hold.CoveredInput);
+                command.Parameters.AddWithValue("$output", hold.CoveredOutput);
+                command.ExecuteNonQuery();
+            }
+
+            return true;
+        },
+        cancel);
+
+    public Task<StoredHolds?> LoadHoldsAsync(CancellationToken cancel) => store.ReadAsync<StoredHolds?>(
+        connection =>
+        {
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = """
+                SELECT class, version, at_ms, raise_since_ms, raise_to, short_since_ms, covered_input, covered_output
+                FROM limit_holds
+                """;
+            using SqliteDataReader row = command.ExecuteReader();
+            var holds = new Dictionary<string, ClassHold>(StringComparer.Ordinal);
+            (long Version, long AtMs) last = default;
+            while (row.Read())
+            {
+                last = (row.GetInt64(1), row.GetInt64(2));
+                holds.Add(row.GetString(0), new ClassHold(
+                    row.IsDBNull(3) ? null : row.GetInt64(3), [.. Parse(row.GetString(4)).Entries],
+                    row.IsDBNull(5) ? null : row.GetInt64(5), row.GetDouble(6), row.GetDouble(7)));
+            }
+
+            return holds.Count == 0 ? null : new StoredHolds(last.Version, TimeOf(last.AtMs), holds);
+        },
+        cancel);
+
     public Task WithdrawAsync(string by, DateTimeOffset at, CancellationToken cancel) => store.WriteAsync(
         connection =>
         {

@@ -28,7 +28,11 @@ internal sealed partial class PartnerParts : IDisposable
         Partners = new PartnerService(
             store.Partners, Capacity, () => Fleet!, () => state.Model, _probe, change, contractTime,
             logs.CreateLogger<PartnerService>());
-        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, contractTime);
+        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, contractTime)
+        {
+            // Usage goes by the machine's clock: where contracts run faster, an hour of theirs is none of it.
+            Usage = ReferenceEquals(time, contractTime) ? store.Ledger : null,
+        };
     }
 
     public CapacityService Capacity { get; }

@@ -63,7 +63,8 @@ public sealed record PartnerEventView(long Revision, DateTimeOffset At, string A
 /// <summary>Capacity at a time.</summary>
 public sealed record CapacityView(DateTimeOffset At, long Version, IReadOnlyList<LaneView> Lanes);
 
-/// <summary>One kind of capacity of one pool.</summary>
+/// <summary>One kind of capacity of one pool. <c>Used</c> is what requests made of a quota in the five minutes before,
+/// per minute; left out where use is not measured.</summary>
 public sealed record LaneView(
     string Pool,
     string Unit,
@@ -73,6 +74,7 @@ public sealed record LaneView(
     long Available,
     long Leased,
     long Free,
+    decimal? Used,
     DateTimeOffset? NextChange);
 
 public sealed record LeaseListView(IReadOnlyList<LeaseView> Leases);
@@ -95,7 +97,8 @@ public sealed record LeaseView(
 /// <summary>US dollars, a range where the terms are one.</summary>
 public sealed record UsdView(decimal Low, decimal High);
 
-/// <summary>One hour of a commitment; quantities are means over the hour.</summary>
+/// <summary>One hour of a commitment; quantities are means over the hour. <c>Leased</c> is what was held; <c>Used</c> is
+/// measured for quotas, and what was held for all else.</summary>
 public sealed record CapacityHourView(
     DateTimeOffset Hour,
     string Unit,
@@ -103,6 +106,7 @@ public sealed record CapacityHourView(
     decimal Usable,
     decimal Delivered,
     decimal Available,
+    decimal Leased,
     decimal Used,
     UsdView Charge,
     UsdView Credit,

@@ -72,6 +72,12 @@ public sealed class LimitFollowing(
         {
             LastRaiseMs = LimitVersions.LastRaise(versions)?.ToUnixTimeMilliseconds(),
         };
+        StoredHolds? holds = await store.LoadHoldsAsync(cancel).ConfigureAwait(false);
+        if (holds?.Version == LastOf(_versions).Number)
+        {
+            _state = _state with { Holds = holds.GoOn(time.GetUtcNow()) };
+        }
+
         PutInForce();
     }
 
@@ -290,6 +296,9 @@ public sealed class LimitFollowing(
             {
                 _state = step.Next;
                 Alarm(step);
+                await store.SaveHoldsAsync(
+                    new StoredHolds(LastOf(_versions).Number, time.GetUtcNow(), step.Next.Holds), cancel)
+                    .ConfigureAwait(false);
                 await WithdrawAsync(inputs, cancel).ConfigureAwait(false);
             }
 
