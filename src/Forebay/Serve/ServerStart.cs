@@ -78,7 +78,7 @@ internal sealed partial class ServerStart(
         var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs)
         {
             ContractTime = ContractTime,
-            ContractSecondsPerSecond = ContractTime is CompressedTime compressed ? compressed.Factor : 1,
+            ContractSecondsPerSecond = (ContractTime as CompressedTime)?.Factor ?? 1,
         };
         _partners = Own(await PartnerParts.LoadAsync(
             _state, _store, _change, ReadSecret, time, ContractTime, logs, cancel));
@@ -244,7 +244,7 @@ internal sealed partial class ServerStart(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(_state, _store.Journal, time));
         Own(new QueueMetrics(_state, time));
-        Own(new FollowingMetrics(_following, _state, time));
+        Own(new FollowingMetrics(_following, _state, ContractTime));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -303,7 +303,7 @@ internal sealed partial class ServerStart(
     private async Task<LimitFollowing> LoadFollowingAsync(CancellationToken cancel)
     {
         var following = new LimitFollowing(
-            _state, _store.LimitProposals, _change, time, logs.CreateLogger<LimitFollowing>());
+            _state, _store.LimitProposals, _change, ContractTime, logs.CreateLogger<LimitFollowing>());
         await LoadAsync(
             async stop =>
             {
@@ -311,11 +311,13 @@ internal sealed partial class ServerStart(
                 return true;
             },
             cancel);
-        LiveInputs inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
+        var compressed = ContractTime as CompressedTime;
+        LiveInputs inputs = Own(new LiveInputs(
+            _state, _store.Demand, at => following.At(compressed?.Of(at) ?? at), time));
         inputs.Outlook = () => new CapacityOutlook(
             _partners.Capacity.Ledger, ContractTime.GetUtcNow().ToUnixTimeMilliseconds(), _partners.Partners.IsDrained);
         following.Inputs = inputs;
-        Own(new FollowingLoop(following, time));
+        Own(new FollowingLoop(following, time, ContractTime, compressed?.Factor ?? 1));
         return following;
     }
 

@@ -88,15 +88,11 @@ public static class ProviderCommand
             return 0;
         });
 
-    private static Command CreateShow()
-    {
-        Argument<string> id = IdArgument();
-        return AdminAction.On(
-            new Command("show", "Show a partner: acceptances, shortfalls, notices and its history.") { id },
-            async (session, cancel) => Print(
-                session,
-                await session.Client.PartnerAsync(session.Parse.GetRequiredValue(id), cancel).ConfigureAwait(false)));
-    }
+    private static Command CreateShow() => AdminAction.OnOne(
+        new Command("show", "Show a partner: acceptances, shortfalls, notices and its history."),
+        IdArgument(),
+        static (client, id, cancel) => client.PartnerAsync(id, cancel),
+        Print);
 
     private static Command CreateSign()
     {
@@ -112,14 +108,11 @@ public static class ProviderCommand
                     cancel).ConfigureAwait(false)));
     }
 
-    private static Command CreateStep(string step, string description)
-    {
-        Argument<string> id = IdArgument();
-        return AdminAction.On(new Command(step, description) { id }, async (session, cancel) => Print(
-            session,
-            await session.Client.StepPartnerAsync(session.Parse.GetRequiredValue(id), step, cancel)
-                .ConfigureAwait(false)));
-    }
+    private static Command CreateStep(string step, string description) => AdminAction.OnOne(
+        new Command(step, description),
+        IdArgument(),
+        (client, id, cancel) => client.StepPartnerAsync(id, step, cancel),
+        Print);
 
     private static Argument<string> IdArgument() => new("PARTNER") { Description = "The partner's id." };
 
