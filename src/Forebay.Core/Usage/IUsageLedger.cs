@@ -12,6 +12,7 @@ public enum UsageDimension : byte
     Provider,
     Backing,
     Outcome,
+    Pool,
 }
 
 /// <summary>A question about recorded usage. Times are UTC, the end exclusive; filters null match everything.</summary>

@@ -115,6 +115,7 @@ internal static class UsageSql
         UsageDimension.Provider => "provider",
         UsageDimension.Backing => "backing",
         UsageDimension.Outcome => "outcome",
+        UsageDimension.Pool => "pool",
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "A dimension without a column."),
     };
 
