@@ -23,7 +23,7 @@ public static class HeaderPolicy
         "Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie",
         // The client's account at a vendor says nothing about ours.
         "Anthropic-Workspace-Id", "Anthropic-Organization-Id", "Anthropic-User-Profile-Id", "OpenAI-Organization",
-        "OpenAI-Project",
+        "OpenAI-Project", "X-Goog-User-Project",
         // Ours.
         "X-Request-Id", "Request-Id",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
