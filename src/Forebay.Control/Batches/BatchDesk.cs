@@ -194,7 +194,7 @@ public sealed partial class BatchDesk : IBatchDesk, IAsyncDisposable
     {
         long now = _parts.NowMs;
         string id = ask.Surface == BatchSurface.Messages
-            ? "msgbatch_01" + RandomNumberGenerator.GetString(Base62, 22)
+            ? BatchDeskParts.MessagesPrefix + "01" + RandomNumberGenerator.GetString(Base62, 22)
             : "batch_" + RandomNumberGenerator.GetHexString(32, lowercase: true);
         return new Batch
         {

@@ -26,6 +26,11 @@ public sealed record BatchDeskParts(
 
     public long NowMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
 
+    /// <summary>What ids of batches begin with whose results stay in their log.</summary>
+    public const string MessagesPrefix = "msgbatch_";
+
+    public static bool HasLogResults(string id) => id.StartsWith(MessagesPrefix, StringComparison.Ordinal);
+
     public static ContentName ItemsOf(Batch batch) => new(batch.Tenant, ContentKind.Items, batch.Id);
 
     public static ContentName LogOf(Batch batch) => new(batch.Tenant, ContentKind.Log, batch.Id);

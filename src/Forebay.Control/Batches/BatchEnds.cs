@@ -17,8 +17,8 @@ internal sealed class BatchEnds(BatchDeskParts parts)
         long now = parts.NowMs;
         if (batch.Surface == BatchSurface.Messages)
         {
-            long purge = batch.CreatedUnixMs + (long)(parts.Config.ResultsDays * DayMs);
-            await change(b => BatchLifecycle.Finalized(b, null, null, active.Items?.Log.Bytes ?? 0, purge, now))
+            await change(b => BatchLifecycle.Finalized(
+                b, null, null, active.Items?.Log.Bytes ?? 0, PurgeOf(b), now))
                 .ConfigureAwait(false);
             return;
         }
@@ -26,7 +26,7 @@ internal sealed class BatchEnds(BatchDeskParts parts)
         long expires = now + (batch.OutputSeconds * 1000 ?? (long)(parts.Config.FileDays * DayMs));
         StoredFile? output = await WriteAsync(batch, 'o', "output", succeeded: true, expires).ConfigureAwait(false);
         StoredFile? errors = await WriteAsync(batch, 'e', "error", succeeded: false, expires).ConfigureAwait(false);
-        await change(b => BatchLifecycle.Finalized(b, output?.Id, errors?.Id, 0, null, now)).ConfigureAwait(false);
+        await change(b => BatchLifecycle.Finalized(b, output?.Id, errors?.Id, 0, PurgeOf(b), now)).ConfigureAwait(false);
     }
 
     /// <summary>Removes what nobody needs once a batch has ended: what its items were, and where results stand in
@@ -39,6 +39,8 @@ internal sealed class BatchEnds(BatchDeskParts parts)
             parts.Contents.Delete(BatchDeskParts.LogOf(batch));
         }
     }
+
+    private long PurgeOf(Batch batch) => batch.CreatedUnixMs + (long)(parts.Config.ResultsDays * DayMs);
 
     private async Task<StoredFile?> WriteAsync(
         Batch batch, char suffix, string what, bool succeeded, long expiresMs)

@@ -66,13 +66,21 @@ internal sealed partial class BatchRunner : IAsyncDisposable
     public async Task TakeUpAsync(CancellationToken cancel)
     {
         IReadOnlySet<string> known = await _parts.Store.ListIdsAsync(cancel).ConfigureAwait(false);
-        int swept = _parts.Contents.Sweep((_, id) => known.Contains(id));
+        IReadOnlyList<Batch> open = await _parts.Store.ListOpenAsync(cancel).ConfigureAwait(false);
+        var openIds = open.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        int swept = _parts.Contents.Sweep((kind, id) => kind switch
+        {
+            // Of a batch that has ended only the log is needed, where its results stand in that.
+            ContentKind.Items => openIds.Contains(id),
+            ContentKind.Log => openIds.Contains(id) || (known.Contains(id) && BatchDeskParts.HasLogResults(id)),
+            _ => known.Contains(id),
+        });
         if (swept > 0)
         {
             _parts.Logger.Swept(swept);
         }
 
-        foreach (Batch batch in await _parts.Store.ListOpenAsync(cancel).ConfigureAwait(false))
+        foreach (Batch batch in open)
         {
             var active = new ActiveBatch(batch);
             _active[batch.Id] = active;

@@ -16,6 +16,9 @@ public static class BatchLifecycle
     /// <summary>A batch ends what it can within this.</summary>
     public const long WindowMs = 24 * 60 * 60 * 1000L;
 
+    /// <summary>One that failed is told of for so long.</summary>
+    private const long FailedMs = 29 * WindowMs;
+
     /// <summary>Its input was read and is good.</summary>
     public static Batch Validated(Batch batch, int total, long bytes, string? model, long nowMs) =>
         batch.Phase != BatchPhase.Validating
@@ -29,7 +32,7 @@ public static class BatchLifecycle
     public static Batch Refused(Batch batch, IReadOnlyList<BatchProblem> problems, long nowMs) =>
         batch.Phase != BatchPhase.Validating
             ? batch
-            : batch with { Phase = BatchPhase.Failed, EndedUnixMs = nowMs, Problems = problems };
+            : batch with { Phase = BatchPhase.Failed, EndedUnixMs = nowMs, PurgeUnixMs = nowMs + FailedMs, Problems = problems };
 
     /// <summary>Somebody asked for its end. Changes nothing of one that is past cancelling.</summary>
     public static Batch Cancel(Batch batch, long nowMs) =>
@@ -86,7 +89,7 @@ public static class BatchLifecycle
         ? batch
         : batch with
         {
-            Phase = BatchPhase.Failed, EndedUnixMs = nowMs, Problems = [problem],
+            Phase = BatchPhase.Failed, EndedUnixMs = nowMs, PurgeUnixMs = nowMs + FailedMs, Problems = [problem],
             Counts = new BatchCounts(0, batch.Total, 0, 0), Bytes = 0,
         };
 
