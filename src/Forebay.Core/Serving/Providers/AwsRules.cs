@@ -10,8 +10,17 @@ internal static class AwsRules
 
     public static void Check(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
     {
+        bool isAws = deployment.Credential?.StartsWith(SecretReference.AwsPrefix, StringComparison.Ordinal) == true;
         if (deployment.Api != ProviderApi.Bedrock)
         {
+            if (isAws)
+            {
+                problems.Add(new ConfigProblem(
+                    $"{path}.credential",
+                    $"credential is an AWS identity, but api is {deployment.Api.ToString().ToLowerInvariant()}",
+                    "Use env:NAME or file:PATH, or set api: bedrock.") { OtherPath = $"{path}.api" });
+            }
+
             return;
         }
 
