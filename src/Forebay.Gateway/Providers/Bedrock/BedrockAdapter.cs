@@ -208,6 +208,8 @@ internal sealed class BedrockAdapter : ProviderAdapter
         {
             AwsCredentialSources.GiveBack(_shared);
         }
+
+        base.Dispose(disposing);
     }
 
     private static BedrockError ErrorOf(HttpResponseMessage response) =>
