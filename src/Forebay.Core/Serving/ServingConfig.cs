@@ -259,7 +259,8 @@ public sealed record DeploymentConfig
     public string? InferenceGeo { get; init; }
 
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
-        "google:adc (the machine's own) or google:file/PATH (a credential file).", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
+        "google:adc (the machine's own) or google:file/PATH (a credential file).", Secret = true,
+        Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
     [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]
