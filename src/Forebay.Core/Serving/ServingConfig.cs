@@ -101,6 +101,9 @@ public sealed record PriceConfig
     [ConfigKey("US dollars per million input tokens written to cache; 1.25 times input when left out.", Minimum = 0,
         Maximum = MaxUsd)]
     public decimal? CacheWrite { get; init; }
+
+    [ConfigKey("What items of batches cost, as a share of these prices; 0.5 is half.", Minimum = 0, Maximum = 10)]
+    public decimal BatchFactor { get; init; } = 1;
 }
 
 /// <summary>What clients ask for by name.</summary>

@@ -9,6 +9,7 @@ using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Batches;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Relay;
@@ -44,6 +45,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public string IdText { get; } = RequestId.Format(id);
 
     public Instant Accepted { get; } = accepted;
+
+    /// <summary>The item of a batch that it is; null for a client's own request.</summary>
+    public BatchRun? Batch { get; init; }
+
+    /// <summary>The class that it waits in.</summary>
+    public PriorityClass Priority => Batch is null ? Tenant!.Tier.Priority : PriorityClass.Batch;
 
     // Step 1.
     public SecretMemo? Memo { get; init; }

@@ -24,7 +24,7 @@ public readonly record struct BodyChanges
     /// completions.</summary>
     public bool AddUsage { get; init; }
 
-    /// <summary>What becomes of <c>inference_geo</c>. Only for the Anthropic dialect.</summary>
+    /// <summary>What becomes of <c>inference_geo</c>; upstreams of the OpenAI dialects do not know it.</summary>
     public GeographySplice Geography { get; init; }
 }
 
