@@ -266,7 +266,8 @@ public sealed record DeploymentConfig
 
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
         "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity that " +
-        "calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
+        "calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
+        Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
     [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]

@@ -15,10 +15,7 @@ public static class ServingPlaces
     public static ImmutableArray<SiteConfig> Of(DeploymentConfig deployment, SiteConfig site) =>
         deployment.RunsIn is not { } jurisdictions
             ? [site]
-            : [.. jurisdictions.Select(j => site with
-            {
-                Jurisdiction = j, Country = jurisdictions.Length == 1 && j == site.Jurisdiction ? site.Country : null,
-            })];
+            : [.. jurisdictions.Select(j => site with { Jurisdiction = j, Country = null })];
 
     /// <summary>Whether a residency policy allows all of a deployment's places.</summary>
     public static bool Allows(ResidencyPolicyConfig? policy, Deployment deployment)

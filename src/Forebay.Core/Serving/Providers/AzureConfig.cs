@@ -10,7 +10,8 @@ public sealed record AzureConfig
     public string? Resource { get; init; }
 
     [ConfigKey("Calls OpenAI models by deployment path with this version, for resources that lack /openai/v1. The " +
-        "deployment is upstream_model.", Pattern = "[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?", Example = "2025-04-01-preview")]
+        "deployment is upstream_model.", Pattern = "[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?",
+        Example = "2025-04-01-preview")]
     public string? ApiVersion { get; init; }
 
     [ConfigKey("Calls with a token of Microsoft Entra ID in place of the resource's key.")]
@@ -35,8 +36,8 @@ public sealed record EntraConfig
     [ConfigKey("PEM file with the client's certificate and its private key, in place of a secret.")]
     public string? CertificateFile { get; init; }
 
-    [ConfigKey("File with the workload's own token, which is exchanged (workload identity federation). Read anew each " +
-        "time.")]
+    [ConfigKey("File with the workload's own token, which is exchanged (workload identity federation). Read anew " +
+        "each time.")]
     public string? TokenFile { get; init; }
 
     [ConfigKey("What the token is for.", Example = "https://cognitiveservices.azure.com/.default")]

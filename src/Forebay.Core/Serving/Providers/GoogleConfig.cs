@@ -23,7 +23,8 @@ public sealed record GoogleConfig
     public required string Project { get; init; }
 
     [ConfigKey("The location called: a region such as us-east5; a multi-region, us or eu; or global. The endpoint " +
-        "follows from it where none is given.", Required = true, Pattern = "[a-z][a-z0-9-]{0,62}", Example = "us-east5")]
+        "follows from it where none is given.", Required = true, Pattern = "[a-z][a-z0-9-]{0,62}",
+        Example = "us-east5")]
     public required string Location { get; init; }
 
     [ConfigKey("What calls take from: any (provisioned throughput, then pay-as-you-go), dedicated (provisioned " +

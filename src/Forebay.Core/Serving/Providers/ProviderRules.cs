@@ -66,7 +66,8 @@ internal static class ProviderRules
 
     private static void CheckCredential(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
     {
-        bool isGoogle = deployment.Credential?.StartsWith(SecretReference.GooglePrefix, StringComparison.Ordinal) == true;
+        bool isGoogle =
+            deployment.Credential?.StartsWith(SecretReference.GooglePrefix, StringComparison.Ordinal) == true;
         if (deployment.Api == ProviderApi.Vertex && !isGoogle)
         {
             problems.Add(new ConfigProblem(
@@ -146,7 +147,9 @@ internal static class ProviderRules
         if (entra is { Tenant: not null, Client: null })
         {
             problems.Add(new ConfigProblem(
-                $"{path}.azure.entra.client", "tenant is given without client", "Give the application's id as client."));
+                $"{path}.azure.entra.client",
+                "tenant is given without client",
+                "Give the application's id as client."));
         }
     }
 

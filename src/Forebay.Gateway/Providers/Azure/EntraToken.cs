@@ -72,7 +72,7 @@ internal sealed class EntraToken : IDisposable
         catch (HttpRequestException e)
         {
             throw new ProviderCredentialException(
-                $"{_called}: the token endpoint cannot be reached ({e.HttpRequestError}).", e);
+                $"{_called}: the token endpoint cannot be reached ({e.HttpRequestError}).", e) { IsTransient = true };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
@@ -179,6 +179,9 @@ internal sealed class EntraToken : IDisposable
 
         return new ProviderCredentialException(
             $"{_called}: no token was given (status {(int)status}{words}). Check the client's secret or certificate, " +
-            "that the identity is still there, and this machine's clock.");
+            "that the identity is still there, and this machine's clock.")
+        {
+            IsTransient = (int)status is 429 or >= 500,
+        };
     }
 }

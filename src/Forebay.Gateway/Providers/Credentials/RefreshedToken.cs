@@ -175,7 +175,10 @@ internal sealed class RefreshedToken : IDisposable
         catch (Exception e)
         {
             failure = new ProviderCredentialException(
-                $"no token could be fetched: {(e is OperationCanceledException ? "no answer in time" : e.Message)}", e);
+                $"no token could be fetched: {(e is OperationCanceledException ? "no answer in time" : e.Message)}", e)
+            {
+                IsTransient = true,
+            };
         }
 
         lock (_lock)
@@ -216,5 +219,5 @@ internal sealed class RefreshedToken : IDisposable
 
     /// <summary>An exception is thrown once; those who come later get one of their own.</summary>
     private static ProviderCredentialException Again(ProviderCredentialException failure) =>
-        new(failure.Message, failure.InnerException);
+        new(failure.Message, failure.InnerException) { IsTransient = failure.IsTransient };
 }

@@ -46,7 +46,18 @@ internal sealed class GoogleToken(string reference, Uri? proxy, TimeProvider tim
             throw new ProviderCredentialException(
                 $"{reference}: Google refused the identity ({e.Error?.Error}: {e.Error?.ErrorDescription}). Check that " +
                 "its key is neither deleted nor disabled and that this machine's clock is right.",
-                e);
+                e)
+            {
+                IsTransient = e.StatusCode is { } status && (int)status is 429 or >= 500,
+            };
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ProviderCredentialException(
+                $"{reference}: Google's token endpoint cannot be reached ({e.HttpRequestError}).", e)
+            {
+                IsTransient = true,
+            };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.Net;
 using Forebay.Core.Errors;
+using Forebay.Core.Serving.Health;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.FunctionalTests.Hostile;
@@ -116,11 +117,37 @@ public abstract class CredentialConformance<T>(T under) : IClassFixture<T>
         }
     }
 
+    [Fact]
+    public async Task A_token_endpoint_that_fails_for_a_moment_is_asked_again_and_is_no_fault_of_the_account()
+    {
+        under.Play(Scene.Text);
+        under.Tokens.FailAlways((503, "{}"));
+        try
+        {
+            await using GatewayHarness gateway = await under.StartGatewayAsync(1);
+            using HttpResponseMessage failed = await gateway.Client.SendAsync(Ask());
+            Assert.Equal("upstream_unavailable", failed.Headers.GetValues("x-forebay-reason").Single());
+            under.Tokens.FailAlways(null);
+
+            await Eventually.TrueAsync(
+                async () => (await gateway.Client.SendAsync(Ask())).StatusCode == HttpStatusCode.OK,
+                () => "It never came back.");
+        }
+        finally
+        {
+            under.Tokens.FailAlways(null);
+        }
+    }
+
     private static void AssertAccount(GatewayHarness gateway, HttpResponseMessage response)
     {
         UsageRecord usage = Assert.Single(gateway.Journal.Settled);
         Assert.Equal((UsageOutcome.Failed, Reason.UpstreamAccount), (usage.Outcome, usage.Reason));
         Assert.Equal("upstream_account", response.Headers.GetValues("x-forebay-reason").Single());
+
+        // The deployment is out, and says why.
+        Assert.Equal(
+            1, gateway.State.Of(gateway.State.Model.Deployments[0]).Breaker.OpenedBy(OutCause.Account));
     }
 
     private HttpRequestMessage Ask() => under.IsAnthropic
