@@ -67,6 +67,10 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     // Step 4.
     public ServedModel? Model { get; set; }
 
+    /// <summary>Tokens that the prompt is expected to have: the estimate that was read from it, corrected by what the
+    /// model's tokenizer makes of others.</summary>
+    public long ExpectedInputTokens { get; set; }
+
     /// <summary>Where its data may go.</summary>
     public PermissionRules Rules { get; set; }
 
