@@ -230,8 +230,8 @@ public sealed record DeploymentConfig
     [ConfigKey("Which Azure resource serves it; for api: azure.")]
     public AzureConfig? Azure { get; init; }
 
-    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's alone " +
-        "when left out. A request goes there only if it may run in each of them; * is every jurisdiction there is.",
+    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's " +
+        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there is.",
         Pattern = @"\*|" + Ids.Pattern, Example = "[us, eu]")]
     public string[]? RunsIn { get; init; }
 
@@ -265,8 +265,8 @@ public sealed record DeploymentConfig
     public string? InferenceGeo { get; init; }
 
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
-        "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity that " +
-        "calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
+        "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity " +
+        "that calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
         Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 

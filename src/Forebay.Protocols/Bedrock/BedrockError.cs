@@ -77,8 +77,8 @@ public static class BedrockErrors
         ("RequestTimeTooSkewed", BedrockError.BadSignature),
     ];
 
-    /// <summary>The error of a name as it is sent: <c>ThrottlingException:http://...</c>, <c>ns#ThrottlingException</c>,
-    /// or <c>throttlingException</c> in a stream.</summary>
+    /// <summary>The error of a name as it is sent: <c>ThrottlingException:http://...</c>,
+    /// <c>ns#ThrottlingException</c>, or <c>throttlingException</c> in a stream.</summary>
     public static BedrockError Named(ReadOnlySpan<char> name)
     {
         int hash = name.LastIndexOf('#');

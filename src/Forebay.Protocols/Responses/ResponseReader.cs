@@ -115,7 +115,8 @@ public static class ResponseReader
                 State.Usage.ReadCount(ref cursor, ref count);
                 Facts.CountedInputTokens = count;
             }
-            else if (kind == JsonKind.String && (member.SequenceEqual("message"u8) || member.SequenceEqual("Message"u8)))
+            else if (kind == JsonKind.String
+                && (member.SequenceEqual("message"u8) || member.SequenceEqual("Message"u8)))
             {
                 Facts.IsError = true;
                 State.ErrorMessage = cursor.ReadString(out JsonString token)

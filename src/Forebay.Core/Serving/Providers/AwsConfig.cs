@@ -8,8 +8,8 @@ public sealed record AwsConfig
     /// <summary>Stands for every beta.</summary>
     public const string AnyBeta = "*";
 
-    [ConfigKey("The AWS region called, for which requests are signed. The endpoint follows from it where none is given.",
-        Required = true, Pattern = "[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", Example = "us-east-1")]
+    [ConfigKey("The AWS region called, for which requests are signed. The endpoint follows from it where none is " +
+        "given.", Required = true, Pattern = "[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", Example = "us-east-1")]
     public required string Region { get; init; }
 
     [ConfigKey("Versions of Anthropic's API that the model takes as anthropic_version beside bedrock-2023-05-31: a " +

@@ -11,8 +11,8 @@ namespace Forebay.Gateway.Providers.Bedrock;
 /// <param name="Until">When it expires; null where that is not known.</param>
 internal sealed record AwsGrant(AwsCredentials Credentials, DateTimeOffset? Until);
 
-/// <summary>Finds AWS credentials by AWS's own rules: <c>aws:default</c> looks into the environment, the default profile,
-/// a web identity, the container's role and the instance's role, in that order; <c>aws:profile/NAME</c> takes a profile
+/// <summary>Finds AWS credentials by AWS's own rules: <c>aws:default</c> looks into the environment, the default
+/// profile, a web identity, the container's role and the instance's role, in that order; <c>aws:profile/NAME</c> takes a profile
 /// of the shared files, with whatever it says: keys, a role to assume, a process to ask.</summary>
 internal sealed class AwsIdentity(string reference)
 {
@@ -22,7 +22,7 @@ internal sealed class AwsIdentity(string reference)
     public string Reference => reference;
 
     /// <summary>Finds credentials, over files, processes or the network as need be.</summary>
-    /// <param name="anew">Whether what was found before was refused: then it is looked for again from the start.</param>
+    /// <param name="anew">Whether what was found before was refused: then it is looked for from the start.</param>
     /// <param name="cancel">Gives up.</param>
     /// <exception cref="ProviderCredentialException">There are none.</exception>
     public async Task<AwsGrant> FindAsync(bool anew, CancellationToken cancel)

@@ -4,8 +4,8 @@ using Forebay.Protocols.Bedrock;
 
 namespace Forebay.Gateway.Providers.Bedrock;
 
-/// <summary>Signs the requests of one endpoint. Keeps the key derived for the day, and how far AWS's clock is from ours.
-/// </summary>
+/// <summary>Signs the requests of one endpoint. Keeps the key derived for the day, and how far AWS's clock is from
+/// ours.</summary>
 internal sealed class AwsSigner(AwsCredentialSource source, string region, TimeProvider time)
 {
     private const string Service = "bedrock";

@@ -67,12 +67,12 @@ internal sealed class BedrockAdapter : ProviderAdapter
         _ => false,
     };
 
-    public override Uri UriOf(in ProviderRequest request) => (request.Call, request.Dialect, request.Facts.Stream) switch
+    public override Uri UriOf(in ProviderRequest request) => request switch
     {
-        (ProviderCall.CountTokens, _, _) => _countTokens!,
-        (_, Dialect.Converse, true) => _converseStream,
-        (_, Dialect.Converse, false) => _converse,
-        (_, _, true) => _invokeStream,
+        { Call: ProviderCall.CountTokens } => _countTokens!,
+        { Dialect: Dialect.Converse, Facts.Stream: true } => _converseStream,
+        { Dialect: Dialect.Converse } => _converse,
+        { Facts.Stream: true } => _invokeStream,
         _ => _invoke,
     };
 

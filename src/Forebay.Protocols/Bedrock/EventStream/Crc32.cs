@@ -7,10 +7,11 @@ using ArmCrc32 = System.Runtime.Intrinsics.Arm.Crc32.Arm64;
 namespace Forebay.Protocols.Bedrock;
 
 /// <summary>
-/// The checksum of event streams: CRC-32 of IEEE 802.3 (reflected, polynomial 0xEDB88320), as gzip has it. Long input is
-/// folded 64 bytes at a time by carry-less multiplication where the processor has it (Gopal et al., "Fast CRC
+/// The checksum of event streams: CRC-32 of IEEE 802.3 (reflected, polynomial 0xEDB88320), as gzip has it. Long input
+/// is folded 64 bytes at a time by carry-less multiplication where the processor has it (Gopal et al., "Fast CRC
 /// Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009); the rest goes eight bytes at a time
-/// through tables (Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation", 2008).
+/// through tables (Kounavis and Berry, "Novel Table Lookup-Based Algorithms for High-Performance CRC Generation",
+/// 2008).
 /// </summary>
 public static class Crc32
 {

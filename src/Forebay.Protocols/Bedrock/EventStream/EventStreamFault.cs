@@ -1,7 +1,7 @@
 namespace Forebay.Protocols.Bedrock;
 
-/// <summary>What is wrong with the bytes of an event stream. Nothing after a fault can be trusted: where the next message
-/// begins is known from this one alone.</summary>
+/// <summary>What is wrong with the bytes of an event stream. Nothing after a fault can be trusted: where the next
+/// message begins is known from this one alone.</summary>
 public enum EventStreamFault : byte
 {
     None,

@@ -51,8 +51,8 @@ public readonly ref struct EventStreamHeader
     };
 }
 
-/// <summary>Goes over the headers of a message; works in <c>foreach</c>. Those of a message that was read are known to be
-/// well-formed.</summary>
+/// <summary>Goes over the headers of a message; works in <c>foreach</c>. Those of a message that was read are known to
+/// be well-formed.</summary>
 public ref struct EventStreamHeaders
 {
     private ReadOnlySpan<byte> _rest;

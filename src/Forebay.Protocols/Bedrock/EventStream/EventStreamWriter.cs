@@ -4,8 +4,8 @@ using System.Text;
 
 namespace Forebay.Protocols.Bedrock;
 
-/// <summary>Writes messages of an event stream, for what answers in the place of AWS. One message at a time: its headers,
-/// then <see cref="Write"/>.</summary>
+/// <summary>Writes messages of an event stream, for what answers in the place of AWS. One message at a time: its
+/// headers, then <see cref="Write"/>.</summary>
 public sealed class EventStreamWriter
 {
     private readonly ArrayBufferWriter<byte> _headers = new();

@@ -23,7 +23,7 @@ public enum InvokeFate : byte
 /// <param name="Note">Why, and what to do.</param>
 public sealed record InvokeField(string Name, InvokeFate Fate, IReadOnlyList<string> Harmless, string Note);
 
-/// <summary>The fields of a Messages request that Bedrock treats unlike Anthropic; all others go on untouched.</summary>
+/// <summary>The fields of a Messages request that Bedrock treats unlike Anthropic; others go on untouched.</summary>
 public static class InvokeFields
 {
     /// <summary>The table; the reference page shows it.</summary>

@@ -66,8 +66,8 @@ internal static class ConverseColumn
         Refused(Meaning.DocumentUrl, "Converse takes no document by its address; send it as base64"),
         Refused(Meaning.DocumentCitations, "citations are not asked of Converse; leave citations out"),
         Refused(Meaning.SearchResult, "search results are not sent to Converse; send their text"),
-        Refused(Meaning.ServerTools, "a tool of this type is run or defined by its vendor; offer a tool of yours with " +
-            "a schema"),
+        Refused(Meaning.ServerTools, "a tool of this type is run or defined by its vendor; offer a tool of yours " +
+            "with a schema"),
         Refused(Meaning.ServerBlocks, "content of this type comes from a vendor's own tools; leave it out"),
         Refused(Meaning.AllowedCallers, "tools are called by the model alone in Converse; leave it out"),
         Refused(Meaning.ImageTransformations, "Converse transforms no images; send the image as it is to be seen"),
@@ -78,8 +78,8 @@ internal static class ConverseColumn
         Refused(Meaning.JsonMode, "Converse has no JSON mode without a schema; send a format of type json_schema"),
         Refused(Meaning.Audio, "audio is not sent to Converse; send text"),
         Refused(Meaning.CustomTools, "tools with free-form input cannot be offered to Converse; use a function"),
-        Refused(Meaning.AllowedTools, "a choice among some of the tools cannot be asked of Converse; offer only those " +
-            "tools"),
+        Refused(Meaning.AllowedTools, "a choice among some of the tools cannot be asked of Converse; offer only " +
+            "those tools"),
         Refused(Meaning.Functions, "the older functions are not translated; use tools, tool_choice and tool_calls"),
         Refused(Meaning.WebSearch, "the provider's own web search is not there; offer a tool of yours"),
         Refused(Meaning.Moderation, "moderation runs at OpenAI only; leave it out"),

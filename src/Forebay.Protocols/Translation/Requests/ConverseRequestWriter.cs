@@ -52,8 +52,9 @@ internal ref struct ConverseRequestWriter(
         if (hasToolBlocks && (request.Tools.Count == 0 || request.ToolChoice == ToolChoice.None))
         {
             scan.Refuse(
-                "tools", "Converse must be offered tools where messages hold calls or results of them; send the tools, " +
-                "and no tool_choice that forbids them");
+                "tools",
+                "Converse must be offered tools where messages hold calls or results of them; send the tools, and no " +
+                    "tool_choice that forbids them");
         }
     }
 

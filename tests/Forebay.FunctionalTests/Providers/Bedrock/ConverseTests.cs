@@ -26,7 +26,10 @@ public sealed class ConverseTests
         using AnthropicClient client = ClientFixture.AnthropicOf(bedrock.Gateway);
         var ask = new MessageCreateParams
         {
-            Model = GatewayHarness.Model, MaxTokens = 64, System = "Be brief.", Messages = [new UserMessageParam { Content = "Hi" }],
+            Model = GatewayHarness.Model,
+            MaxTokens = 64,
+            System = "Be brief.",
+            Messages = [new UserMessageParam { Content = "Hi" }],
         };
         string text = "";
         if (stream)

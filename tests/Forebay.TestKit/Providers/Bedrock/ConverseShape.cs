@@ -24,9 +24,9 @@ public sealed partial class ConverseShape(BedrockAccount account) : ProviderShap
     public override ProviderCall? Read(ReceivedRequest request, JsonElement body)
     {
         Match path = Route.Match(request.Path);
+        bool streams = path.Groups["verb"].Value == "converse-stream";
         return request.Method == "POST" && path.Success
-            ? new ProviderCall(
-                request, ProviderOperation.Generate, path.Groups["model"].Value, path.Groups["verb"].Value == "converse-stream", body)
+            ? new ProviderCall(request, ProviderOperation.Generate, path.Groups["model"].Value, streams, body)
             : null;
     }
 

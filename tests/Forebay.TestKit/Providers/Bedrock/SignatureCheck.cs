@@ -54,7 +54,8 @@ public static class SignatureCheck
         {
             return Denied(
                 "InvalidSignatureException",
-                $"Signature not yet current: {date} is still later than {Text(account.Now + Tolerance)} ({Text(account.Now)} + 5 min.)");
+                $"Signature not yet current: {date} is still later than {Text(account.Now + Tolerance)} "
+                    + $"({Text(account.Now)} + 5 min.)");
         }
 
         string[] signed = parts["SignedHeaders"].Split(';');

@@ -26,7 +26,8 @@ public sealed class ConverseTranslationTests
             {"role":"user","content":[{"type":"tool_result","tool_use_id":"t.1","is_error":true,"content":"no"}]},
             {"role":"system","content":"mind"},
             {"role":"user","content":"go"}],
-            "tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"strict":true},{"name":"g","input_schema":{}}],
+            "tools":[{"name":"f","description":"d","input_schema":{"type":"object"},"strict":true},
+              {"name":"g","input_schema":{}}],
             "tool_choice":{"type":"tool","name":"f"}}
             """);
 
@@ -40,7 +41,8 @@ public sealed class ConverseTranslationTests
               {"text":"<system>\nmind\n</system>"},{"text":"go"}]}],
             "system":[{"text":"be é"}],
             "inferenceConfig":{"maxTokens":100,"temperature":0.5,"topP":0.9,"stopSequences":["END"]},
-            "toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}},"strict":true}},
+            "toolConfig":{"tools":[
+              {"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}},"strict":true}},
               {"toolSpec":{"name":"g","inputSchema":{"json":{"type":"object","properties":{}}}}}],
               "toolChoice":{"tool":{"name":"f"}}}}
             """, body);
@@ -224,7 +226,11 @@ public sealed class ConverseTranslationTests
         var translator = new StreamTranslator(WireDialect.Converse, WireDialect.Anthropic, observer, Translate.Frame());
 
         Assert.False(AnswerTranslator.TryTranslate(
-            WireDialect.Converse, WireDialect.OpenAi, Encoding.UTF8.GetBytes(body), Translate.Frame(), new ArrayBufferWriter<byte>()));
+            WireDialect.Converse,
+            WireDialect.OpenAi,
+            Encoding.UTF8.GetBytes(body),
+            Translate.Frame(),
+            new ArrayBufferWriter<byte>()));
         Assert.False(translator.Translate(
             "event: messageStop\ndata: {\"stopReason\":\"malformed_model_output\"}\n\n"u8, new ArrayBufferWriter<byte>()));
         Assert.NotNull(translator.Problem);
@@ -235,8 +241,10 @@ public sealed class ConverseTranslationTests
     {
         var run = Streams.StreamRun.Of(
             WireDialect.Converse,
-            "event: messageStart\ndata: {}\n\nevent: contentBlockDelta\ndata: {}\n\nevent: messageStop\ndata: {\"stopReason\":\"end_turn\"}\n\n"
-            + "event: metadata\ndata: {\"usage\":{\"inputTokens\":1,\"outputTokens\":2,\"cacheReadInputTokens\":3,\"cacheWriteInputTokens\":4}}\n\n"
+            "event: messageStart\ndata: {}\n\nevent: contentBlockDelta\ndata: {}\n\n"
+            + "event: messageStop\ndata: {\"stopReason\":\"end_turn\"}\n\n"
+            + "event: metadata\ndata: {\"usage\":{\"inputTokens\":1,\"outputTokens\":2,\"cacheReadInputTokens\":3,"
+            + "\"cacheWriteInputTokens\":4}}\n\n"
             + "event: streamEnd\ndata: {}\n\nevent: contentBlockDelta\ndata: {}\n\n");
 
         Assert.Equal(new WireUsage(true, 1, 3, 4, 2), run.Observer.Usage);
@@ -251,7 +259,10 @@ public sealed class ConverseTranslationTests
     {
         string? path = SharedFiles.Find(AiSdkFixtures);
         Assert.SkipWhen(path is null, SharedFiles.SkipReason(AiSdkFixtures));
-        return [.. Directory.EnumerateFiles(path!, $"amazon-bedrock__src____fixtures____{pattern}").Order(StringComparer.Ordinal)];
+        return
+        [
+            .. Directory.EnumerateFiles(path!, $"amazon-bedrock__src____fixtures____{pattern}").Order(StringComparer.Ordinal),
+        ];
     }
 
     /// <summary>The events as the upstream's stream becomes them: each under its name, then the end.</summary>

@@ -99,8 +99,11 @@ public sealed class AwsRulesTests
     [Fact]
     public void What_says_the_same_is_the_same()
     {
-        AwsConfig one = new() { Region = "us-east-1", AllowBetas = ["a"], RefuseBetas = ["b"], AnthropicVersions = ["2026-10-21"] };
-        AwsConfig other = new() { Region = "us-east-1", AllowBetas = ["a"], RefuseBetas = ["b"], AnthropicVersions = ["2026-10-21"] };
+        static AwsConfig New() => new()
+        {
+            Region = "us-east-1", AllowBetas = ["a"], RefuseBetas = ["b"], AnthropicVersions = ["2026-10-21"],
+        };
+        (AwsConfig one, AwsConfig other) = (New(), New());
 
         Assert.Equal(one, other);
         Assert.Equal(one.GetHashCode(), other.GetHashCode());

@@ -77,8 +77,8 @@ public sealed class InvokeRequestTests
         string scattered = string.Join(",", InvokeFields.All
             .Where(f => f.Name is not ("model" or "stream" or "inference_geo"))
             .Select((f, i) => $"\"k{i}\":1,\"{f.Name}\":null"));
-        InvokeEdits edits = Edits(
-            Full($"{{\"k\":0,\"model\":\"a\",\"l\":0,\"stream\":true,\"m\":0,\"inference_geo\":\"us\",{scattered},REST}}"), "v", []);
+        string body = $"{{\"k\":0,\"model\":\"a\",\"l\":0,\"stream\":true,\"m\":0,\"inference_geo\":\"us\",{scattered},REST}}";
+        InvokeEdits edits = Edits(Full(body), "v", []);
 
         Assert.All(edits.Problems!, p => Assert.Contains("one field too many", p, StringComparison.Ordinal));
     }

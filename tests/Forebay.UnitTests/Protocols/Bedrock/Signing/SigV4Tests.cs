@@ -69,7 +69,10 @@ public sealed class SigV4Tests
     {
         Method = "POST",
         Path = path,
-        Headers = (SigningHeader[])[new("host", "bedrock-runtime.us-east-1.amazonaws.com"), new("Content-Type", "application/json")],
+        Headers = (SigningHeader[])
+        [
+            new("host", "bedrock-runtime.us-east-1.amazonaws.com"), new("Content-Type", "application/json"),
+        ],
         PayloadHash = SHA256.HashData("{}"u8),
     };
 }
