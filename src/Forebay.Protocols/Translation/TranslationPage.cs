@@ -116,19 +116,7 @@ public static class TranslationPage
             page.Append($"| OpenAI `{word}` | Anthropic `{Encoding.ASCII.GetString(said)}` |\n");
         }
 
-        string[] converse =
-        [
-            "end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use",
-            "guardrail_intervened", "content_filtered",
-        ];
-        foreach (string word in converse)
-        {
-            StopReason reason = AnswerWords.FromConverse(Encoding.ASCII.GetBytes(word));
-            string anthropicWord = Encoding.ASCII.GetString(AnswerWords.ToAnthropic(reason));
-            string openAiWord = Encoding.ASCII.GetString(AnswerWords.ToOpenAi(reason));
-            page.Append($"| Converse `{word}` | Anthropic `{anthropicWord}`, OpenAI `{openAiWord}` |\n");
-        }
-
+        AppendConverse(page);
         page.Append("""
 
             Converse's `malformed_model_output` and `malformed_tool_use` are no answers, and are tried elsewhere.
@@ -170,5 +158,21 @@ public static class TranslationPage
             finish reason, a usage chunk where asked for, `[DONE]`; a `ping` becomes a comment.
 
             """);
+    }
+
+    private static void AppendConverse(StringBuilder page)
+    {
+        string[] converse =
+        [
+            "end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use",
+            "guardrail_intervened", "content_filtered",
+        ];
+        foreach (string word in converse)
+        {
+            StopReason reason = AnswerWords.FromConverse(Encoding.ASCII.GetBytes(word));
+            string anthropicWord = Encoding.ASCII.GetString(AnswerWords.ToAnthropic(reason));
+            string openAiWord = Encoding.ASCII.GetString(AnswerWords.ToOpenAi(reason));
+            page.Append($"| Converse `{word}` | Anthropic `{anthropicWord}`, OpenAI `{openAiWord}` |\n");
+        }
     }
 }

@@ -16,6 +16,9 @@ internal sealed class AwsCredentialSource : IDisposable
     /// <summary>How soon it is tried again after that failed.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long nobody searches after a search failed.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
+
     /// <summary>Longest that one search may take: the instance's metadata service is asked several times.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -26,6 +29,7 @@ internal sealed class AwsCredentialSource : IDisposable
     private readonly CancellationTokenSource _closed = new();
     private AwsGrant? _grant;
     private Task<AwsGrant>? _finding;
+    private Failure? _failure;
 
     public AwsCredentialSource(AwsIdentity identity, TimeProvider time)
     {
@@ -40,26 +44,33 @@ internal sealed class AwsCredentialSource : IDisposable
 
     /// <summary>Credentials; waits only where none are held.</summary>
     /// <exception cref="ProviderCredentialException">There are none.</exception>
-    public ValueTask<AwsCredentials> GetAsync(CancellationToken cancel) =>
-        Held is { } held ? new(held) : new(WaitAsync(Find(anew: false), cancel));
+    public ValueTask<AwsCredentials> GetAsync(CancellationToken cancel)
+    {
+        if (Held is { } held)
+        {
+            return new(held);
+        }
+
+        // Who comes right after a search that failed is told what it failed for, and starts none.
+        return Volatile.Read(ref _failure) is { } failure && _time.GetUtcNow() < failure.Until
+            ? throw new ProviderCredentialException(failure.Message)
+            : new(WaitAsync(Find(anew: false), cancel));
+    }
 
     /// <summary>Looks again after credentials were refused.</summary>
-    /// <param name="refused">Those.</param>
+    /// <param name="refusedKeyId">The access key they had; each set of temporary credentials has its own.</param>
     /// <param name="cancel">Stops waiting.</param>
     /// <returns>Whether there are others now.</returns>
     /// <exception cref="ProviderCredentialException">There are none.</exception>
-    public async ValueTask<bool> RenewAsync(AwsCredentials refused, CancellationToken cancel)
+    public async ValueTask<bool> RenewAsync(string refusedKeyId, CancellationToken cancel)
     {
-        if (Held is { } held && held != refused)
+        if (Held is { } held && held.AccessKeyId != refusedKeyId)
         {
             // Another request noticed first.
             return true;
         }
 
-        AwsCredentials found = await WaitAsync(Find(anew: true), cancel);
-        return found.AccessKeyId != refused.AccessKeyId
-            || found.SecretAccessKey != refused.SecretAccessKey
-            || found.SessionToken != refused.SessionToken;
+        return (await WaitAsync(Find(anew: true), cancel)).AccessKeyId != refusedKeyId;
     }
 
     public void Dispose()
@@ -89,6 +100,7 @@ internal sealed class AwsCredentialSource : IDisposable
         {
             AwsGrant grant = await _identity.FindAsync(anew, cancel.Token);
             Volatile.Write(ref _grant, grant);
+            Volatile.Write(ref _failure, null);
             if (grant.Until is { } until)
             {
                 TimeSpan left = until - _time.GetUtcNow() - Early;
@@ -99,15 +111,21 @@ internal sealed class AwsCredentialSource : IDisposable
         }
         catch (OperationCanceledException e)
         {
-            Schedule(RetryAfter);
-            throw new ProviderCredentialException(
-                $"{_identity.Reference}: AWS credentials were not found within {Patience.TotalSeconds} s", e);
+            string why = $"{_identity.Reference}: AWS credentials were not found within {Patience.TotalSeconds} s";
+            Failed(why);
+            throw new ProviderCredentialException(why, e);
         }
-        catch (ProviderCredentialException)
+        catch (ProviderCredentialException e)
         {
-            Schedule(RetryAfter);
+            Failed(e.Message);
             throw;
         }
+    }
+
+    private void Failed(string why)
+    {
+        Volatile.Write(ref _failure, new Failure(why, _time.GetUtcNow() + Quiet));
+        Schedule(RetryAfter);
     }
 
     /// <summary>Renews what is held. Where that fails it stays until it expires, and is tried again before.</summary>
@@ -130,4 +148,6 @@ internal sealed class AwsCredentialSource : IDisposable
             // Closed meanwhile.
         }
     }
+
+    private sealed record Failure(string Message, DateTimeOffset Until);
 }

@@ -51,9 +51,23 @@ internal sealed class AwsSigner(AwsCredentialSource source, string region, TimeP
         }
 
         bool mayBeOld = error is BedrockError.Expired or BedrockError.Unrecognized or BedrockError.BadSignature;
-        return mayBeOld
-            && Volatile.Read(ref _key) is { } key
-            && await source.RenewAsync(key.Credentials, cancel);
+        return mayBeOld && SignedBy(refused) is { } keyId && await source.RenewAsync(keyId, cancel);
+    }
+
+    /// <summary>The access key that a request was signed with; null where it was not.</summary>
+    private static string? SignedBy(HttpResponseMessage refused)
+    {
+        const string before = "Credential=";
+        if (refused.RequestMessage is not { } request
+            || !request.Headers.NonValidated.TryGetValues("Authorization", out var values))
+        {
+            return null;
+        }
+
+        string sent = values.ToString();
+        int start = sent.IndexOf(before, StringComparison.Ordinal) + before.Length;
+        int end = sent.IndexOf('/', StringComparison.Ordinal);
+        return start >= before.Length && end > start ? sent[start..end] : null;
     }
 
     private void Sign(HttpRequestMessage request, AwsCredentials credentials)

@@ -7,10 +7,11 @@ namespace Forebay.Gateway.Providers.Bedrock;
 /// broken protocol or, where the bytes just end, as a cut connection.</summary>
 internal sealed class EventStreamBody(Stream frames, BedrockStreamKind kind) : Stream
 {
-    private const int ReadBytes = 16 * 1024;
+    /// <summary>What a silent stream holds; a dozen frames.</summary>
+    private const int ReadBytes = 4 * 1024;
 
     private readonly BedrockStream _decoder = new(kind);
-    private readonly ArrayBufferWriter<byte> _events = new(ReadBytes);
+    private readonly ArrayBufferWriter<byte> _events = new();
     private byte[]? _received;
     private int _taken;
     private bool _ended;

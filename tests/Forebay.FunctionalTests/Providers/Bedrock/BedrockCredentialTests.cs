@@ -40,13 +40,13 @@ public sealed class BedrockCredentialTests
         bedrock.Account.Expire("ASIAFIRST");
         AwsProfiles.Print(file, "ASIASECOND", "s2", "t2", later);
 
-        using HttpResponseMessage response = await bedrock.AskAsync();
+        HttpResponseMessage[] responses = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => bedrock.AskAsync()));
 
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        Assert.Equal("1", response.Headers.GetValues("x-forebay-attempts").Single());
-        Assert.Equal(
-            ["ASIAFIRST", "ASIAFIRST", "ASIASECOND"],
-            bedrock.Provider.Calls.Select(c => c.Header("authorization")!.Split('=', '/')[1]));
+        Assert.All(responses, r => Assert.Equal(HttpStatusCode.OK, r.StatusCode));
+        Assert.All(responses, r => Assert.Equal("1", r.Headers.GetValues("x-forebay-attempts").Single()));
+        string[] keys = [.. bedrock.Provider.Calls.Select(c => c.Header("authorization")!.Split('=', '/')[1])];
+        Assert.Equal(4, keys.Count(k => k == "ASIASECOND"));
+        Assert.InRange(keys.Count(k => k == "ASIAFIRST"), 2, 5);
         Assert.Equal("t2", bedrock.Provider.Calls[^1].Header("x-amz-security-token"));
     }
 
