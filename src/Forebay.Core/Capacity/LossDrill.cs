@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Capacity;
