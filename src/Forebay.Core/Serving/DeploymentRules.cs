@@ -134,6 +134,7 @@ internal static class DeploymentRules
                 $"{path}.dialects", "the list is empty", "List what the endpoint speaks: anthropic, openai."));
         }
 
+        CheckDialects(deployment, path, problems);
         UrlRules.Check($"{path}.endpoint", deployment.Endpoint, UrlRules.Http, problems);
         UrlRules.Check($"{path}.proxy", deployment.Proxy, UrlRules.Proxy, problems);
         if (deployment.Endpoint is { IsAbsoluteUri: true } endpoint
@@ -151,6 +152,30 @@ internal static class DeploymentRules
                 $"{path}.tls.{given}", $"{given} is given without {missing}", "Give both, or neither."));
         }
     }
+
+    private static void CheckDialects(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
+    {
+        Dialect[] spoken = SpokenBy(deployment.Api);
+        Dialect[] others = [.. deployment.Dialects.Except(spoken)];
+        if (others.Length > 0)
+        {
+            string known = spoken.Length == 0 ? "none of them" : string.Join(", ", spoken.Select(WordOf));
+            problems.Add(new ConfigProblem(
+                $"{path}.dialects",
+                $"{string.Join(", ", others.Select(WordOf))}: api {WordOf(deployment.Api)} speaks {known}",
+                "List only what the API speaks, or change api."));
+        }
+    }
+
+    private static string WordOf<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>The dialects that a provider's API speaks.</summary>
+    private static Dialect[] SpokenBy(ProviderApi api) => api switch
+    {
+        ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi],
+        _ => [],
+    };
 
     private static void CheckTimeouts(UpstreamTimeoutsConfig timeouts, string path, List<ConfigProblem> problems)
     {

@@ -13,6 +13,9 @@ public enum UsageDimension : byte
     Backing,
     Outcome,
     Pool,
+
+    /// <summary><c>yes</c> for items of batches, <c>no</c> for other requests.</summary>
+    Batch,
 }
 
 /// <summary>A question about recorded usage. Times are UTC, the end exclusive; filters null match everything.</summary>

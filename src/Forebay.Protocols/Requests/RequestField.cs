@@ -40,6 +40,7 @@ internal static class RequestFields
         _ when name.SequenceEqual("max_tokens"u8) => RequestField.MaxTokens,
         _ when name.SequenceEqual("tools"u8) => RequestField.Tools,
         _ when name.SequenceEqual("service_tier"u8) => RequestField.ServiceTier,
+        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
         _ => dialect == WireDialect.Anthropic ? Anthropic(name) : OpenAi(name),
     };
 
@@ -58,7 +59,6 @@ internal static class RequestFields
         _ when name.SequenceEqual("output_format"u8) => RequestField.OutputFormat,
         _ when name.SequenceEqual("container"u8) => RequestField.Container,
         _ when name.SequenceEqual("cache_control"u8) => RequestField.CacheControl,
-        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
         _ => RequestField.Other,
     };
 

@@ -4,6 +4,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Batches;
 using Forebay.Control.Concentration;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
@@ -26,6 +27,7 @@ using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
 using Forebay.Storage.Backups;
+using Forebay.Storage.Contents;
 using Forebay.Storage.Data;
 using Forebay.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -47,6 +49,7 @@ internal sealed partial class ServerStart(
 
     private readonly FleetState _state = new();
     private LocalStore _store = null!;
+    private BatchDesk _batches = null!;
     private AuditedChange _change = null!;
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
@@ -71,6 +74,7 @@ internal sealed partial class ServerStart(
         (DataDirectory directory, _store) = await OpenStoreAsync(cancel);
         _change = new AuditedChange(_store.Audit, time, logs.CreateLogger<AuditedChange>());
         await AuditRestoreAsync(directory, _change);
+        _batches = Own(await LoadAsync(stop => OpenBatchesAsync(directory, config, stop), cancel));
 
         // 3. The fleet: the user's own upstreams, emulated engines, connection pools; what is withdrawn of it; and what
         // tenants used of their limits before.
@@ -112,6 +116,7 @@ internal sealed partial class ServerStart(
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
         await StartReplicasAsync(cancel);
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
+        _batches.Start(gateway.BatchWire);
         _state.Draining = false;
         return ForebayServer.Of(
             owned, settings, _state, gateway, admin, _reloads, adminToken, freshKey, _store.Recovery.Interrupted);
@@ -137,6 +142,7 @@ internal sealed partial class ServerStart(
             Tokens = tokens,
             Exports = exports,
             Rollouts = rollouts,
+            Batches = _batches,
             Withdrawals = withdrawals,
             Partners = _partners.Partners,
             Capacity = _partners.Capacity,
@@ -245,6 +251,7 @@ internal sealed partial class ServerStart(
         Own(new FleetMetrics(_state, _store.Journal, time));
         Own(new QueueMetrics(_state, time));
         Own(new FollowingMetrics(_following, _state, ContractTime));
+        Own(new BatchMetrics(_batches, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -280,6 +287,18 @@ internal sealed partial class ServerStart(
         {
             throw new StartException(e.Message);
         }
+    }
+
+    /// <summary>Batches and files: the right key first, then what the process before left of them.</summary>
+    private async Task<BatchDesk> OpenBatchesAsync(
+        DataDirectory directory, FleetConfig config, CancellationToken cancel)
+    {
+        string? key = config.Server.Batches.Key is { } reference ? ReadSecret(reference) : null;
+        ContentStore contents = Own(await ContentsOpening.OpenAsync(_store, directory.Paths, key, cancel));
+        return await BatchDesk.LoadAsync(
+            new BatchDeskParts(
+                _state, _store.Batches, contents, _store.SettledRequests, _change, time, logs.CreateLogger<BatchDesk>()),
+            cancel);
     }
 
     private FleetSource SourceOf(IReadOnlyList<UserUpstream> own, ManagedObjects managed)
@@ -470,6 +489,7 @@ internal sealed partial class ServerStart(
                     _state, _store.Journal, _upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs)
                 {
                     LimitHistory = _store.LimitHistory,
+                    Batches = _batches,
                 },
                 cancel);
             owned.Add(gateway);

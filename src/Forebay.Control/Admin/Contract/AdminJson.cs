@@ -44,6 +44,8 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(RollBackBody))]
 [JsonSerializable(typeof(RolloutView))]
 [JsonSerializable(typeof(RolloutListView))]
+[JsonSerializable(typeof(BatchView))]
+[JsonSerializable(typeof(BatchListView))]
 [JsonSerializable(typeof(ExportBody))]
 [JsonSerializable(typeof(ExportView))]
 [JsonSerializable(typeof(ResidencyView))]
