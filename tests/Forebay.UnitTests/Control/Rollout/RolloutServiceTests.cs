@@ -3,6 +3,7 @@ using Forebay.Control.Audit;
 using Forebay.Control.Errors;
 using Forebay.Control.Rollout;
 using Forebay.Core.Fleet;
+using Forebay.Core.Serving;
 using Forebay.Core.Serving.Rollout;
 using Forebay.TestKit.Fleets;
 using Forebay.TestKit.Memory;
