@@ -1,4 +1,5 @@
 using Forebay.Core.Access;
+using Forebay.Core.Capacity.Quotas;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
@@ -67,6 +68,10 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     // Step 4.
     public ServedModel? Model { get; set; }
 
+    /// <summary>Tokens that the prompt is expected to have: the estimate that was read from it, corrected by what the
+    /// model's tokenizer makes of others.</summary>
+    public long ExpectedInputTokens { get; set; }
+
     /// <summary>Where its data may go.</summary>
     public PermissionRules Rules { get; set; }
 
@@ -99,6 +104,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     /// <summary>Where the attempt in hand goes; a place is held there.</summary>
     public Route Route { get; set; }
+
+    /// <summary>What the attempt in hand took a share of; null where its pool has no quota.</summary>
+    public QuotaMeter? Quota { get; set; }
+
+    /// <summary>The share that it took.</summary>
+    public QuotaUse QuotaTaken { get; set; }
 
     /// <summary>Its story says already that no place was free.</summary>
     public bool NoPlaceTold { get; set; }

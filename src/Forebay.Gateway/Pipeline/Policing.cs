@@ -11,7 +11,7 @@ internal static class Policing
 {
     private const string AnthropicVersion = "anthropic-version";
 
-    public static Failure Check(Exchange x)
+    public static Failure Check(Exchange x, FleetState state)
     {
         if (x.Dialect == Dialect.Anthropic && x.Http.Request.Headers[AnthropicVersion].Count == 0)
         {
@@ -34,6 +34,12 @@ internal static class Policing
         }
 
         x.Model = model;
+        if (x.ExpectedInputTokens == 0)
+        {
+            // Once: what was reserved by it is what is settled.
+            x.ExpectedInputTokens = state.InputOf(model).Correct(x.Facts.EstimatedInputTokens);
+        }
+
         if (x.Facts.MaxTokens > model.Config.MaxOutputTokens)
         {
             return new Failure(
@@ -65,12 +71,12 @@ internal static class Policing
     /// or sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was
     /// made by.
     /// </summary>
-    public static Failure CheckAgain(Exchange x, InForce inForce)
+    public static Failure CheckAgain(Exchange x, InForce inForce, FleetState state)
     {
         Tenant accepted = x.Tenant!;
         x.InForce = inForce;
         x.Tenant = inForce.Model.FindTenant(accepted.Id) ?? accepted;
-        Failure failure = Check(x);
+        Failure failure = Check(x, state);
         x.Tenant = accepted;
         return failure;
     }
@@ -84,7 +90,7 @@ internal static class Policing
             | (x.Facts.Features.HasFlag(RequestFeatures.Images) ? RequestNeeds.Images : 0)
             | (x.Facts.Features.HasFlag(RequestFeatures.Documents) ? RequestNeeds.Documents : 0)
             | (x.Facts.Features.HasFlag(RequestFeatures.Audio) ? RequestNeeds.Audio : 0),
-        x.Facts.EstimatedInputTokens,
+        x.ExpectedInputTokens,
         x.Facts.MaxTokens);
 
     private static Failure NoSuchModel(Exchange x)
