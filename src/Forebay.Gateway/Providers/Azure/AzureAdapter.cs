@@ -1,5 +1,4 @@
 using Forebay.Core.Serving;
-using Forebay.Core.Serving.Providers;
 using Forebay.Gateway.Providers.Credentials;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
@@ -113,5 +112,6 @@ internal sealed class AzureAdapter : ProviderAdapter
     {
         _token?.Dispose();
         _entra?.Dispose();
+        base.Dispose(disposing);
     }
 }

@@ -109,5 +109,9 @@ internal sealed class VertexAdapter : ProviderAdapter
     public override string? ErrorMessageOf(HttpResponseMessage response, ReadOnlySpan<byte> body) =>
         GoogleError.MessageOf(body) ?? ForeignEnvelope.MessageOf(body);
 
-    protected override void Dispose(bool disposing) => _token.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _token.Dispose();
+        base.Dispose(disposing);
+    }
 }
