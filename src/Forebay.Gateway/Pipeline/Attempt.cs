@@ -216,11 +216,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
 
     private AttemptResult Unauthorized(ProviderCredentialException e) =>
         AttemptResult.Elsewhere(new Failure(
-            Reason.UpstreamAccount,
+            e.IsTransient ? Reason.UpstreamUnavailable : Reason.UpstreamAccount,
             "The pool's own account cannot be used at its provider; the operator has been told. Try again later.",
             Detail: $"deployment {deployment.Id}: {e.Message}")) with
         {
-            Kind = FailureKind.Account,
+            Kind = e.IsTransient ? FailureKind.Failure : FailureKind.Account,
         };
 
     private AttemptResult Stopped(AttemptClock clock)

@@ -117,4 +117,9 @@ internal abstract class ProviderAdapter : IDisposable
 /// <summary>No credential can be had for a provider.</summary>
 /// <param name="message">Why, in words for an operator, without any part of a secret.</param>
 /// <param name="inner">What went wrong, or null.</param>
-internal sealed class ProviderCredentialException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class ProviderCredentialException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether it may well be had in a moment: what gives it could not be reached, or failed itself. Otherwise
+    /// it was refused, and somebody must do something.</summary>
+    public bool IsTransient { get; init; }
+}
