@@ -8,4 +8,7 @@ public enum WireDialect : byte
 
     /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
     OpenAi,
+
+    /// <summary>OpenAI Responses: <c>/v1/responses</c>.</summary>
+    Responses,
 }

@@ -17,6 +17,9 @@ public enum Dialect : byte
     /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
     [JsonStringEnumMemberName("openai")]
     OpenAi,
+
+    /// <summary>OpenAI Responses: <c>/v1/responses</c>.</summary>
+    Responses,
 }
 
 /// <summary>What stands behind a deployment; shown wherever its answers are.</summary>

@@ -3,7 +3,7 @@ using Forebay.Protocols.Json;
 namespace Forebay.Protocols;
 
 /// <summary>Reads what the gateway must know of a whole response body in one forward pass: messages, chat completions,
-/// counted tokens and error envelopes of either dialect, for self-hosted servers mix them.</summary>
+/// responses, counted tokens and error envelopes of either dialect, for self-hosted servers mix them.</summary>
 public static class ResponseReader
 {
     /// <summary>Reads a body; cost is linear in its length, and nothing is allocated but the strings of the
@@ -16,6 +16,11 @@ public static class ResponseReader
         if (cursor.Peek() != JsonKind.Object)
         {
             return false;
+        }
+
+        if (dialect == WireDialect.Responses)
+        {
+            return TryReadResponse(ref cursor, ref facts);
         }
 
         var pass = new Pass(dialect);
@@ -32,6 +37,29 @@ public static class ResponseReader
         facts.ErrorType = pass.State.ErrorType;
         facts.ErrorMessage = pass.State.ErrorMessage;
         return facts.IsError || pass.HasAnswer || facts.CountedInputTokens is not null;
+    }
+
+    /// <summary>A response that failed for what was asked is an answer, as the vendor's clients expect it.</summary>
+    private static bool TryReadResponse(ref JsonCursor cursor, ref ResponseFacts facts)
+    {
+        var state = default(StreamState);
+        var response = default(ResponseObject);
+        response.Read(ref state, ref cursor);
+        if (!cursor.AtEnd())
+        {
+            return false;
+        }
+
+        facts.ModelValue = response.Model;
+        facts.Usage = state.Usage.ToUsage();
+        facts.IsUsageSuspect = state.Usage.IsSuspect;
+        facts.StopReason = response.Stop;
+        facts.ErrorType = state.ErrorType;
+        facts.ErrorMessage = state.ErrorMessage;
+        facts.IsError = response.IsFailed
+            ? ResponseObject.IsServers(state.ErrorType)
+            : state.ErrorMessage is not null || state.ErrorType is not null;
+        return facts.IsError || response.HasOutput;
     }
 
     private struct Pass(WireDialect dialect)
