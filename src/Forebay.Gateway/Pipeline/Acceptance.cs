@@ -28,9 +28,25 @@ internal static class Acceptance
             await LongWork.ElsewhereAsync();
         }
 
-        return RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out RequestProblem bad)
+        return Read(x, countTokens, out RequestProblem bad)
             ? Failure.None
             : new Failure(Reason.BadRequest, bad.Message, bad.Param);
+    }
+
+    private static bool Read(Exchange x, bool countTokens, out RequestProblem bad)
+    {
+        if (!x.Embeds)
+        {
+            bool good = RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out bad);
+            x.ContextTokens = x.Facts.EstimatedInputTokens;
+            return good;
+        }
+
+        bool read = EmbeddingRequestReader.TryRead(x.Body!.Written, out EmbeddingFacts facts, out bad);
+        x.Facts = facts.Request;
+        x.Items = facts.Items;
+        x.ContextTokens = facts.LargestInputTokens;
+        return read;
     }
 
     private static async ValueTask<BodyProblem> ReadBodyAsync(Exchange x, GatewayRuntime runtime)

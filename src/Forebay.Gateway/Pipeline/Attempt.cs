@@ -87,9 +87,12 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             rename ? upstream.ModelJson : default,
             AddsUsage,
             AskedPlaces.SpliceFor(x, deployment, x.Dialect));
-        Uri uri = x.Dialect == Dialect.Anthropic
-            ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
-            : upstream.ChatCompletionsUri;
+        Uri uri = x.Embeds ? upstream.PathUri("v1/embeddings") : x.Dialect switch
+        {
+            Dialect.Anthropic => upstream.MessagesUri(x.Http.Request.QueryString.Value),
+            Dialect.Responses => upstream.PathUri("v1/responses"),
+            _ => upstream.ChatCompletionsUri,
+        };
         var request = new HttpRequestMessage(HttpMethod.Post, uri)
         {
             Content = new SplicedContent(body, splices),

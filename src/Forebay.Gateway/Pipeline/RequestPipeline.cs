@@ -124,7 +124,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             new LimitRequest(
                 model.Id,
                 model.LimitClass,
-                Math.Min(x.Facts.EstimatedInputTokens, model.Config.ContextTokens),
+                Math.Min(x.Facts.EstimatedInputTokens, (long)model.Config.ContextTokens * x.Items),
                 x.Facts.MaxTokens ?? model.Config.MaxOutputTokens,
                 model.Prices.At(now.WallUnixMs)),
             now);

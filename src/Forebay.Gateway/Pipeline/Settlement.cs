@@ -92,7 +92,7 @@ internal static class Settlement
     {
         TokenUsage told = x.Tokens;
         x.Tokens = PlausibleUsage.Of(
-            told, x.Model!.Config.ContextTokens, x.Model.Config.MaxOutputTokens, out bool implausible);
+            told, (long)x.Model!.Config.ContextTokens * x.Items, x.Model.Config.MaxOutputTokens, out bool implausible);
         if (implausible)
         {
             x.TokensEstimated = true;

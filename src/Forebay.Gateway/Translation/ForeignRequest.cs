@@ -37,6 +37,9 @@ internal sealed class ForeignRequest : IDisposable
 
     public Dialect Dialect { get; }
 
+    /// <summary>Tools whose namespace became part of their name.</summary>
+    public IReadOnlyList<NamespacedTool> NamespacedTools { get; private init; } = [];
+
     /// <summary>What was dropped, for the header; empty for nothing.</summary>
     public string Dropped { get; }
 
@@ -79,7 +82,10 @@ internal sealed class ForeignRequest : IDisposable
         Failure failure = result.Problems.Count > 0 ? Refusal(x, dialect, result.Problems)
             : writer.Overflowed ? BodyRelay.OverBudget
             : Failure.None;
-        return new ForeignRequest(dialect, body, result.ModelValue, DroppedOf(x, result.Dropped), failure);
+        return new ForeignRequest(dialect, body, result.ModelValue, DroppedOf(x, result.Dropped), failure)
+        {
+            NamespacedTools = result.NamespacedTools,
+        };
     }
 
     /// <summary>The request for a deployment that speaks the dialect.</summary>
@@ -99,7 +105,13 @@ internal sealed class ForeignRequest : IDisposable
         }
 
         var request = new HttpRequestMessage(
-            HttpMethod.Post, Dialect == Dialect.Anthropic ? upstream.MessagesUri(null) : upstream.ChatCompletionsUri)
+            HttpMethod.Post,
+            Dialect switch
+            {
+                Dialect.Anthropic => upstream.MessagesUri(null),
+                Dialect.Responses => upstream.PathUri("v1/responses"),
+                _ => upstream.ChatCompletionsUri,
+            })
         {
             Content = new SplicedContent(_body.WrittenMemory, splices),
         };

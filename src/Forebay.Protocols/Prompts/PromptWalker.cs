@@ -27,6 +27,9 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
     /// <summary>The last name of something that one account holds, quotes included.</summary>
     public ByteRange StateId;
 
+    /// <summary>The last item that stands for one that an account stores: its name, quotes included.</summary>
+    public ByteRange StoredItem;
+
     /// <summary>Elements of the array walked last; the index of the one at fault, where there is a fault.</summary>
     public int Elements;
 
@@ -335,7 +338,7 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
             case BlockKind.Reference when block.Id.Length > 0:
             case BlockKind.Reasoning when InItems && block.Id.Length > 0 && !block.IsSealed && !block.HasContent:
                 Features |= RequestFeatures.ServerState;
-                StateId = block.Id.Token;
+                StoredItem = block.Id.Token;
                 break;
             default:
                 Features |= block.Kind == BlockKind.Document ? RequestFeatures.Documents : RequestFeatures.None;

@@ -57,6 +57,10 @@ public struct RequestFacts
     /// none.</summary>
     public ByteRange PreviousResponse { get; set; }
 
+    /// <summary>Responses: the last item that stands for one that is stored: a JSON string, quotes included; empty
+    /// where there is none.</summary>
+    public ByteRange StoredItem { get; set; }
+
     /// <summary>Responses: <c>background</c>: the answer is to be computed after the request has ended.</summary>
     public bool Background { get; set; }
 

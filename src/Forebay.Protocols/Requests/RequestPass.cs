@@ -31,6 +31,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         Facts.Dialect = _dialect;
         Facts.Features = _features | _walker.Features;
         Facts.Signature = _walker.Signature;
+        Facts.StoredItem = _walker.StoredItem;
         Facts.StateId = Facts.StateId.IsEmpty ? _walker.StateId : Facts.StateId;
         Facts.MaxTokens = _maxCompletionTokens ?? Facts.MaxTokens;
         Facts.UserId ??= _user;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Forebay.Protocols.Continuation;
 using Forebay.Protocols.Json;
+using Forebay.Protocols.Translation;
 
 namespace Forebay.Protocols;
 
@@ -12,6 +13,35 @@ public static class IssuedState
 {
     /// <summary>Takes a value, escapes resolved.</summary>
     public delegate void Sink(ReadOnlySpan<byte> value);
+
+    /// <summary>Reads whole events of a dialect.</summary>
+    public static void ReadEvents(WireDialect dialect, ReadOnlySpan<byte> events, Sink sink)
+    {
+        if (dialect == WireDialect.Responses)
+        {
+            ReadResponseEvents(events, sink);
+        }
+        else
+        {
+            ReadEvents(events, sink);
+        }
+    }
+
+    /// <summary>Reads a whole answer of a dialect.</summary>
+    public static void ReadAnswer(WireDialect dialect, ReadOnlySpan<byte> body, Sink sink)
+    {
+        if (dialect == WireDialect.Responses)
+        {
+            ReadResponse(body, sink);
+        }
+        else
+        {
+            ReadAnswer(body, sink);
+        }
+    }
+
+    /// <summary>Whether a value is what another vendor's upstream has signed or sealed.</summary>
+    public static bool IsForeignSeal(ReadOnlySpan<byte> value) => Seals.IsMarked(value);
 
     /// <summary>Reads whole events. Costs a search of their bytes where there is nothing, which is nearly always.
     /// </summary>

@@ -27,6 +27,9 @@ internal static class Seals
         _ => "forebay.r."u8,
     };
 
+    /// <summary>Whether a mark stands before a seal.</summary>
+    public static bool IsMarked(ReadOnlySpan<byte> value) => value.StartsWith("forebay."u8);
+
     /// <summary>Takes the mark off; false where there is none, so that the seal is of the client's own dialect.
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> source, ref ByteRange seal, out SealKind kind)
