@@ -1,9 +1,11 @@
 using System.Net;
 using System.Text;
+using Forebay.Core.Batches;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Telemetry;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Batches;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Connections;
 using Forebay.Gateway.Health;
@@ -42,6 +44,9 @@ public sealed record GatewayParts(
 {
     /// <summary>What tenants are shown of how their limits changed; null shows no changes.</summary>
     public ILimitHistory? LimitHistory { get; init; }
+
+    /// <summary>Batches and files; null serves none.</summary>
+    public IBatchDesk? Batches { get; init; }
 }
 
 /// <summary>
@@ -78,6 +83,9 @@ public sealed class GatewayServer : IAsyncDisposable
 
     /// <summary>Model calls in progress.</summary>
     public int InFlight => _runtime.Metrics.InFlight;
+
+    /// <summary>Runs items of batches as requests of this gateway.</summary>
+    public IBatchWire BatchWire => new BatchWire(_runtime);
 
     /// <summary>Connections open now.</summary>
     public int Connections => _gate.Open;
@@ -197,6 +205,7 @@ public sealed class GatewayServer : IAsyncDisposable
             cut)
         {
             LimitHistory = parts.LimitHistory,
+            Batches = parts.Batches,
         };
     }
 

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Forebay.Core.Access;
 using Forebay.Core.Audit;
 using Forebay.Core.Audit.Residency;
+using Forebay.Core.Batches;
 using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Capacity.Transfers;
@@ -57,6 +58,8 @@ public sealed class LocalStore : IAsyncDisposable
         Demand = new SqliteDemandHistory(database);
         Capacity = new SqliteCapacityLedger(database);
         Partners = new SqlitePartnerStore(database);
+        Batches = new SqliteBatchStore(database);
+        SettledRequests = new JournalSettledRequests(segments, journal.Sync);
         Recovery = recovery;
     }
 
@@ -93,6 +96,12 @@ public sealed class LocalStore : IAsyncDisposable
     public ICapacityLedgerStore Capacity { get; }
 
     public IPartnerStore Partners { get; }
+
+    /// <summary>Batches and files, without their contents.</summary>
+    public IBatchStore Batches { get; }
+
+    /// <summary>Which requests were answered, from the part of the journal still retained.</summary>
+    public ISettledRequests SettledRequests { get; }
 
     /// <summary>What opening found.</summary>
     public RecoveryReport Recovery { get; }
@@ -244,6 +253,7 @@ public sealed class LocalStore : IAsyncDisposable
         Tenant = accept.Tenant,
         Key = accept.Key,
         Model = accept.Model,
+        Batch = accept.Batch,
         Outcome = UsageOutcome.Interrupted,
         Reason = Reason.Internal,
     };

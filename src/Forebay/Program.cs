@@ -42,6 +42,7 @@ public static class Program
         CapacityCommand.Create(),
         ExplainCommand.Create(),
         UsageCommand.Create(),
+        BatchCommand.Create(),
         ConcentrationCommand.Create(),
         LimitsCommand.Create(),
         WithdrawalCommands.CreateDrain(),

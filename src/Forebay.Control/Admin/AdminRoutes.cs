@@ -17,6 +17,7 @@ internal static class AdminRoutes
         var explain = new ExplainEndpoints(services);
         var permission = new PermissionEndpoints(services);
         var curves = new CurveEndpoints(services);
+        var batches = new BatchEndpoints(services);
         return
         [
             new("GET", "/livez", RouteAccess.Everybody, HealthEndpoints.LiveAsync),
@@ -40,6 +41,9 @@ internal static class AdminRoutes
             new("GET", "/v1/explain", RouteAccess.Viewer, explain.ListAsync),
             new("GET", "/v1/explain/{id}", RouteAccess.Viewer, explain.OneAsync),
             new("POST", "/v1/explain/tenants/{id}", RouteAccess.Operator, explain.WatchAsync),
+            new("GET", "/v1/batches", RouteAccess.Viewer, batches.ListAsync),
+            new("GET", "/v1/batches/{id}", RouteAccess.Viewer, batches.ShowAsync),
+            new("POST", "/v1/batches/{id}/cancel", RouteAccess.Operator, batches.CancelAsync),
             .. Capacity(services),
             new("GET", "/v1/audit/residency", RouteAccess.Viewer, permission.ResidencyAsync),
             new("GET", "/v1/audit", RouteAccess.Viewer, records.AuditAsync),
@@ -70,7 +74,6 @@ internal static class AdminRoutes
             new("POST", "/v1/providers/{id}/sign", RouteAccess.Operator, partners.SignAsync),
             new("POST", "/v1/providers/{id}/connect", RouteAccess.Operator, partners.ConnectAsync),
             new("POST", "/v1/providers/{id}/accept", RouteAccess.Operator, partners.AcceptAsync),
-            new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
             new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
             new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
             new("GET", "/v1/provider-register", RouteAccess.Viewer, register.ShowAsync),

@@ -2,6 +2,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin.Contract;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Batches;
 using Forebay.Control.Capacity;
 using Forebay.Control.Concentration;
 using Forebay.Control.Limits.Following;
@@ -34,6 +35,9 @@ public sealed record AdminServices
 
     public required WithdrawalService Withdrawals { get; init; }
     public required RolloutService Rollouts { get; init; }
+    /// <summary>Batches and files; null where there are none.</summary>
+    public BatchDesk? Batches { get; init; }
+
     public required PartnerService Partners { get; init; }
 
     public required CapacityService Capacity { get; init; }

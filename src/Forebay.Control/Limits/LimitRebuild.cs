@@ -96,7 +96,7 @@ public static class LimitRebuild
             DateTimeOffset.FromUnixTimeMilliseconds(fromMs), cancel);
         await foreach (UsageEvent one in events.ConfigureAwait(false))
         {
-            if (one.Accept is { } accept && accept.AcceptedUnixMs >= fromMs
+            if (one.Accept is { Batch: false } accept && accept.AcceptedUnixMs >= fromMs
                 && fleet.FindTenant(accept.Tenant) is { } tenant)
             {
                 open[accept.RequestId] = state.LimitsOf(tenant).Replay(

@@ -161,11 +161,11 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private Task<LedgerResult> FollowAsync(
         FleetConfig fleet, ReplicaRoles roles, long nowMs, CancellationToken cancel) =>
         _parts.Capacity.ApplyAsync(
-            ledger =>
+            ledger => _parts.Capacity.WithDeployed(ledger,
             [
                 .. WithdrawnSupply.Changes(ledger, fleet, _parts.Withdrawals.Standing, nowMs),
                 .. ReplicaLeases.Ended(ledger, roles.Alive, nowMs),
-            ],
+            ]),
             ReplicaLeases.Actor,
             "follows engines and withdrawals",
             cancel);
@@ -341,12 +341,14 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return ByHour(hour, h => available.Min(Math.Max(_nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
     }
 
-    /// <summary>The most that others than replicas hold in each hour.</summary>
+    /// <summary>The most that others than deployments hold in each hour: those of the fleet file are counted as it has
+    /// them, whether or not there is as much.</summary>
     private ImmutableArray<int> OthersOf(PoolConfig pool, long hour)
     {
         Lease[] others =
         [
-            .. _parts.Capacity.Ledger.LeasesOf(ReplicaLeases.LaneOf(pool.Id)).Where(l => !ReplicaLeases.IsReplicas(l)),
+            .. _parts.Capacity.Ledger.LeasesOf(ReplicaLeases.LaneOf(pool.Id))
+                .Where(l => !ReplicaLeases.IsReplicas(l) && !DeployedLeases.IsFiles(l)),
         ];
         return others.Length == 0 ? [] : ByHour(hour, h => others.Sum(l => Most(l.Held, h)));
     }

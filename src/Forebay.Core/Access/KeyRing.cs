@@ -18,9 +18,18 @@ public enum KeyCheck : byte
 /// </summary>
 public sealed class KeyRing
 {
-    private readonly FrozenDictionary<SecretHash, ApiKey> _byHash;
+    /// <summary>Most rotations that are followed.</summary>
+    private const int MostSuccessors = 32;
 
-    public KeyRing(IEnumerable<ApiKey> keys) => _byHash = keys.ToFrozenDictionary(k => k.Hash);
+    private readonly FrozenDictionary<SecretHash, ApiKey> _byHash;
+    private readonly FrozenDictionary<string, ApiKey> _byId;
+
+    public KeyRing(IEnumerable<ApiKey> keys)
+    {
+        ApiKey[] all = [.. keys];
+        _byHash = all.ToFrozenDictionary(k => k.Hash);
+        _byId = all.ToFrozenDictionary(k => k.Id, StringComparer.Ordinal);
+    }
 
     public static KeyRing Empty { get; } = new([]);
 
@@ -51,11 +60,32 @@ public sealed class KeyRing
         }
 
         key = found;
-        if (found.RevokedUnixMs is { } revoked && revoked <= now.WallUnixMs)
+        return Check(found, now);
+    }
+
+    /// <summary>Checks a key by its id: for work that was handed over under it before. One that expired because it was
+    /// rotated hands on to the key that took its place; one that was revoked does not.</summary>
+    public KeyCheck CheckId(string id, Instant now, out ApiKey? key)
+    {
+        KeyCheck check = KeyCheck.Unknown;
+        key = null;
+        for (int i = 0; i < MostSuccessors && _byId.TryGetValue(id, out ApiKey? found); i++)
         {
-            return KeyCheck.Revoked;
+            key = found;
+            check = Check(found, now);
+            if (check != KeyCheck.Expired || found.ReplacedBy is not { } successor)
+            {
+                break;
+            }
+
+            id = successor;
         }
 
-        return found.ExpiresUnixMs is { } expires && expires <= now.WallUnixMs ? KeyCheck.Expired : KeyCheck.Valid;
+        return check;
     }
+
+    private static KeyCheck Check(ApiKey key, Instant now) =>
+        key.RevokedUnixMs is { } revoked && revoked <= now.WallUnixMs ? KeyCheck.Revoked
+        : key.ExpiresUnixMs is { } expires && expires <= now.WallUnixMs ? KeyCheck.Expired
+        : KeyCheck.Valid;
 }

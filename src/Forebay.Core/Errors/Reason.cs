@@ -62,4 +62,13 @@ public enum Reason : byte
     /// <summary>The conversation is bound to an account that cannot serve it now, or that is not known any more.
     /// </summary>
     Pinned,
+
+    /// <summary>No batch, file or other object of that name is there for the tenant.</summary>
+    NoSuchObject,
+
+    /// <summary>The object is not in a state in which this can be done.</summary>
+    Conflict,
+
+    /// <summary>What was handed over could not be stored.</summary>
+    StorageUnavailable,
 }

@@ -125,6 +125,12 @@ public static class ReasonTable
             "export_control", Severity.Warning, RetryAdvice.DoNotRetry),
         Row(Reason.Pinned, "pinned", 400, Invalid, 400, Invalid, "pinned", Severity.Warning,
             RetryAdvice.DoNotRetry),
+        Row(Reason.NoSuchObject, "no_such_object", 404, "not_found_error", 404, Invalid, null, Severity.Info,
+            RetryAdvice.DoNotRetry),
+        Row(Reason.Conflict, "conflict", 409, "conflict_error", 409, Invalid, null, Severity.Info,
+            RetryAdvice.DoNotRetry),
+        Row(Reason.StorageUnavailable, "storage_unavailable", 503, "api_error", 503, Server, "storage_unavailable",
+            Severity.Error, RetryAdvice.Retry),
     ];
 
     /// <summary>The row of a reason; <see cref="Reason.None"/> has none and is a programming error.</summary>

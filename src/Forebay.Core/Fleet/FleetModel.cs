@@ -72,6 +72,10 @@ public sealed record Deployment(
 
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
 
+    /// <summary>The dialect that it is asked in for a client: the client's where it speaks it, else the first of its
+    /// own.</summary>
+    public Dialect DialectFor(Dialect client) => Speaks(client) ? client : Config.Dialects[0];
+
     /// <summary>Longest prompt plus answer here, in tokens.</summary>
     public int ContextTokens(ModelConfig model) => Config.ContextTokens ?? model.ContextTokens;
 

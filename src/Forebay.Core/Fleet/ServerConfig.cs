@@ -1,3 +1,4 @@
+using Forebay.Core.Batches;
 using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Capacity.Concentration;
 using Forebay.Core.Config;
@@ -155,6 +156,9 @@ public sealed record ServerConfig
     public LimitsFollowConfig LimitsFollow { get; init; } = new();
     [ConfigKey("How dependence on concentration groups is watched.")]
     public ConcentrationConfig Concentration { get; init; } = new();
+
+    [ConfigKey("Batches and files: what they may cost, and how long they are kept.")]
+    public BatchesConfig Batches { get; init; } = new();
 
     [ConfigKey("Metrics and traces.")]
     public TelemetryConfig Telemetry { get; init; } = new();

@@ -33,6 +33,7 @@ internal static class ServerRules
         HealthRules.Check(server.Health, "server.health", problems);
         LimitsFollowRules.Check(server.LimitsFollow, "server.limits_follow", problems);
         ProxyRules.Check(gateway, problems);
+        UrlRules.Check("server.batches.public_url", server.Batches.PublicUrl, UrlRules.Http, problems);
         UrlRules.Check("server.telemetry.otlp_endpoint", server.Telemetry.OtlpEndpoint, UrlRules.Http, problems);
     }
 

@@ -9,12 +9,15 @@ namespace Forebay.Core.Limits;
 /// <param name="InputTokens">Estimate of its input tokens.</param>
 /// <param name="MaxOutputTokens">Longest answer that it allows.</param>
 /// <param name="Prices">Prices in force.</param>
+/// <param name="SpendOnly">Held to the month's spend cap alone: items of batches, which have a queue of their own and take
+/// nothing of what their tenant's other requests are limited by.</param>
 public readonly record struct LimitRequest(
     string Model,
     string? ModelClass,
     long InputTokens,
     long MaxOutputTokens,
-    TokenPrices Prices);
+    TokenPrices Prices,
+    bool SpendOnly = false);
 
 /// <summary>What a request used.</summary>
 /// <param name="InputTokens">Input tokens that count: cache reads excluded, cache writes included.</param>
@@ -62,6 +65,8 @@ public readonly record struct LimitReservation
     internal ChargedBuckets ChargedClass { get; init; }
 
     internal bool IsBatch { get; init; }
+
+    internal bool SpendOnly { get; init; }
 }
 
 /// <summary>Buckets that a reservation was taken from.</summary>

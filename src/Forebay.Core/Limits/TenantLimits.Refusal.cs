@@ -103,15 +103,7 @@ public sealed partial class TenantLimits
             scope, LimitKind.FiveHourWindow, scope.Limits.FiveHours, scope.FiveHours, c, _fiveHours.EndMs, now);
         worst = Worse(worst, Window(
             scope, LimitKind.WeeklyWindow, scope.Limits.Week, scope.Week, c, _week.EndMs, now));
-        if (scope.Limits.MonthMicros is not { } month || scope.MonthMicros + c.Micros <= month)
-        {
-            return worst;
-        }
-
-        long wait = c.Micros > month ? long.MaxValue : UntilNs(_month.EndMs, now);
-        return Worse(worst, new LimitRefusal(
-            LimitKind.MonthlySpendUsd, scope.Class, LimitUnit.Usd, UsdAmount.Of(month),
-            UsdAmount.Of(Math.Max(0, month - scope.MonthMicros)), UsdAmount.Of(c.Micros), wait, _month.EndMs));
+        return Worse(worst, Spend(scope, scope.Limits.MonthMicros, c.Micros, now));
     }
 
     private static LimitRefusal? Window(

@@ -55,6 +55,11 @@ public sealed partial class TenantLimits
             _all.Advance(plan.All, now.MonotonicNs);
             ofClass?.Advance(plan.Of(request.ModelClass), now.MonotonicNs);
             LimitCharge charge = ChargeOf(request, _all.Limits, ofClass?.Limits ?? LimitSet.None);
+            if (request.SpendOnly)
+            {
+                return ReserveSpend(plan, ofClass, charge with { Input = 0 }, request.Model, now);
+            }
+
             bool full = plan.IsBatch && _batchOpen >= plan.Tier.MaxBatchRequests;
             if (full || !_all.Fits(charge) || ofClass?.Fits(charge) == false)
             {
@@ -145,6 +150,12 @@ public sealed partial class TenantLimits
 
     private void Replace(in LimitReservation r, in LimitUse use, int requests, long nowNs)
     {
+        if (r.SpendOnly)
+        {
+            AddSpend(r, use.PriceMicros - r.PriceMicros);
+            return;
+        }
+
         _all.Correct(r, r.ChargedAll, use, requests, nowNs);
         r.OfClass?.Correct(r, r.ChargedClass, use, requests, nowNs);
         long tokens = use.InputTokens + use.OutputTokens - r.EstimatedInputTokens - r.OutputTokens;
@@ -161,6 +172,11 @@ public sealed partial class TenantLimits
             r.OfClass?.Week.Add(requests - 1, tokens, micros);
         }
 
+        AddSpend(r, micros);
+    }
+
+    private void AddSpend(in LimitReservation r, long micros)
+    {
         if (_month.Is(r.Month))
         {
             _all.MonthMicros = Math.Max(0, _all.MonthMicros + micros);

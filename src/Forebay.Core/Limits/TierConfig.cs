@@ -45,9 +45,14 @@ public sealed record TierConfig : LimitsConfig
     [ConfigKey("Hour (UTC) at which weekly windows begin.", Minimum = 0, Maximum = 23)]
     public int WeekStartsAtHour { get; init; }
 
-    [ConfigKey("Most requests of batch priority that wait or run at once, per tenant; no limit when left out.",
+    [ConfigKey("Most requests of batch priority that wait or run at once, per tenant, and most items of its batches that " +
+        "have not been answered; no limit when left out.",
         Minimum = 1, Maximum = 10_000_000)]
     public int? MaxBatchRequests { get; init; }
+
+    [ConfigKey("Most bytes of batches and files that a tenant may have stored; server.batches.max_tenant_bytes when " +
+        "left out.", Minimum = 0)]
+    public long? MaxBatchBytes { get; init; }
 
     [ConfigKey("Limits over the models of a class; they hold beside the tier's own.")]
     public ClassLimitsConfig[] Classes { get; init; } = [];

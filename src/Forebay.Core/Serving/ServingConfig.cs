@@ -18,8 +18,28 @@ public enum Dialect : byte
     [JsonStringEnumMemberName("openai")]
     OpenAi,
 
-    /// <summary>OpenAI Responses: <c>/v1/responses</c>.</summary>
+    /// <summary>OpenAI responses: <c>/v1/responses</c>.</summary>
     Responses,
+
+    /// <summary>Bedrock Converse: no client's dialect, only an upstream's.</summary>
+    Converse,
+}
+
+/// <summary>How a provider is called: where its paths are, what frames its bodies and streams, how a caller proves who
+/// it is.</summary>
+public enum ProviderApi : byte
+{
+    /// <summary>As the dialects' vendors and inference engines are.</summary>
+    Direct,
+
+    /// <summary>Amazon Bedrock's runtime.</summary>
+    Bedrock,
+
+    /// <summary>Google Vertex AI, Anthropic's models as published there.</summary>
+    Vertex,
+
+    /// <summary>Microsoft Foundry and Azure OpenAI.</summary>
+    Azure,
 }
 
 /// <summary>What stands behind a deployment; shown wherever its answers are.</summary>
@@ -80,6 +100,9 @@ public sealed record PriceConfig
     [ConfigKey("US dollars per million input tokens written to cache; 1.25 times input when left out.", Minimum = 0,
         Maximum = MaxUsd)]
     public decimal? CacheWrite { get; init; }
+
+    [ConfigKey("What items of batches cost, as a share of these prices; 0.5 is half.", Minimum = 0, Maximum = 10)]
+    public decimal BatchFactor { get; init; } = 1;
 }
 
 /// <summary>What clients ask for by name.</summary>
@@ -193,8 +216,12 @@ public sealed record DeploymentConfig
     [ConfigKey("Accelerators each copy takes; 0 on an API quota.", Minimum = 0, Maximum = 100_000)]
     public int AcceleratorsPerReplica { get; init; }
 
-    [ConfigKey("Wire formats the endpoint speaks: anthropic, openai.")]
+    [ConfigKey("Wire formats the endpoint speaks, the one to translate into first.")]
     public Dialect[] Dialects { get; init; } = [Dialect.OpenAi];
+
+    [ConfigKey("How the endpoint is called: direct is as the dialects' vendors and inference engines are, the others " +
+        "as that provider's API is.")]
+    public ProviderApi Api { get; init; } = ProviderApi.Direct;
 
     [ConfigKey("Base URL of the server, without /v1. Left out: an emulated engine under `forebay up`, not served " +
         "under `forebay serve`.", Example = "http://10.0.0.7:8000")]

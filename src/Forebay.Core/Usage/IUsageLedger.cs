@@ -12,6 +12,10 @@ public enum UsageDimension : byte
     Provider,
     Backing,
     Outcome,
+    Pool,
+
+    /// <summary><c>yes</c> for items of batches, <c>no</c> for other requests.</summary>
+    Batch,
 }
 
 /// <summary>A question about recorded usage. Times are UTC, the end exclusive; filters null match everything.</summary>

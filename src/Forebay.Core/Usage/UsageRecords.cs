@@ -27,6 +27,7 @@ public enum UsageOutcome : byte
 /// <param name="Model">Model id.</param>
 /// <param name="EstimatedInputTokens">Estimate the limits reserved.</param>
 /// <param name="ReservedOutputTokens">Output tokens the limits reserved.</param>
+/// <param name="Batch">Whether it is an item of a batch.</param>
 public sealed record AcceptRecord(
     UInt128 RequestId,
     long AcceptedUnixMs,
@@ -34,7 +35,8 @@ public sealed record AcceptRecord(
     string Key,
     string Model,
     long EstimatedInputTokens,
-    long ReservedOutputTokens);
+    long ReservedOutputTokens,
+    bool Batch = false);
 
 /// <summary>
 /// What one accepted request used: exactly one per <see cref="AcceptRecord"/>, written before the last event goes out.
@@ -66,6 +68,9 @@ public sealed record UsageRecord
     public Dialect Dialect { get; init; }
 
     public bool Stream { get; init; }
+
+    /// <summary>Whether it is an item of a batch.</summary>
+    public bool Batch { get; init; }
 
     public required UsageOutcome Outcome { get; init; }
 

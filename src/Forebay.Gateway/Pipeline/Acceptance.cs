@@ -37,15 +37,13 @@ internal static class Acceptance
     {
         if (!x.Embeds)
         {
-            bool good = RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out bad);
-            x.ContextTokens = x.Facts.EstimatedInputTokens;
-            return good;
+            return RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out bad);
         }
 
         bool read = EmbeddingRequestReader.TryRead(x.Body!.Written, out EmbeddingFacts facts, out bad);
         x.Facts = facts.Request;
         x.Items = facts.Items;
-        x.ContextTokens = facts.LargestInputTokens;
+        x.LongestItemTokens = facts.LargestInputTokens;
         return read;
     }
 

@@ -17,8 +17,10 @@ internal static class Authentication
             return new Failure(Reason.Draining, "The server is shutting down; send the request again.", null, 1);
         }
 
-        KeyCheck check = runtime.State.Keys.Check(
-            SecretOf(x.Http.Request.Headers), x.Accepted, out ApiKey? key, x.Memo);
+        // Items of batches were handed over under a key, which must still be good.
+        KeyCheck check = x.Batch is { } run
+            ? runtime.State.Keys.CheckId(run.Key, x.Accepted, out ApiKey? key)
+            : runtime.State.Keys.Check(SecretOf(x.Http.Request.Headers), x.Accepted, out key, x.Memo);
         switch (check)
         {
             case KeyCheck.Missing:

@@ -222,7 +222,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         {
             if (!x.Service.IsOpen)
             {
-                x.Service = queue.Admit(x.Tenant!, x.Facts.EstimatedInputTokens);
+                x.Service = queue.Admit(x.Tenant!, x.Facts.EstimatedInputTokens, x.Priority, x.Batch is not null);
             }
 
             return (free, Failure.None);

@@ -9,6 +9,7 @@ using Forebay.Core.Serving.Rollout;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
+using Forebay.Gateway.Batches;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Relay;
@@ -45,6 +46,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     public Instant Accepted { get; } = accepted;
 
+    /// <summary>The item of a batch that it is; null for a client's own request.</summary>
+    public BatchRun? Batch { get; init; }
+
+    /// <summary>The class that it waits in.</summary>
+    public PriorityClass Priority => Batch is null ? Tenant!.Tier.Priority : PriorityClass.Batch;
+
     // Step 1.
     public SecretMemo? Memo { get; init; }
 
@@ -63,9 +70,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Texts to embed, where there are several.</summary>
     public int Items { get; set; } = 1;
 
+    /// <summary>Estimated tokens of the longest text to embed.</summary>
+    public long LongestItemTokens { get; set; }
+
     /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to embed.
     /// </summary>
-    public long ContextTokens { get; set; }
+    public long ContextTokens => Embeds ? LongestItemTokens : Facts.EstimatedInputTokens;
 
     // Step 4.
     public ServedModel? Model { get; set; }
@@ -112,8 +122,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Monotonic time of the first token of the attempt in hand; 0 before it.</summary>
     public long FirstTokenNs { get; set; }
 
-    /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
-    public ForeignRequest? Foreign { get; set; }
+    /// <summary>The request in other dialects, once a deployment that does not speak the client's came into
+    /// question.</summary>
+    public ForeignRequests? Foreign { get; set; }
 
     /// <summary>Its story, where that is kept.</summary>
     public Explanation? Story { get; set; }

@@ -1,3 +1,4 @@
+using Forebay.Core.Batches;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Usage;
@@ -24,4 +25,6 @@ internal sealed record GatewayRuntime(
     CancellationToken Cut)
 {
     public ILimitHistory? LimitHistory { get; init; }
+
+    public IBatchDesk? Batches { get; init; }
 }

@@ -33,7 +33,7 @@ internal static class PipelineHeaders
         headers[Provider] = deployment.Provider.Id;
         headers[Site] = deployment.Site.Id;
         headers[Attempts] = x.Attempts.ToString();
-        if (x.Foreign is { Dropped.Length: > 0 } foreign && !deployment.Speaks(x.Dialect))
+        if (x.Foreign?[deployment.DialectFor(x.Dialect)] is { Dropped.Length: > 0 } foreign)
         {
             headers[Dropped] = foreign.Dropped;
         }

@@ -126,7 +126,8 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
                 model.LimitClass,
                 Math.Min(x.Facts.EstimatedInputTokens, (long)model.Config.ContextTokens * x.Items),
                 x.Facts.MaxTokens ?? model.Config.MaxOutputTokens,
-                model.Prices.At(now.WallUnixMs)),
+                x.Batch is { Prepaid: true } ? default : model.Prices.At(now.WallUnixMs, x.Batch is not null),
+                SpendOnly: x.Batch is not null),
             now);
         LimitHeaders.Set(x, runtime.State, now);
         if (decision.Refusal is { } refusal)
@@ -144,7 +145,8 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             x.Key!.Id,
             model.Id,
             x.Facts.EstimatedInputTokens,
-            decision.Reservation.OutputTokens));
+            decision.Reservation.OutputTokens,
+            x.Batch is not null));
         x.AcceptRecorded = true;
         return Failure.None;
     }

@@ -28,8 +28,9 @@ internal static class Settlement
         CutImplausible(x, runtime);
         SettleService(x);
         long acceptedMs = x.ReservedAt.WallUnixMs;
-        bool charged = outcome is UsageOutcome.Completed or UsageOutcome.ClientGone;
-        long price = charged ? x.Model!.Prices.At(acceptedMs).Of(x.Tokens) : 0;
+        bool charged = (outcome is UsageOutcome.Completed or UsageOutcome.ClientGone)
+            && x.Batch is not { Prepaid: true };
+        long price = charged ? x.Model!.Prices.At(acceptedMs, x.Batch is not null).Of(x.Tokens) : 0;
         SettleLimits(x, runtime, price, outcome, now);
         runtime.Journal.Settle(new UsageRecord
         {
@@ -45,6 +46,7 @@ internal static class Settlement
             Backing = x.Deployment?.Backing ?? default,
             Dialect = x.Dialect,
             Stream = x.Facts.Stream,
+            Batch = x.Batch is not null,
             Outcome = outcome,
             Reason = reason,
             Status = x.Status,

@@ -134,10 +134,11 @@ internal sealed class Waiting(
         }
 
         _known = true;
-        double seconds = Math.Min(x.Settings.MaxWaitSeconds, x.Tenant!.Tier.MaxWaitSeconds ?? double.MaxValue);
+        double ofTier = x.Batch is null ? x.Tenant!.Tier.MaxWaitSeconds ?? double.MaxValue : double.MaxValue;
+        double seconds = Math.Min(x.Settings.MaxWaitSeconds, ofTier);
         Prepare(
-            queue.CounterOf(x.Tenant),
-            x.Tenant.Tier.Priority,
+            queue.CounterOf(x.Tenant!, x.Batch is not null),
+            x.Priority,
             untried,
             x.Service.IsOpen ? 0 : x.Facts.EstimatedInputTokens,
             Math.Min(nowNs + (long)(seconds * Instant.NsPerSecond), x.ClientDeadlineNs));

@@ -3,6 +3,7 @@ using Forebay.Core.Access;
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
+using Forebay.Gateway.Batches;
 using Forebay.Gateway.Pipeline;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Telemetry;
@@ -27,6 +28,7 @@ internal sealed class GatewayHandler
     private readonly RequestPipeline _pipeline;
     private readonly ModelsSurface _models;
     private readonly ResponsesSurface _responses;
+    private readonly BatchHandler? _batches;
     private readonly Func<Exchange, Task> _call;
     private readonly Func<Exchange, Task> _countTokens;
     private readonly Func<Exchange, Task> _listModels;
@@ -38,6 +40,7 @@ internal sealed class GatewayHandler
         _pipeline = new RequestPipeline(runtime);
         _models = new ModelsSurface(runtime);
         _responses = new ResponsesSurface(runtime);
+        _batches = runtime.Batches is { } desk ? new BatchHandler(runtime, desk) : null;
         _call = CallAsync;
         _countTokens = new CountTokensSurface(runtime).HandleAsync;
         _listModels = _models.ListAsync;
@@ -62,6 +65,7 @@ internal sealed class GatewayHandler
                     _responses.HandleAsync(x, stored)),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
                 ServeAsync(http, memo, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
+            _ when _batches is not null && BatchHandler.Serves(path) => _batches.HandleAsync(http, memo, path),
             _ => ServeAsync(http, memo, DialectOf(http), http.Request.Method, x => NoSuchPathAsync(x, path)),
         };
     }

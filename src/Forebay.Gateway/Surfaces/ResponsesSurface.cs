@@ -5,6 +5,7 @@ using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Upstreams;
@@ -114,33 +115,39 @@ internal sealed class ResponsesSurface(GatewayRuntime runtime)
         using var clock = new AttemptClock(Patience, runtime.Time, x.Http.RequestAborted, runtime.Cut);
         try
         {
-            using HttpRequestMessage request = RequestOf(x, stored, deployment, upstream);
+            ProviderAdapter adapter = upstream.Adapter;
+            using HttpRequestMessage request = RequestOf(x, stored, adapter);
+            await adapter.AuthorizeAsync(request, Dialect.Responses, clock.Token);
             if (PermissionGuard.Check(x, deployment, runtime) != GuardVerdict.Send)
             {
                 return PermissionGuard.Refused(deployment);
             }
 
             using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
-            if (!UpstreamVerdict.IsSuccess(response.StatusCode) && !UpstreamVerdict.IsVerbatim(response.StatusCode))
+            AnswerMeaning meaning = adapter.MeaningOf(response);
+            if (meaning is not (AnswerMeaning.Success or AnswerMeaning.Refusal))
             {
-                return UpstreamVerdict.Of(response, deployment).Failure;
+                return UpstreamVerdict.Of(response, meaning, deployment).Failure;
             }
 
             x.Deployment = deployment;
-            AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, static () => { });
+            AttemptResult result = await BodyRelay.RunVerbatimAsync(
+                x, response, clock, runtime, static () => { }, adapter);
             return result.End == AttemptEnd.Served ? Failure.None : result.Failure;
         }
-        catch (Exception e) when ((UpstreamFault.Is(e) || e is OperationCanceledException) && !x.ClientGone)
+        catch (Exception e) when (
+            (UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException) && !x.ClientGone)
         {
             return new Failure(
-                UpstreamFault.Is(e) ? UpstreamFault.ReasonOf(e) : Reason.UpstreamTimeout,
+                UpstreamFault.Is(e) ? UpstreamFault.ReasonOf(e)
+                    : e is ProviderCredentialException ? Reason.UpstreamAccount
+                    : Reason.UpstreamTimeout,
                 "The provider that holds the response could not be reached; try again.",
                 Detail: $"deployment {deployment.Id}: {UpstreamFault.Describe(e)}");
         }
     }
 
-    private static HttpRequestMessage RequestOf(
-        Exchange x, StoredResponse stored, Deployment deployment, Upstream upstream)
+    private static HttpRequestMessage RequestOf(Exchange x, StoredResponse stored, ProviderAdapter adapter)
     {
         var query = new QueryString();
         foreach (string name in Queries)
@@ -151,10 +158,9 @@ internal sealed class ResponsesSurface(GatewayRuntime runtime)
             }
         }
 
-        var request = new HttpRequestMessage(
-            new HttpMethod(x.Http.Request.Method == "HEAD" ? "GET" : x.Http.Request.Method),
-            upstream.PathUri(stored.Path + query.ToUriComponent()));
-        HeaderPolicy.AddCredential(request, Dialect.Responses, deployment.Backing, upstream.Secret);
-        return request;
+        string method = x.Http.Request.Method;
+        return new HttpRequestMessage(
+            new HttpMethod(method == HttpMethods.Head ? HttpMethods.Get : method),
+            adapter.StoredResponseUri(stored.Path + query.ToUriComponent()));
     }
 }

@@ -42,6 +42,7 @@ public static class EmbeddingRequestReader
                 Dialect = WireDialect.OpenAi,
                 Model = pass.Model,
                 ModelValue = pass.ModelValue,
+                ModelMember = pass.ModelMember,
                 MaxTokens = 0,
                 MessageCount = pass.Items,
                 EstimatedInputTokens = pass.Tokens,
@@ -59,6 +60,7 @@ public static class EmbeddingRequestReader
         public string Model = "";
         public string? User;
         public ByteRange ModelValue;
+        public ByteRange ModelMember;
         public int Items;
         public int ObjectStart;
         public long Tokens;
@@ -85,6 +87,11 @@ public static class EmbeddingRequestReader
                 if (!ReadMember(name.Keyword(_body, scratch)))
                 {
                     return NotJsonOr(good: false);
+                }
+
+                if (ModelMember.IsEmpty && !ModelValue.IsEmpty)
+                {
+                    ModelMember = ByteRange.Between(name.Token.Start, ModelValue.End);
                 }
             }
 

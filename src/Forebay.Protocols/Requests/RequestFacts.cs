@@ -12,6 +12,12 @@ public struct RequestFacts
     /// <summary>The model's JSON string token, quotes included.</summary>
     public ByteRange ModelValue { get; set; }
 
+    /// <summary>The model's member: its name and its value, no comma.</summary>
+    public ByteRange ModelMember { get; set; }
+
+    /// <summary>The <c>stream</c> member: its name and its value, no comma; empty where absent.</summary>
+    public ByteRange StreamMember { get; set; }
+
     /// <summary>The model's name, unescaped.</summary>
     public string Model { get; set; }
 
@@ -81,14 +87,14 @@ public struct RequestFacts
 
     public string? ServiceTier { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c>; null where absent or null.</summary>
+    /// <summary><c>inference_geo</c>, a field of Anthropic's that clients of either dialect may
+    /// send; null where absent or null.</summary>
     public string? InferenceGeo { get; set; }
 
-    /// <summary>Anthropic: the value of <c>inference_geo</c>, null included; empty where absent.</summary>
+    /// <summary>The value of <c>inference_geo</c>, null included; empty where absent.</summary>
     public ByteRange InferenceGeoValue { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c> with its name and the one comma that goes with it, so that a body
-    /// without these bytes is whole; empty where absent.</summary>
+    /// <summary>The <c>inference_geo</c> member: its name and its value, no comma; empty where absent.</summary>
     public ByteRange InferenceGeoMember { get; set; }
 
     /// <summary>Anthropic: <c>metadata.user_id</c>. OpenAI: <c>safety_identifier</c>, or else <c>user</c>.</summary>

@@ -47,6 +47,7 @@ internal static class RequestFields
         _ when name.SequenceEqual("stream"u8) => RequestField.Stream,
         _ when name.SequenceEqual("tools"u8) => RequestField.Tools,
         _ when name.SequenceEqual("service_tier"u8) => RequestField.ServiceTier,
+        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
         _ when dialect == WireDialect.Responses => Responses(name),
         _ when name.SequenceEqual("messages"u8) => RequestField.Messages,
         _ when name.SequenceEqual("max_tokens"u8) => RequestField.MaxTokens,
@@ -69,7 +70,6 @@ internal static class RequestFields
         _ when name.SequenceEqual("output_format"u8) => RequestField.OutputFormat,
         _ when name.SequenceEqual("container"u8) => RequestField.Container,
         _ when name.SequenceEqual("cache_control"u8) => RequestField.CacheControl,
-        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
         _ => RequestField.Other,
     };
 

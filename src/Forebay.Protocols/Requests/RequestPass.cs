@@ -68,11 +68,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
                 return NotJsonOr(good: false);
             }
 
-            if (field == RequestField.InferenceGeo)
-            {
-                Facts.InferenceGeoMember = MemberAfter(end);
-            }
-
+            NoteMember(field, end);
             end = _walker.Cursor.Position;
         }
 
@@ -137,18 +133,29 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         }
     }
 
-    /// <summary>The member just read, from the end of the one before it: with the comma between the two or, where it
-    /// is the first, with the one behind it.</summary>
-    private readonly ByteRange MemberAfter(int end)
+    /// <summary>Keeps where the member just read stands, for those that may be taken out.</summary>
+    private void NoteMember(RequestField field, int endOfLast)
     {
-        int behind = _walker.Cursor.Position;
-        if (end == Facts.ObjectStart)
+        if (field is not (RequestField.Model or RequestField.Stream or RequestField.InferenceGeo))
         {
-            int comma = _body[behind..].IndexOfAnyExcept(" \t\r\n"u8);
-            behind += comma >= 0 && _body[behind + comma] == ',' ? comma + 1 : 0;
+            return;
         }
 
-        return ByteRange.Between(end, behind);
+        // Between two members stand white space and a comma.
+        int start = endOfLast + _body[endOfLast..].IndexOf((byte)'"');
+        var member = ByteRange.Between(start, _walker.Cursor.Position);
+        if (field == RequestField.Model)
+        {
+            Facts.ModelMember = member;
+        }
+        else if (field == RequestField.Stream)
+        {
+            Facts.StreamMember = member;
+        }
+        else
+        {
+            Facts.InferenceGeoMember = member;
+        }
     }
 
     private bool CheckRequired(bool countTokens)

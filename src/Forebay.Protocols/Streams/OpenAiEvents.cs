@@ -43,6 +43,12 @@ internal static class OpenAiEvents
             return StreamEventKind.Error;
         }
 
+        if (!state.Started && !chunk.IsChunk)
+        {
+            // Another dialect's stream is well-formed too; nothing of it must reach a client of this one.
+            return StreamEventKind.Malformed;
+        }
+
         StreamEventKind kind = chunk.HasOutput ? StreamEventKind.Content
             : chunk.HasUsage ? StreamEventKind.Usage
             : state.Started ? StreamEventKind.Other
@@ -90,6 +96,7 @@ internal static class OpenAiEvents
             JsonKind kind = cursor.Peek();
             if (kind == JsonKind.Array && member.SequenceEqual("choices"u8))
             {
+                chunk.IsChunk = true;
                 ReadChoices(ref state, ref cursor, ref chunk);
             }
             else if (kind == JsonKind.String && member.SequenceEqual("model"u8))
@@ -185,6 +192,7 @@ internal static class OpenAiEvents
 
     private struct Chunk
     {
+        public bool IsChunk;
         public bool HasChoices;
         public bool HasOutput;
         public bool HasUsage;

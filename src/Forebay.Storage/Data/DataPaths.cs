@@ -14,6 +14,12 @@ public sealed class DataPaths
     /// <summary>The usage journal's segments.</summary>
     public string Journal => Path.Combine(Root, "journal");
 
+    /// <summary>What tenants handed over in batches and files, encrypted.</summary>
+    public string Contents => Path.Combine(Root, "contents");
+
+    /// <summary>The key that contents are encrypted with, where none is configured.</summary>
+    public string ContentKey => Path.Combine(Root, "contents.key");
+
     /// <summary>Where the running server listens: <see cref="ServerInfo"/>.</summary>
     public string ServerFile => Path.Combine(Root, "server.json");
 

@@ -24,6 +24,9 @@ internal static class JournalCodec
     private const byte ContextKind = 3;
     private const byte SettleKind = 4;
 
+    /// <summary>The acceptance of an item of a batch.</summary>
+    private const byte BatchAcceptKind = 5;
+
     /// <summary>Hash, kind of site, and nothing of the texts.</summary>
     private const int PlaceBytes = 16 + 1;
 
@@ -47,7 +50,7 @@ internal static class JournalCodec
         w.Text(r.Model);
         w.Integer(r.EstimatedInputTokens);
         w.Integer(r.ReservedOutputTokens);
-        return Seal(frame, w.Length, AcceptKind);
+        return Seal(frame, w.Length, r.Batch ? BatchAcceptKind : AcceptKind);
     }
 
     /// <inheritdoc cref="Frame(AcceptRecord)"/>
@@ -69,7 +72,7 @@ internal static class JournalCodec
         w.Text(r.Provider);
         w.Byte((byte)r.Backing);
         w.Byte((byte)r.Dialect);
-        w.Byte((byte)((r.Stream ? 1 : 0) | (r.Estimated ? 2 : 0)));
+        w.Byte((byte)((r.Stream ? 1 : 0) | (r.Estimated ? 2 : 0) | (r.Batch ? 4 : 0)));
         w.Byte((byte)r.Outcome);
         w.Byte((byte)r.Reason);
         w.Integer(r.Status);
@@ -122,6 +125,9 @@ internal static class JournalCodec
             case AcceptKind:
                 record = new JournalRecord(ReadAccept(ref reader), null);
                 return reader.Complete;
+            case BatchAcceptKind:
+                record = new JournalRecord(ReadAccept(ref reader) with { Batch = true }, null);
+                return reader.Complete;
             case PlacelessSettleKind:
                 UsageRecord settle = ReadSettle(ref reader);
                 record = new JournalRecord(null, settle);
@@ -161,6 +167,7 @@ internal static class JournalCodec
             Dialect = (Dialect)r.Byte(),
             Stream = ((flags = r.Byte()) & 1) != 0,
             Estimated = (flags & 2) != 0,
+            Batch = (flags & 4) != 0,
             Outcome = (UsageOutcome)r.Byte(),
             Reason = (Reason)r.Byte(),
             Status = r.Int32(),

@@ -19,8 +19,8 @@ internal readonly record struct SegmentHeader(long Segment, long PreviousLength)
 /// </summary>
 internal static class JournalFormat
 {
-    /// <summary>1 had no places and no contexts.</summary>
-    public const int Version = 2;
+    /// <summary>1 had no places and no contexts, 2 no items of batches.</summary>
+    public const int Version = 3;
     public const int HeaderBytes = 32;
     public const int FrameHeaderBytes = 9;
 

@@ -28,19 +28,27 @@ internal static class LimitSql
 
     public static void Apply(SqliteConnection connection, FoldStep step)
     {
-        AddSums(connection, UpsertHour, Group(step, HourMinutes));
-        AddSums(connection, UpsertDay, Group(step, DayMinutes));
+        AddSums(connection, UpsertHour, Group(step, HourMinutes, batches: false));
+        AddSums(connection, UpsertDay, Group(step, DayMinutes, batches: true));
         foreach ((string tenant, IReadOnlyList<long> minutes) in step.AcceptedMinutes)
         {
             Open(connection, tenant, minutes);
         }
     }
 
-    private static Dictionary<(long At, string Tenant, string Model), PeriodUse> Group(FoldStep step, long minutes)
+    /// <summary>Days are for the month's spend, which items of batches count towards; hours are for windows, which they
+    /// do not.</summary>
+    private static Dictionary<(long At, string Tenant, string Model), PeriodUse> Group(
+        FoldStep step, long minutes, bool batches)
     {
         var groups = new Dictionary<(long, string, string), PeriodUse>();
         foreach ((AggregateKey key, UsageSums sums) in step.Sums)
         {
+            if (key.Series.Batch && !batches)
+            {
+                continue;
+            }
+
             ref PeriodUse use = ref CollectionsMarshal.GetValueRefOrAddDefault(
                 groups, (key.Minute / minutes, key.Series.Tenant, key.Series.Model), out _);
             use = new PeriodUse(

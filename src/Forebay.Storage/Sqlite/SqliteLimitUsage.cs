@@ -23,7 +23,7 @@ internal sealed class SqliteLimitUsage(SqliteStore store, JournalFolder segments
                 UsageGrain.Minute => """
                     SELECT minute, tenant, model, sum(requests), sum(input + cache_write + output),
                         sum(customer_price_micros)
-                    FROM usage_minutes JOIN usage_series ON id = series WHERE minute >= $from
+                    FROM usage_minutes JOIN usage_series ON id = series WHERE minute >= $from AND NOT batch
                     GROUP BY minute, tenant, model
                     """,
                 UsageGrain.Hour =>

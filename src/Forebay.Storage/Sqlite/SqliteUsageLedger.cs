@@ -96,6 +96,7 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
         command.Parameters.AddWithValue("$provider", series.Provider);
         command.Parameters.AddWithValue("$backing", series.Backing);
         command.Parameters.AddWithValue("$outcome", series.Outcome);
+        command.Parameters.AddWithValue("$batch", series.Batch ? 1 : 0);
         long id = (long)command.ExecuteScalar()!;
         _series.Add(series, id);
         return id;
@@ -106,8 +107,8 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = """
             INSERT INTO fold_open (request_id, accepted_ms, tenant, key, model, estimated_input_tokens,
-                reserved_output_tokens)
-            VALUES ($id, $accepted, $tenant, $key, $model, $input, $output)
+                reserved_output_tokens, batch)
+            VALUES ($id, $accepted, $tenant, $key, $model, $input, $output, $batch)
             """;
         foreach (AcceptRecord accept in opened)
         {
@@ -119,6 +120,7 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
             command.Parameters.AddWithValue("$model", accept.Model);
             command.Parameters.AddWithValue("$input", accept.EstimatedInputTokens);
             command.Parameters.AddWithValue("$output", accept.ReservedOutputTokens);
+            command.Parameters.AddWithValue("$batch", accept.Batch ? 1 : 0);
             command.ExecuteNonQuery();
         }
     }
@@ -149,7 +151,8 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
     {
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = """
-            SELECT request_id, accepted_ms, tenant, key, model, estimated_input_tokens, reserved_output_tokens
+            SELECT request_id, accepted_ms, tenant, key, model, estimated_input_tokens, reserved_output_tokens,
+                batch
             FROM fold_open
             """;
         using SqliteDataReader row = command.ExecuteReader();
@@ -158,7 +161,7 @@ internal sealed class SqliteUsageLedger(SqliteStore store) : IFoldStore
         {
             open.Add(new AcceptRecord(
                 BinaryPrimitives.ReadUInt128BigEndian(row.GetFieldValue<byte[]>(0)), row.GetInt64(1), row.GetString(2),
-                row.GetString(3), row.GetString(4), row.GetInt64(5), row.GetInt64(6)));
+                row.GetString(3), row.GetString(4), row.GetInt64(5), row.GetInt64(6), row.GetInt64(7) != 0));
         }
 
         return open;

@@ -9,8 +9,9 @@ namespace Forebay.Storage.Sqlite;
 internal static class UsageSql
 {
     public const string EnsureSeries = """
-        INSERT INTO usage_series (tenant, key, model, deployment, pool, site, provider, backing, outcome)
-        VALUES ($tenant, $key, $model, $deployment, $pool, $site, $provider, $backing, $outcome)
+        INSERT INTO usage_series (tenant, key, model, deployment, pool, site, provider, backing, outcome,
+            batch)
+        VALUES ($tenant, $key, $model, $deployment, $pool, $site, $provider, $backing, $outcome, $batch)
         ON CONFLICT DO UPDATE SET tenant = excluded.tenant
         RETURNING id
         """;
@@ -115,6 +116,8 @@ internal static class UsageSql
         UsageDimension.Provider => "provider",
         UsageDimension.Backing => "backing",
         UsageDimension.Outcome => "outcome",
+        UsageDimension.Pool => "pool",
+        UsageDimension.Batch => "iif(batch, 'yes', 'no')",
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "A dimension without a column."),
     };
 

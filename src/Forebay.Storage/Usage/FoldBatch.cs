@@ -32,7 +32,11 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
         Count++;
         open[record.RequestId] = record;
         _opened[record.RequestId] = record;
-        NoteMinute(record.Tenant, MinuteOf(record.AcceptedUnixMs));
+        if (!record.Batch)
+        {
+            // Items of batches open no window.
+            NoteMinute(record.Tenant, MinuteOf(record.AcceptedUnixMs));
+        }
     }
 
     public void Learn(PermissionContext context)
@@ -126,7 +130,7 @@ internal sealed class FoldBatch(JournalPosition from, Dictionary<UInt128, Accept
 
     private static UsageSeries SeriesOf(UsageRecord r) => new(
         r.Tenant, r.Key, r.Model, r.Deployment, r.Pool, r.Site, r.Provider, UsageWords.BackingOf(r),
-        UsageWords.Of(r.Outcome));
+        UsageWords.Of(r.Outcome), r.Batch);
 
     private static long Cut(long value, long least, long most, ref bool implausible)
     {

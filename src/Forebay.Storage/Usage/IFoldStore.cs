@@ -14,7 +14,8 @@ internal readonly record struct UsageSeries(
     string Site,
     string Provider,
     string Backing,
-    string Outcome);
+    string Outcome,
+    bool Batch);
 
 /// <summary>An aggregate: one minute (minutes since 1970 UTC, of acceptance) of one series.</summary>
 internal readonly record struct AggregateKey(long Minute, UsageSeries Series);

@@ -4,6 +4,7 @@ using Forebay.Control.Access;
 using Forebay.Control.Admin;
 using Forebay.Control.Audit;
 using Forebay.Control.Backup;
+using Forebay.Control.Batches;
 using Forebay.Control.Concentration;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Limits;
@@ -19,11 +20,14 @@ using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
+using Forebay.Demo;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
 using Forebay.Storage.Backups;
+using Forebay.Storage.Contents;
 using Forebay.Storage.Data;
 using Forebay.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -45,6 +49,7 @@ internal sealed partial class ServerStart(
 
     private readonly FleetState _state = new();
     private LocalStore _store = null!;
+    private BatchDesk _batches = null!;
     private AuditedChange _change = null!;
     private UpstreamSet _upstreams = null!;
     private FleetReloads _reloads = null!;
@@ -69,19 +74,26 @@ internal sealed partial class ServerStart(
         (DataDirectory directory, _store) = await OpenStoreAsync(cancel);
         _change = new AuditedChange(_store.Audit, time, logs.CreateLogger<AuditedChange>());
         await AuditRestoreAsync(directory, _change);
+        _batches = Own(await LoadAsync(stop => OpenBatchesAsync(directory, config, stop), cancel));
 
         // 3. The fleet: the user's own upstreams, emulated engines, connection pools; what is withdrawn of it; and what
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
-        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
+        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs)
+        {
+            ContractTime = ContractTime,
+            ContractSecondsPerSecond = (ContractTime as CompressedTime)?.Factor ?? 1,
+        };
         _partners = Own(await PartnerParts.LoadAsync(
             _state, _store, _change, ReadSecret, time, ContractTime, logs, cancel));
+        withdrawals.Notices = _partners.Partners;
         ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, _change, origin, cancel));
+        source.Room = _partners.PutInForceAsync;
         await RebuildLimitsAsync(cancel);
 
         // 4. What the admin API changes: keys, tokens, where models may run.
@@ -104,6 +116,7 @@ internal sealed partial class ServerStart(
         string? freshKey = await FreshKeyAsync(services.Keys, config, cancel);
         await StartReplicasAsync(cancel);
         withdrawals.Start(_reloads, new ConnectionCut(_upstreams));
+        _batches.Start(gateway.BatchWire);
         _state.Draining = false;
         return ForebayServer.Of(
             owned, settings, _state, gateway, admin, _reloads, adminToken, freshKey, _store.Recovery.Interrupted);
@@ -129,6 +142,7 @@ internal sealed partial class ServerStart(
             Tokens = tokens,
             Exports = exports,
             Rollouts = rollouts,
+            Batches = _batches,
             Withdrawals = withdrawals,
             Partners = _partners.Partners,
             Capacity = _partners.Capacity,
@@ -236,7 +250,8 @@ internal sealed partial class ServerStart(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(_state, _store.Journal, time));
         Own(new QueueMetrics(_state, time));
-        Own(new FollowingMetrics(_following, _state, time));
+        Own(new FollowingMetrics(_following, _state, ContractTime));
+        Own(new BatchMetrics(_batches, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
             Own(otlp);
@@ -274,10 +289,22 @@ internal sealed partial class ServerStart(
         }
     }
 
+    /// <summary>Batches and files: the right key first, then what the process before left of them.</summary>
+    private async Task<BatchDesk> OpenBatchesAsync(
+        DataDirectory directory, FleetConfig config, CancellationToken cancel)
+    {
+        string? key = config.Server.Batches.Key is { } reference ? ReadSecret(reference) : null;
+        ContentStore contents = Own(await ContentsOpening.OpenAsync(_store, directory.Paths, key, cancel));
+        return await BatchDesk.LoadAsync(
+            new BatchDeskParts(
+                _state, _store.Batches, contents, _store.SettledRequests, _change, time, logs.CreateLogger<BatchDesk>()),
+            cancel);
+    }
+
     private FleetSource SourceOf(IReadOnlyList<UserUpstream> own, ManagedObjects managed)
     {
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        return new FleetSource(_state, _upstreams, engines, own)
+        var source = new FleetSource(_state, _upstreams, engines, own)
         {
             Managed = managed,
             Applied = async (model, from, stop) =>
@@ -287,13 +314,15 @@ internal sealed partial class ServerStart(
                 _placement?.Nudge();
             },
         };
+        _partners.Capacity.Deployed = () => source.Deployed;
+        return source;
     }
 
     /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
     private async Task<LimitFollowing> LoadFollowingAsync(CancellationToken cancel)
     {
         var following = new LimitFollowing(
-            _state, _store.LimitProposals, _change, time, logs.CreateLogger<LimitFollowing>());
+            _state, _store.LimitProposals, _change, ContractTime, logs.CreateLogger<LimitFollowing>());
         await LoadAsync(
             async stop =>
             {
@@ -301,8 +330,13 @@ internal sealed partial class ServerStart(
                 return true;
             },
             cancel);
-        following.Inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
-        Own(new FollowingLoop(following, time));
+        var compressed = ContractTime as CompressedTime;
+        LiveInputs inputs = Own(new LiveInputs(
+            _state, _store.Demand, at => following.At(compressed?.Of(at) ?? at), time));
+        inputs.Outlook = () => new CapacityOutlook(
+            _partners.Capacity.Ledger, ContractTime.GetUtcNow().ToUnixTimeMilliseconds(), _partners.Partners.IsDrained);
+        following.Inputs = inputs;
+        Own(new FollowingLoop(following, time, ContractTime, compressed?.Factor ?? 1));
         return following;
     }
 
@@ -455,6 +489,7 @@ internal sealed partial class ServerStart(
                     _state, _store.Journal, _upstreams, endpoint, tls is null ? null : tls.ApplyTo, time, logs)
                 {
                     LimitHistory = _store.LimitHistory,
+                    Batches = _batches,
                 },
                 cancel);
             owned.Add(gateway);

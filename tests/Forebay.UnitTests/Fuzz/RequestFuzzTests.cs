@@ -40,13 +40,20 @@ public sealed class RequestFuzzTests
             Assert.InRange(PromptBlocks.Hash(facts, body, 7, new ulong[32]), 0, 32);
             var spliced = new ArrayBufferWriter<byte>();
             SpliceList splices = RequestSplicer.For(
-                facts, body, "\"up/stream\""u8.ToArray(), dialect == WireDialect.OpenAi);
+                facts,
+                body,
+                new BodyChanges { ModelJson = "\"up/stream\""u8.ToArray(), AddUsage = dialect == WireDialect.OpenAi });
             splices.WriteTo(body, spliced);
             Assert.Equal(splices.ResultLength(body.Length), spliced.WrittenCount);
             Assert.True(IsJson(spliced.WrittenSpan.ToArray()), Shown("spliced", spliced.WrittenSpan.ToArray()));
             Assert.True(RequestReader.TryRead(dialect, spliced.WrittenSpan, true, out RequestFacts sent, out _));
             Assert.Equal("up/stream", sent.Model);
             Assert.Equal(facts.Stream, sent.Stream);
+
+            var bare = new ArrayBufferWriter<byte>();
+            RequestSplicer.For(facts, body, new BodyChanges { ModelMember = "\"v\":1"u8.ToArray(), DropStream = true })
+                .WriteTo(body, bare);
+            Assert.True(IsJson(bare.WrittenSpan.ToArray()), Shown("bare", bare.WrittenSpan.ToArray()));
         });
 
     [Fact]

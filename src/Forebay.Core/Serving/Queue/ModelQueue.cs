@@ -19,6 +19,9 @@ public sealed class ModelQueue(FleetState fleet)
 {
     private const int MostRetryAfterSeconds = 60;
 
+    /// <summary>Added to a tenant's id; no id holds it.</summary>
+    private const string BatchItems = "/batches";
+
     /// <summary>Places handed out by <see cref="Offer"/> before others get the lock.</summary>
     private const int GrantsAtOnce = 32;
 
@@ -41,10 +44,11 @@ public sealed class ModelQueue(FleetState fleet)
         }
     }
 
-    /// <summary>The counter of a tenant, with the weight of its tier.</summary>
-    public ServiceCounter CounterOf(Tenant tenant)
+    /// <summary>The counter of a tenant, with the weight of its tier. Items of batches have one of their own: what they
+    /// are given in times of plenty costs the tenant's other requests no turn.</summary>
+    public ServiceCounter CounterOf(Tenant tenant, bool batchItem = false)
     {
-        ServiceCounter counter = _queue.CounterOf(tenant.Id);
+        ServiceCounter counter = _queue.CounterOf(batchItem ? tenant.Id + BatchItems : tenant.Id);
         double weight = tenant.Tier.Weight;
         if (counter.Weight != weight)
         {
@@ -55,10 +59,14 @@ public sealed class ModelQueue(FleetState fleet)
     }
 
     /// <summary>Charges a request that took a place while nobody waited.</summary>
-    public ServiceMeter Admit(Tenant tenant, long inputTokens)
+    public ServiceMeter Admit(Tenant tenant, long inputTokens) =>
+        Admit(tenant, inputTokens, tenant.Tier.Priority, batchItem: false);
+
+    /// <inheritdoc cref="Admit(Tenant, long)"/>
+    public ServiceMeter Admit(Tenant tenant, long inputTokens, PriorityClass priority, bool batchItem)
     {
-        ServiceCounter counter = CounterOf(tenant);
-        _queue.Admit(counter, tenant.Tier.Priority, inputTokens);
+        ServiceCounter counter = CounterOf(tenant, batchItem);
+        _queue.Admit(counter, priority, inputTokens);
         return ServiceMeter.Open(this, counter, inputTokens, counter.Lifts);
     }
 

@@ -22,6 +22,7 @@ internal static class OpenAiFields
         new("user", Meaning.UserId),
         new("safety_identifier", Meaning.SafetyIdentifier),
         new("service_tier", Meaning.ServiceTier),
+        new("inference_geo", Meaning.InferenceGeo),
         new("seed", Meaning.Seed),
         new("reasoning_effort", Meaning.Effort, "\"none\""),
         new("verbosity", Meaning.Verbosity, "\"medium\""),

@@ -69,6 +69,7 @@ internal static class TranslationTable
         Note(Meaning.Temperature, "above 1 it is refused: Anthropic takes 0 to 1"),
         Note(Meaning.ServiceTier, "`auto` stays, `default` becomes `standard_only`, others are dropped and named",
             "service_tier"),
+        Note(Meaning.InferenceGeo, "obeyed in choosing the place; a provider's account is told"),
         Note(Meaning.Input, "arguments must be a JSON object; none become `{}`"),
         Note(Meaning.ToolResult, "consecutive results and the user's words after them become one user message"),
         Note(Meaning.Id, "characters other than letters, digits, `_` and `-` become `_`"),

@@ -26,14 +26,9 @@ internal ref struct AnthropicRequestWriter(
 
     public void Write()
     {
-        RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
+        RequestTranslator.WriteHead(ref _to, request, request.Model.Of(_source));
         _to.Raw(",\"max_tokens\":"u8);
         _to.Number(request.MaxTokens ?? maxOutputTokens);
-        if (request.Stream)
-        {
-            _to.Raw(",\"stream\":true"u8);
-        }
-
         int turns = WriteSystem();
         WriteMessages(turns);
         WriteTools();

@@ -12,7 +12,7 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
 
     public void Write()
     {
-        RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
+        RequestTranslator.WriteHead(ref _to, request, request.Model.Of(_source));
         _to.Raw(",\"messages\":["u8);
         foreach (CanonicalTurn turn in request.Turns)
         {
@@ -27,7 +27,7 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
         }
 
         // Usage is metered, so it is asked for whether or not the client did.
-        _to.Raw(request.Stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"u8 : []);
+        _to.Raw(request.Stream ? ",\"stream_options\":{\"include_usage\":true}"u8 : []);
         WriteTools();
         WriteNumber(",\"temperature\":"u8, request.Temperature);
         WriteNumber(",\"top_p\":"u8, request.TopP);

@@ -13,7 +13,7 @@ internal ref struct ResponsesRequestWriter(CanonicalRequest request, RequestScan
 
     public void Write()
     {
-        RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
+        RequestTranslator.WriteHead(ref _to, request, request.Model.Of(_source));
         _to.Raw(",\"input\":["u8);
         foreach (CanonicalTurn turn in request.Turns)
         {
@@ -27,7 +27,6 @@ internal ref struct ResponsesRequestWriter(CanonicalRequest request, RequestScan
             _to.Number(maxTokens);
         }
 
-        _to.Raw(request.Stream ? ",\"stream\":true"u8 : []);
         WriteTools();
         WriteNumber(",\"temperature\":"u8, request.Temperature);
         WriteNumber(",\"top_p\":"u8, request.TopP);

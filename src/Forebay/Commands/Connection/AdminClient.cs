@@ -75,6 +75,16 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<LimitVersionView> RollBackLimitsAsync(RollbackLimitsBody body, CancellationToken cancel) =>
         PostAsync("v1/limits/rollback", body, Json.RollbackLimitsBody, Json.LimitVersionView, cancel);
 
+    /// <inheritdoc cref="UsageAsync"/>
+    public Task<BatchListView> BatchesAsync(string query, CancellationToken cancel) =>
+        GetAsync($"v1/batches?{query}", Json.BatchListView, cancel);
+
+    public Task<BatchView> BatchAsync(string id, CancellationToken cancel) =>
+        GetAsync($"v1/batches/{Uri.EscapeDataString(id)}", Json.BatchView, cancel);
+
+    public Task<BatchView> CancelBatchAsync(string id, CancellationToken cancel) =>
+        PostAsync($"v1/batches/{Uri.EscapeDataString(id)}/cancel", Json.BatchView, cancel);
+
     public Task<AuditListView> AuditAsync(long after, int limit, CancellationToken cancel) =>
         GetAsync($"v1/audit?after={after}&limit={limit}", Json.AuditListView, cancel);
 
@@ -204,9 +214,6 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
 
     public Task<PartnerView> SignPartnerAsync(string id, SignBody body, CancellationToken cancel) => PostAsync(
         $"v1/providers/{Uri.EscapeDataString(id)}/sign", body, Json.SignBody, Json.PartnerView, cancel);
-
-    public Task<PartnerView> ReclaimAsync(string id, ReclaimBody body, CancellationToken cancel) => PostAsync(
-        $"v1/providers/{Uri.EscapeDataString(id)}/reclaim", body, Json.ReclaimBody, Json.PartnerView, cancel);
 
     /// <param name="id">The partner.</param>
     /// <param name="step"><c>connect</c>, <c>accept</c>, <c>drain</c> or <c>exit</c>.</param>

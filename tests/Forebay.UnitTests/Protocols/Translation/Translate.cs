@@ -33,7 +33,7 @@ internal static class Translate
         string text = Encoding.UTF8.GetString(output.WrittenSpan);
         if (result.Problems.Count == 0)
         {
-            Assert.Equal(facts.ModelValue.Of(body), result.ModelValue.Of(output.WrittenSpan));
+            Assert.Equal(facts.ModelValue.Of(body), result.Facts.ModelValue.Of(output.WrittenSpan));
             Assert.True(
                 RequestReader.TryRead(to, output.WrittenSpan, false, out _, out problem), problem.Message + text);
         }
