@@ -145,7 +145,9 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         PlacementPlan plan = _placer.Next(problem, state, now, _seed++);
         _promises = plan.Promises;
 
-        // 4. A lease for whatever runs and shall run; what gets none is decided anew with the next pass.
+        // 4. A lease for whatever runs and shall run; what gets none is decided anew with the next pass. First for what
+        // leaves and was slower than its capacity, should that be back: nobody else may have it before it is gone.
+        await HoldLeavingAsync(roles, now.WallUnixMs, cancel).ConfigureAwait(false);
         var refused = ImmutableArray.CreateBuilder<string>();
         ImmutableArray<ReplicaWanted> wanted = await OrderAsync(
             plan, problem, roles, fleet, now.WallUnixMs, refused, cancel).ConfigureAwait(false);
@@ -169,6 +171,19 @@ public sealed partial class PlacementLoop : IAsyncDisposable
             ReplicaLeases.Actor,
             "follows engines and withdrawals",
             cancel);
+
+    private async Task HoldLeavingAsync(ReplicaRoles roles, long nowMs, CancellationToken cancel)
+    {
+        CapacityLedger ledger = _parts.Capacity.Ledger;
+        foreach (ReplicaWanted leaving in roles.Leaving.Select(s => s.State.Spec))
+        {
+            if (!ReplicaLeases.Holds(ledger, leaving.Id, leaving.Pool, nowMs))
+            {
+                _ = await _leases.HoldAsync(
+                    leaving.Id, leaving.Pool, leaving.Resources.Accelerators, nowMs, cancel).ConfigureAwait(false);
+            }
+        }
+    }
 
     private async Task<ImmutableArray<ReplicaWanted>> OrderAsync(
         PlacementPlan plan,

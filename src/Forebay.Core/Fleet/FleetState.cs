@@ -26,6 +26,7 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, DeploymentState> _deployments = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RouteLoad> _loads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, OutputEstimate> _outputs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, InputCalibration> _inputs = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
@@ -138,6 +139,10 @@ public sealed class FleetState
     /// <summary>How long a model's answers are.</summary>
     public OutputEstimate OutputOf(ServedModel model) =>
         _outputs.GetOrAdd(model.Id, static _ => new OutputEstimate());
+
+    /// <summary>How far a model's tokenizer is from what is estimated of prompts.</summary>
+    public InputCalibration InputOf(ServedModel model) =>
+        _inputs.GetOrAdd(model.Id, static _ => new InputCalibration());
 
     /// <summary>The way to a site.</summary>
     public SiteState SiteOf(SiteConfig site) => _sites.GetOrAdd(site.Id, static id => new SiteState(id));

@@ -75,10 +75,14 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to embed.
     /// </summary>
-    public long ContextTokens => Embeds ? LongestItemTokens : Facts.EstimatedInputTokens;
+    public long ContextTokens => Embeds ? LongestItemTokens : ExpectedInputTokens;
 
     // Step 4.
     public ServedModel? Model { get; set; }
+
+    /// <summary>Tokens that the prompt is expected to have: the estimate that was read from it, corrected by what the
+    /// model's tokenizer makes of others.</summary>
+    public long ExpectedInputTokens { get; set; }
 
     /// <summary>Where its data may go.</summary>
     public PermissionRules Rules { get; set; }

@@ -12,7 +12,7 @@ internal static class Policing
 {
     private const string AnthropicVersion = "anthropic-version";
 
-    public static Failure Check(Exchange x)
+    public static Failure Check(Exchange x, FleetState state)
     {
         if (x.Dialect == Dialect.Anthropic && x.Http.Request.Headers[AnthropicVersion].Count == 0)
         {
@@ -35,6 +35,12 @@ internal static class Policing
         }
 
         x.Model = model;
+        if (x.ExpectedInputTokens == 0)
+        {
+            // Once: what was reserved by it is what is settled.
+            x.ExpectedInputTokens = state.InputOf(model).Correct(x.Facts.EstimatedInputTokens);
+        }
+
         Failure failure = CheckAsked(x, model);
         if (!failure.IsNone)
         {
@@ -105,12 +111,12 @@ internal static class Policing
     /// or sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was
     /// made by.
     /// </summary>
-    public static Failure CheckAgain(Exchange x, InForce inForce)
+    public static Failure CheckAgain(Exchange x, InForce inForce, FleetState state)
     {
         Tenant accepted = x.Tenant!;
         x.InForce = inForce;
         x.Tenant = inForce.Model.FindTenant(accepted.Id) ?? accepted;
-        Failure failure = Check(x);
+        Failure failure = Check(x, state);
         x.Tenant = accepted;
         return failure;
     }

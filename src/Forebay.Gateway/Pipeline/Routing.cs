@@ -25,7 +25,7 @@ internal static class Routing
         var query = new RouteQuery
         {
             Dialect = x.Dialect,
-            InputTokens = Math.Max(1, tokens ?? x.Facts.EstimatedInputTokens),
+            InputTokens = Math.Max(1, tokens ?? x.ExpectedInputTokens),
             OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
             BodyBytes = x.Body!.Length,
             Region = x.Region = ClientRegion.Of(x),

@@ -184,7 +184,7 @@ internal sealed class EventBatch(
             ? type
             : "of no known type";
 
-    private static bool IsOverload(string? type) => 
+    private static bool IsOverload(string? type) =>
         type is "overloaded_error" or "rate_limit_error" or "rate_limit_exceeded" or "server_is_overloaded";
 
     /// <summary>Adds events in the client's dialect.</summary>

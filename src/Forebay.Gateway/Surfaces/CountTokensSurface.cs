@@ -65,7 +65,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
 
         if (failure.IsNone)
         {
-            failure = Policing.Check(x);
+            failure = Policing.Check(x, runtime.State);
         }
 
         if (!failure.IsNone)
@@ -81,7 +81,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
 
         x.Http.Response.Headers[EstimateHeader] = "true";
         var body = new ArrayBufferWriter<byte>(64);
-        CountTokens.Write(body, x.Facts.EstimatedInputTokens);
+        CountTokens.Write(body, x.ExpectedInputTokens);
         x.Http.Response.ContentType = "application/json";
         x.Http.Response.ContentLength = body.WrittenCount;
         await x.Http.Response.Body.WriteAsync(body.WrittenMemory, x.Http.RequestAborted);

@@ -136,7 +136,10 @@ public static class TranslationPage
             page.Append($"| OpenAI `{word}` | Anthropic `{Encoding.ASCII.GetString(said)}` |\n");
         }
 
-        page.Append("""
+        AppendProse(page);
+    }
+
+    private static void AppendProse(StringBuilder page) => page.Append("""
 
             A response is `completed`, or `incomplete` with `max_output_tokens` (both kinds of `length`) or
             `content_filter` (`refusal`).
@@ -190,5 +193,4 @@ public static class TranslationPage
             all of it and the usage, numbered without a gap. All of the answer is held for that, up to 4 MiB.
 
             """);
-    }
 }
