@@ -229,6 +229,37 @@ public sealed class ResponsesAnswerTests
         Assert.Null(Translate.Answer(WireDialect.Responses, bad, WireDialect.Anthropic));
     }
 
+    /// <summary>All of an answer is held until its end, and still costs no more than a few times its own bytes.
+    /// </summary>
+    [Fact]
+    public void A_translated_stream_allocates_at_most_four_times_its_bytes()
+    {
+        byte[] stream = Encoding.UTF8.GetBytes(string.Concat(
+            [.. AnthropicEvents[..9], .. Enumerable.Repeat(AnthropicEvents[8], 1_000), .. AnthropicEvents[10..11], .. AnthropicEvents[^2..]]));
+        var output = new System.Buffers.ArrayBufferWriter<byte>(16 * stream.Length);
+        var passed = new System.Buffers.ArrayBufferWriter<byte>();
+        AnswerFrame frame = Framed();
+        Run();
+        output.ResetWrittenCount();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Run();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.InRange(allocated, 1, 4L * stream.Length);
+        Assert.EndsWith("}\n\n", Encoding.UTF8.GetString(output.WrittenSpan), StringComparison.Ordinal);
+
+        void Run()
+        {
+            var observer = new StreamObserver(WireDialect.Anthropic, default);
+            var translator = new StreamTranslator(WireDialect.Anthropic, WireDialect.Responses, observer, frame);
+            for (int at = 0; SseFraming.TryReadEvent(stream.AsSpan(at), 0, atEnd: true, out int length); at += length)
+            {
+                _ = observer.Observe(stream.AsSpan(at, length), passed, out _);
+                Assert.True(translator.Translate(stream.AsSpan(at, length), output));
+            }
+        }
+    }
+
     /// <summary>Engines that tell items, texts or arguments only once they are done.</summary>
     [Fact]
     public void What_comes_only_at_its_end_is_said_all_the_same()
