@@ -50,7 +50,7 @@ internal sealed class ActiveBatch(Batch batch) : IDisposable
         {
             lock (Gate)
             {
-                return Items is { } items ? items.Table.Count - items.Table.Counts.Settled : 0;
+                return Items is { } items ? items.Table.Count - items.Table.Counts.Settled : Batch.Total;
             }
         }
     }

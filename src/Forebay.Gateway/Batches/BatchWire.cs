@@ -104,6 +104,8 @@ internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
             runtime.Metrics.End();
         }
 
+        // What follows is for the disk, which the threads that wait for sockets must not wait for.
+        await LongWork.ElsewhereAsync();
         return AnswerOf(call, x, answer);
     }
 

@@ -13,7 +13,7 @@ internal sealed class CapturedAnswer : IHttpRequestLifetimeFeature, IDisposable
     private readonly Bounded _body = new();
 
     /// <summary>What was answered.</summary>
-    public ReadOnlySpan<byte> Body => _body.GetBuffer().AsSpan(0, (int)_body.Length);
+    public ReadOnlySpan<byte> Body => _body.Kept;
 
     /// <summary>It is not whole.</summary>
     public bool IsBroken => _aborted.IsCancellationRequested || IsTooLarge;
@@ -56,19 +56,31 @@ internal sealed class CapturedAnswer : IHttpRequestLifetimeFeature, IDisposable
     }
 
     /// <summary>Takes what fits; what follows is dropped.</summary>
-    private sealed class Bounded : MemoryStream
+    private sealed class Bounded : Stream
     {
+        private readonly MemoryStream _kept = new();
+
         public bool IsOver { get; private set; }
+
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => _kept.Length;
+
+        public override long Position { get => Length; set => throw new NotSupportedException(); }
+
+        public ReadOnlySpan<byte> Kept => _kept.GetBuffer().AsSpan(0, (int)_kept.Length);
 
         public override void Write(ReadOnlySpan<byte> buffer)
         {
-            if (Length + buffer.Length > MaxBytes)
+            IsOver |= Length + buffer.Length > MaxBytes;
+            if (!IsOver)
             {
-                IsOver = true;
-                return;
+                _kept.Write(buffer);
             }
-
-            base.Write(buffer);
         }
 
         public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
@@ -84,5 +96,15 @@ internal sealed class CapturedAnswer : IHttpRequestLifetimeFeature, IDisposable
             Write(buffer.AsSpan(offset, count));
             return Task.CompletedTask;
         }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

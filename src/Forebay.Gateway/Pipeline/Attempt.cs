@@ -3,6 +3,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Pinning;
@@ -68,6 +69,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
 
         using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
         AnswerMeaning meaning = upstream.Adapter.MeaningOf(response);
+        if (x.Quota is { } quota)
+        {
+            upstream.Adapter.ReadQuota(response, quota, Instant.MonotonicNsOf(runtime.Time));
+        }
+
         switch (meaning)
         {
             case AnswerMeaning.Success:

@@ -1,4 +1,5 @@
 using Forebay.Core.Access;
+using Forebay.Core.Capacity.Quotas;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
@@ -116,6 +117,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     /// <summary>Where the attempt in hand goes; a place is held there.</summary>
     public Route Route { get; set; }
+
+    /// <summary>What the attempt in hand took a share of; null where its pool has no quota.</summary>
+    public QuotaMeter? Quota { get; set; }
+
+    /// <summary>The share that it took.</summary>
+    public QuotaUse QuotaTaken { get; set; }
 
     /// <summary>Its story says already that no place was free.</summary>
     public bool NoPlaceTold { get; set; }

@@ -109,7 +109,7 @@ internal sealed class Waiting(
 
     public override Deployment? Route(EligibleSet among, long nowNs) => route(among);
 
-    public override void Undo() => Routing.Undo(x);
+    public override void Undo() => Routing.Undo(x, runtime);
 
     public override void Notify(QueueNotice notice)
     {

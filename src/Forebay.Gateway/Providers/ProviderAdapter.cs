@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Forebay.Core.Capacity.Quotas;
 using Forebay.Core.Serving;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
@@ -67,6 +68,11 @@ internal abstract class ProviderAdapter : IDisposable
 
     /// <summary>What an answer means, from its head alone.</summary>
     public virtual AnswerMeaning MeaningOf(HttpResponseMessage response) => UpstreamVerdict.MeaningOf(response.StatusCode);
+
+    /// <summary>Takes in what an answer's head says of the account's limits, for a pool with a quota. By default in the
+    /// headers of the dialects' vendors.</summary>
+    public virtual void ReadQuota(HttpResponseMessage response, QuotaMeter quota, long nowNs) =>
+        QuotaHeaders.Read(response.Headers, quota, nowNs);
 
     /// <summary>The words in a provider's own error envelope, to be said in the client's; null where what came is in
     /// the dialect asked in, and goes back as it is.</summary>

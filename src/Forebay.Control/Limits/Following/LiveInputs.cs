@@ -88,7 +88,8 @@ public sealed class LiveInputs(
             return _window;
         }
 
-        bool isYoung = first >= end || (first == end - 1 && first == _started.ToUnixTimeSeconds() / 60);
+        // What began within a minute of the start began in the midst of its minute.
+        bool isYoung = first >= end || (first == end - 1 && (first - _started.ToUnixTimeSeconds() / 60) is 0 or 1);
         if (isYoung)
         {
             return await FirstMinuteAsync(model, first.Value, end, cancel).ConfigureAwait(false);

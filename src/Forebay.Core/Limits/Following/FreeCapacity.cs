@@ -4,7 +4,6 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Placement;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Serving.Versions;

@@ -93,6 +93,29 @@ public sealed class PlacementLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_engine_that_was_ordered_waits_when_its_lease_is_gone()
+    {
+        await using var room = new PlacementRoom(new ScriptedExecutor(_engine.Address, new Random(3)));
+        await room.BeginAsync(minimum: 1);
+        await SupplyAsync(room, 8, 0);
+        await room.PassAsync(Step);
+        Assert.Single(room.Replicas);
+
+        // It was ordered, and is on its way to its start; placement has not seen yet that its accelerators are gone.
+        await room.SupplyAsync("east", 0);
+        for (int i = 0; i < 10; i++)
+        {
+            await room.LookAsync(Step);
+        }
+
+        Assert.Equal(0, room.Executor.Begun);
+        await room.SupplyAsync("east", 8);
+        await RunAsync(room, rounds: 30);
+        Assert.True(room.IsAtRest(1), $"{room}");
+        Assert.Empty(room.Wrong);
+    }
+
+    [Fact]
     public async Task A_lease_is_kept_while_the_stop_of_its_engine_hangs()
     {
         await using var room = new PlacementRoom(new ScriptedExecutor(_engine.Address, new Random(2)));

@@ -141,12 +141,18 @@ internal sealed class PlacementRoom : IAsyncDisposable
         Assert.Null(result.Refusal);
     }
 
-    /// <summary>Time passes, replicas are looked at, placement decides; then everything must hold.</summary>
-    public async Task PassAsync(TimeSpan step)
+    /// <summary>Time passes and replicas are looked at; placement decides nothing.</summary>
+    public async Task LookAsync(TimeSpan step)
     {
         _time.Advance(step);
         await _loop.PassAsync(default);
         await SettleAsync();
+    }
+
+    /// <summary>Time passes, replicas are looked at, placement decides; then everything must hold.</summary>
+    public async Task PassAsync(TimeSpan step)
+    {
+        await LookAsync(step);
         await _placement.PassAsync(default);
         await SettleAsync();
         Check();

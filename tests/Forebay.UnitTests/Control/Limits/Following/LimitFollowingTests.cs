@@ -105,6 +105,25 @@ public sealed class LimitFollowingTests
     }
 
     [Fact]
+    public async Task A_proposal_of_another_base_is_refused_and_of_two_operators_at_once_one_applies()
+    {
+        (LimitFollowing following, FleetState fleet) = await StartAsync();
+        RecordedProposal proposal = await ProposeAsync(following, 250);
+
+        Task<LimitVersion>[] both = [following.ApplyAsync(proposal.Id, Ann), following.ApplyAsync(proposal.Id, Bob)];
+        RefusedException lost = await Assert.ThrowsAsync<RefusedException>(() => Task.WhenAll(both));
+
+        LimitVersion won = await both.Single(b => b.IsCompletedSuccessfully);
+        Assert.Equal(RefusalKind.Conflict, lost.Kind);
+        Assert.Contains($"was applied by {won.Actor}", lost.Message, StringComparison.Ordinal);
+        Assert.Equal(200, LimitOf(fleet));
+        RecordedProposal stale = await _store.AddAsync(proposal.Proposal, 0, Bob, _time.GetUtcNow(), default);
+        RefusedException old = await Assert.ThrowsAsync<RefusedException>(() => following.ApplyAsync(stale.Id, Bob));
+        Assert.Contains("starts from version 0", old.Message, StringComparison.Ordinal);
+        Assert.Single(await following.ListVersionsAsync(10, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Limits_are_raised_once_a_day_also_by_operators_and_across_processes()
     {
         (LimitFollowing following, _) = await StartAsync();

@@ -1,6 +1,4 @@
 using Forebay.Core.Errors;
-using Forebay.Core.Fleet;
-using Forebay.Core.Limits;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Routing;
@@ -69,6 +67,34 @@ public sealed class PlainRuleTests
                 + cell.PredictDelayOfOthersNs(uncached);
             Assert.InRange(cell.PredictCostNs(prompt, uncached, NowNs), sum * (1 - 1e-6), sum * (1 + 1e-6));
         }).QuickCheckThrowOnFailure();
+    }
+
+    [Fact]
+    public void A_decision_takes_no_memory()
+    {
+        var fleet = new RouterFleet([.. Enumerable.Range(0, 40).Select(i => RouterFleet.Engine($"d{i}"))]);
+        ulong[] prompt = RouterFleet.Prompt(1, 100);
+        int number = fleet.LoadOf("d3").Number;
+        fleet.State.Routing.Index(4096).Insert(prompt, number, ref fleet.State.Routing.Clocks[number]);
+        var scratch = new RouteScratch();
+        var now = new Instant(NowNs, RouterFleet.SkyStartsUnixMs);
+        RouteTable table = fleet.Table;
+        long taken = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            // The first time what is kept for later is made.
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Router.LookUp(fleet.State.Routing, fleet.Config, prompt, scratch.Overlaps);
+            _ = Router.Choose(
+                new RouteQuery { Dialect = Dialect.OpenAi, InputTokens = 1608, OutputTokens = 100, Region = -1 },
+                table,
+                fleet.Config,
+                scratch,
+                now);
+            taken = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Assert.Equal((96, 0), (scratch.Overlaps[number], taken));
     }
 
     private static RouterFleet Fleet(Random random, string[] ids)
