@@ -10,6 +10,9 @@ internal static class ConverseColumn
 
     public static MeaningRow[] Rows { get; } = Build(
     [
+        .. OutsideOfResponses,
+        Refused(Meaning.OtherFormat, UnknownFormat),
+        Advisory(Meaning.ReasoningEffort, "reasoning_effort"),
         Advisory(Meaning.TopK, "top_k"),
         Advisory(Meaning.Seed, "seed"),
         Advisory(Meaning.Effort, "effort"),
