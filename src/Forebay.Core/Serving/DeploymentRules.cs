@@ -2,6 +2,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Providers;
 
 namespace Forebay.Core.Serving;
 
@@ -18,6 +19,7 @@ internal static class DeploymentRules
             string path = $"deployments[{i}]";
             CheckAccelerators(deployments[i], index.Pool(deployments[i].Pool), path, problems);
             CheckEndpoint(deployments[i], path, problems);
+            ProviderRules.Check(deployments[i], index.Site(index.Pool(deployments[i].Pool)?.Site), path, problems);
             CheckTimeouts(deployments[i].Timeouts, $"{path}.timeouts", problems);
             HealthRules.Check(deployments[i].Health, $"{path}.health", problems);
             ModelRules.CheckPrices(deployments[i].Cost, $"{path}.cost", problems);
@@ -174,6 +176,9 @@ internal static class DeploymentRules
     private static Dialect[] SpokenBy(ProviderApi api) => api switch
     {
         ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi, Dialect.Responses],
+        ProviderApi.Bedrock => [Dialect.Anthropic, Dialect.Converse],
+        ProviderApi.Vertex => [Dialect.Anthropic],
+        ProviderApi.Azure => [Dialect.Anthropic, Dialect.OpenAi],
         _ => [],
     };
 

@@ -3,6 +3,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Providers;
 using Forebay.Core.Serving.Versions;
 using Forebay.Core.Serving.Rollout;
 
@@ -223,6 +224,20 @@ public sealed record DeploymentConfig
         "as that provider's API is.")]
     public ProviderApi Api { get; init; } = ProviderApi.Direct;
 
+    [ConfigKey("Where a model on Google Vertex is; for api: vertex.")]
+    public GoogleConfig? Google { get; init; }
+
+    [ConfigKey("Where a model on Amazon Bedrock is, and what it takes; for api: bedrock.")]
+    public AwsConfig? Aws { get; init; }
+
+    [ConfigKey("Which Azure resource serves it; for api: azure.")]
+    public AzureConfig? Azure { get; init; }
+
+    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's " +
+        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there is.",
+        Pattern = @"\*|" + Ids.Pattern, Example = "[us, eu]")]
+    public string[]? RunsIn { get; init; }
+
     [ConfigKey("Base URL of the server, without /v1. Left out: an emulated engine under `forebay up`, not served " +
         "under `forebay serve`.", Example = "http://10.0.0.7:8000")]
     public Uri? Endpoint { get; init; }
@@ -252,7 +267,10 @@ public sealed record DeploymentConfig
         "nothing.", Pattern = Ids.Pattern)]
     public string? InferenceGeo { get; init; }
 
-    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
+    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
+        "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity " +
+        "that calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
+        Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
     [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]

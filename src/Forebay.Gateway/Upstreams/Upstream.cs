@@ -8,6 +8,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Providers;
 using Forebay.Gateway.Providers;
 
 namespace Forebay.Gateway.Upstreams;
@@ -200,6 +201,15 @@ public sealed record UpstreamIdentity(
     Uri? Proxy,
     double ConnectSeconds)
 {
+    /// <summary>Where it is on Google Vertex.</summary>
+    public GoogleConfig? Google { get; init; }
+
+    /// <summary>Where it is on Amazon Bedrock.</summary>
+    public AwsConfig? Aws { get; init; }
+
+    /// <summary>Which Azure resource it is.</summary>
+    public AzureConfig? Azure { get; init; }
+
     /// <exception cref="IOException">A certificate file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">A certificate file may not be read.</exception>
     public static UpstreamIdentity Of(Deployment deployment) => new(
@@ -211,7 +221,12 @@ public sealed record UpstreamIdentity(
         deployment.Config.Tls,
         DigestOf(deployment.Config.Tls),
         deployment.Config.Proxy,
-        deployment.Config.Timeouts.ConnectSeconds);
+        deployment.Config.Timeouts.ConnectSeconds)
+    {
+        Google = deployment.Config.Google,
+        Aws = deployment.Config.Aws,
+        Azure = deployment.Config.Azure,
+    };
 
     /// <summary>Whether a deployment means this upstream. Costs no allocation: asked on every attempt.</summary>
     public bool Serves(Deployment deployment) =>
@@ -220,6 +235,9 @@ public sealed record UpstreamIdentity(
         && Backing == deployment.Backing
         && Model == deployment.UpstreamModel
         && Credential == deployment.Config.Credential
+        && Google == deployment.Config.Google
+        && Aws == deployment.Config.Aws
+        && Azure == deployment.Config.Azure
         && Tls == deployment.Config.Tls
         && Proxy == deployment.Config.Proxy
         && ConnectSeconds.Equals(deployment.Config.Timeouts.ConnectSeconds);

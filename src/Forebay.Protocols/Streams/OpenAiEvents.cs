@@ -43,9 +43,10 @@ internal static class OpenAiEvents
             return StreamEventKind.Error;
         }
 
-        if (!state.Started && !chunk.IsChunk)
+        if (!state.Started && chunk.IsTyped && !chunk.IsChunk)
         {
-            // Another dialect's stream is well-formed too; nothing of it must reach a client of this one.
+            // Another dialect's events, which tell their type, are well-formed too: nothing of them may reach a client
+            // of this one.
             return StreamEventKind.Malformed;
         }
 
@@ -98,6 +99,11 @@ internal static class OpenAiEvents
             {
                 chunk.IsChunk = true;
                 ReadChoices(ref state, ref cursor, ref chunk);
+            }
+            else if (kind == JsonKind.String && member.SequenceEqual("type"u8))
+            {
+                chunk.IsTyped = true;
+                _ = cursor.Skip();
             }
             else if (kind == JsonKind.String && member.SequenceEqual("model"u8))
             {
@@ -193,6 +199,7 @@ internal static class OpenAiEvents
     private struct Chunk
     {
         public bool IsChunk;
+        public bool IsTyped;
         public bool HasChoices;
         public bool HasOutput;
         public bool HasUsage;

@@ -57,6 +57,12 @@ internal sealed class DirectAdapter : ProviderAdapter
         }
     }
 
+    public override string? ErrorMessageOf(HttpResponseMessage response, ReadOnlySpan<byte> body) =>
+        response.RequestMessage?.RequestUri?.AbsolutePath is { } path
+        && (path == _messages.AbsolutePath || path == _countTokens.AbsolutePath)
+            ? ForeignEnvelope.MessageOf(body)
+            : null;
+
     public override ValueTask AuthorizeAsync(
         HttpRequestMessage request, Dialect dialect, CancellationToken cancel)
     {

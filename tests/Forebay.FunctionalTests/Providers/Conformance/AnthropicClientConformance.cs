@@ -62,7 +62,10 @@ public abstract class AnthropicClientConformance<T>(T under) : IClassFixture<T>
         StreamedMessage streamed = await ProviderUnderTest.StreamAsync(client, Ask(Turn("Hi")));
 
         Assert.Equal(
-            ["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"],
+            [
+                "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
+                "message_stop",
+            ],
             streamed.Kinds.Where(k => k != "ping").Distinct());
         Assert.Equal("Hello there, 水!", streamed.Text);
         Assert.Equal(GatewayHarness.Model, streamed.Start.GetProperty("model").GetString());

@@ -156,21 +156,36 @@ public abstract class ProviderFidelityConformance<T>(T under) : IClassFixture<T>
         string expected = stream
             ? string.Concat(under.Provider.Shape.Events(Scene.Unknown, call))
             : under.Provider.Shape.Answer(Scene.Unknown, call);
-        Assert.Equal(expected.Replace(under.Model, GatewayHarness.Model, StringComparison.Ordinal), body);
+        // Azure's first chunk is about no model; it too is called as the client called it.
+        Assert.Equal(
+            expected.Replace(under.Model, GatewayHarness.Model, StringComparison.Ordinal)
+                .Replace("\"model\":\"\"", $"\"model\":\"{GatewayHarness.Model}\"", StringComparison.Ordinal),
+            body);
     }
 
-    [Fact]
-    public async Task The_providers_own_refusal_goes_back_in_its_words()
+    /// <summary>Engines name classes of theirs as types, in either envelope; clients know the dialect's own.</summary>
+    [Theory]
+    [InlineData("invalid_request_error")]
+    [InlineData("BadRequestError")]
+    public async Task The_providers_own_refusal_goes_back_in_its_words(string type)
     {
         under.Play(Scene.Text);
-        under.Provider.FailNext(new ProviderFault.Status(400, "invalid_request_error"));
+        under.Provider.FailNext(new ProviderFault.Status(400, type));
 
         using HttpResponseMessage response = await under.Gateway.Client.SendAsync(under.IsAnthropic
             ? GatewayHarness.Messages(GatewayHarness.MessagesBody(stream: false))
             : GatewayHarness.Chat(GatewayHarness.ChatBody(stream: false)));
 
-        JsonElement error = JsonElement.Parse(await response.Content.ReadAsStringAsync()).GetProperty("error");
+        JsonElement body = JsonElement.Parse(await response.Content.ReadAsStringAsync());
+        JsonElement error = body.GetProperty("error");
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        if (under.IsAnthropic)
+        {
+            Assert.Equal("error", body.GetProperty("type").GetString());
+            Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
+            Assert.NotEmpty(body.GetProperty("request_id").GetString()!);
+        }
+
         Assert.Equal("The provider was told to fail.", error.GetProperty("message").GetString());
         Assert.Equal((Reason.UpstreamRefused, 400), (under.Recorded.Reason, under.Recorded.Status));
         Assert.Single(under.Provider.Calls);

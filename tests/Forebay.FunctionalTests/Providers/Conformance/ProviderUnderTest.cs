@@ -7,9 +7,12 @@ using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Clients;
 using Forebay.FunctionalTests.Gateway;
+using Forebay.FunctionalTests.Server;
 using Forebay.Protocols;
 using Forebay.TestKit.Providers;
 using Forebay.TestKit.Providers.Tokens;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using OpenAI.Chat;
 using Xunit;
 
@@ -66,12 +69,18 @@ public abstract class ProviderUnderTest : IAsyncLifetime
         await PrepareAsync();
         Provider = await ScriptedProvider.StartAsync(NewShape());
         Gateway = await StartGatewayAsync(1);
+        if (Refreshes)
+        {
+            // It is asked for in the background; tests count what is asked for after.
+            await Eventually.TrueAsync(() => Tokens.Issued > 0, () => string.Join("\n", Tokens.Complaints));
+        }
     }
 
     /// <summary>A gateway of the test's own, with so many deployments at the one provider.</summary>
-    public Task<GatewayHarness> StartGatewayAsync(
-        int deployments, Func<DeploymentConfig, DeploymentConfig>? change = null) => GatewayHarness.StartAsync(
+    public Task<GatewayHarness> StartGatewayAsync(int deployments, ILoggerFactory? loggers = null) =>
+        GatewayHarness.StartAsync(
         [.. Enumerable.Repeat(Provider.Address, deployments)],
+        loggers ?? NullLoggerFactory.Instance,
         config => config with
         {
             Deployments =
@@ -81,7 +90,7 @@ public abstract class ProviderUnderTest : IAsyncLifetime
                     UpstreamModel = Model,
                     Dialects = [IsAnthropic ? Dialect.Anthropic : Dialect.OpenAi],
                     Backing = Backing.Cloud,
-                })).Select(d => change?.Invoke(d) ?? d),
+                })),
             ],
         });
 

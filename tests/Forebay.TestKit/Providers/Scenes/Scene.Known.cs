@@ -11,7 +11,8 @@ public sealed partial record Scene
         "EqQBCgIYAhIM1gbcDa9GJwZA2b+hGgxBdjrkzLoky3dl1pk/iEgwOmQyQnYzWm9wZXJhdGlvbi8rKys9PT0vL3p6Wg==";
 
     /// <summary>Thinking that is not shown.</summary>
-    public const string RedactedData = "EmwKAhgBEgy3va3pzix/LafPsn4aDFIT2Xlxh0L5L8rLVyIwxtE3rAFBa8cr3qpPkNRj2YfWXGmKDxH4mPnZ5sQ7vB+u";
+    public const string RedactedData =
+        "EmwKAhgBEgy3va3pzix/LafPsn4aDFIT2Xlxh0L5L8rLVyIwxtE3rAFBa8cr3qpPkNRj2YfWXGmKDxH4mPnZ5sQ7vB+u";
 
     /// <summary>The structure that <see cref="Structured"/> has.</summary>
     public const string StructuredText = """{"city":"Oslo","rain":true}""";
