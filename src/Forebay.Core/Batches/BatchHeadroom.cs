@@ -1,6 +1,5 @@
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Queue;
 
 namespace Forebay.Core.Batches;
