@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Forebay.Core.Batches;
-using Microsoft.Extensions.Logging;
 
 namespace Forebay.Control.Batches;
 
