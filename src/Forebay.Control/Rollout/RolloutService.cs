@@ -14,8 +14,8 @@ public sealed record RolloutAsked(
 
 /// <summary>
 /// Rolls versions of models out. Each change is audited, then stored, then in force for every decision from then on;
-/// once a second each rollout under way is asked what follows, and what was counted is stored. After a restart it goes on
-/// where it was; a crash forgets the answers of the last second.
+/// once a second each rollout under way is asked what follows, and what was counted is stored. After a restart it goes
+/// on where it was; a crash forgets the answers of the last second.
 /// </summary>
 public sealed partial class RolloutService : IDisposable
 {
@@ -54,7 +54,11 @@ public sealed partial class RolloutService : IDisposable
     {
         IReadOnlyList<ModelRollout> stored = await _store.ListRolloutsAsync(cancel).ConfigureAwait(false);
         var counts = (await _store.ListCountsAsync(cancel).ConfigureAwait(false)).ToDictionary(c => c.Rollout);
-        _all = [.. stored.Select(r => RolloutMachine.Restarted(r, counts.GetValueOrDefault(r.Id)?.AtUnixMs, NowUnixMs))];
+        _all =
+        [
+            .. stored.Select(r => RolloutMachine.Restarted(
+                r, counts.GetValueOrDefault(r.Id)?.AtUnixMs, NowUnixMs)),
+        ];
         foreach (ModelRollout rollout in _all)
         {
             _live[rollout.Model] = Live.From(counts.GetValueOrDefault(rollout.Id));

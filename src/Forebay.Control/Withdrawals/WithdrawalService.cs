@@ -23,7 +23,12 @@ namespace Forebay.Control.Withdrawals;
 /// <param name="For">How long it is out; until it is returned where left out.</param>
 /// <param name="Quantity">What is reclaimed of each pool; all where left out.</param>
 public sealed record WithdrawalRequest(
-    WithdrawalKind Kind, WithdrawalTarget Target, DateTimeOffset? At, TimeSpan Cut, TimeSpan? For, long? Quantity = null);
+    WithdrawalKind Kind,
+    WithdrawalTarget Target,
+    DateTimeOffset? At,
+    TimeSpan Cut,
+    TimeSpan? For,
+    long? Quantity = null);
 
 /// <summary>
 /// Drains, reclaims and drills: keeps them, takes their capacity out of what requests may use when their time comes,
@@ -139,7 +144,9 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         if (asked.Quantity is not null && asked.Kind != WithdrawalKind.Reclaim)
         {
             problems.Add(new FieldProblem(
-                "quantity", "is given, and only a reclaim takes a part.", "Leave it out, or send \"kind\": \"reclaim\"."));
+                "quantity",
+                "is given, and only a reclaim takes a part.",
+                "Leave it out, or send \"kind\": \"reclaim\"."));
         }
 
         if (asked.Quantity <= 0)
@@ -452,7 +459,9 @@ public sealed partial class WithdrawalService : IAsyncDisposable
     private long RealMs() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
     private static WithdrawalDetail DetailOf(Withdrawal w) =>
-        new(w.Id, w.Target.Scope.Word(), w.FromUnixMs, w.CutUnixMs, w.ReturnUnixMs, w.ShortNoticeDays, w.Quantity, w.Partner);
+        new(
+            w.Id, w.Target.Scope.Word(), w.FromUnixMs, w.CutUnixMs, w.ReturnUnixMs, w.ShortNoticeDays, w.Quantity,
+            w.Partner);
 
     [LoggerMessage(2120, LogLevel.Information,
         "{Withdrawal} ({Kind} of {Target}) is {Phase}; {InFlight} requests were in flight there.")]

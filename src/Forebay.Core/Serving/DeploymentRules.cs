@@ -175,7 +175,7 @@ internal static class DeploymentRules
     /// <summary>The dialects that a provider's API speaks.</summary>
     private static Dialect[] SpokenBy(ProviderApi api) => api switch
     {
-        ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi],
+        ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi, Dialect.Responses],
         ProviderApi.Vertex => [Dialect.Anthropic],
         ProviderApi.Azure => [Dialect.Anthropic, Dialect.OpenAi],
         _ => [],

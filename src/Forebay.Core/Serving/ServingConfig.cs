@@ -130,6 +130,9 @@ public sealed record ModelConfig
     [ConfigKey("What prompts may hold: text, image, document, audio.")]
     public Modality[] Modalities { get; init; } = [Modality.Text];
 
+    [ConfigKey("Whether it embeds texts (POST /v1/embeddings), and answers no prompts.")]
+    public bool Embeddings { get; init; }
+
     [ConfigKey("Whether the model can call tools.")]
     public bool Tools { get; init; } = true;
 

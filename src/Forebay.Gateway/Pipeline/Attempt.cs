@@ -104,7 +104,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         bool goesOn = x.Answer is { Times: > 0 };
         return new ProviderRequest
         {
-            Call = ProviderCall.Generate,
+            Call = x.Embeds ? ProviderCall.Embed : ProviderCall.Generate,
             Dialect = x.Dialect,
             Query = x.Http.Request.QueryString.Value,
             Headers = x.Http.Request.Headers,

@@ -65,6 +65,19 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     public RequestFacts Facts;
 
+    /// <summary>Texts are to be embedded rather than a prompt answered.</summary>
+    public bool Embeds { get; init; }
+
+    /// <summary>Texts to embed, where there are several.</summary>
+    public int Items { get; set; } = 1;
+
+    /// <summary>Estimated tokens of the longest text to embed.</summary>
+    public long LongestItemTokens { get; set; }
+
+    /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to embed.
+    /// </summary>
+    public long ContextTokens => Embeds ? LongestItemTokens : ExpectedInputTokens;
+
     // Step 4.
     public ServedModel? Model { get; set; }
 
@@ -173,6 +186,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public bool TokensEstimated { get; set; }
 
     public ClientStream? Stream { get; set; }
+
+    /// <summary>The number of the stream's next event, in a dialect that counts its events.</summary>
+    public long NextSequence { get; set; }
 
     /// <summary>Remembers what the answer issues; null where nothing is to be.</summary>
     public IssuedState.Sink? Issued { get; set; }

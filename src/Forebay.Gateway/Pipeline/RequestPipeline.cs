@@ -124,7 +124,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             new LimitRequest(
                 model.Id,
                 model.LimitClass,
-                Math.Min(x.ExpectedInputTokens, model.Config.ContextTokens),
+                Math.Min(x.ExpectedInputTokens, (long)model.Config.ContextTokens * x.Items),
                 x.Facts.MaxTokens ?? model.Config.MaxOutputTokens,
                 x.Batch is { Prepaid: true } ? default : model.Prices.At(now.WallUnixMs, x.Batch is not null),
                 SpendOnly: x.Batch is not null),

@@ -86,8 +86,10 @@ internal static class Settlement
     /// </summary>
     private static void Calibrate(Exchange x, GatewayRuntime runtime)
     {
-        const RequestFeatures media = RequestFeatures.Images | RequestFeatures.Documents | RequestFeatures.Audio;
-        if (x.TokensEstimated || x.Answer is { Times: > 0 } || (x.Facts.Features & media) != 0)
+        // Neither of these is told by its text: media, and what an account stores.
+        const RequestFeatures other = RequestFeatures.Images | RequestFeatures.Documents | RequestFeatures.Audio
+            | RequestFeatures.ServerState;
+        if (x.TokensEstimated || x.Answer is { Times: > 0 } || (x.Facts.Features & other) != 0)
         {
             return;
         }
@@ -116,7 +118,7 @@ internal static class Settlement
     {
         TokenUsage told = x.Tokens;
         x.Tokens = PlausibleUsage.Of(
-            told, x.Model!.Config.ContextTokens, x.Model.Config.MaxOutputTokens, out bool implausible);
+            told, (long)x.Model!.Config.ContextTokens * x.Items, x.Model.Config.MaxOutputTokens, out bool implausible);
         if (implausible)
         {
             x.TokensEstimated = true;

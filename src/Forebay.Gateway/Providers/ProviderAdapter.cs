@@ -31,6 +31,10 @@ internal abstract class ProviderAdapter : IDisposable
     /// <summary>Where a request goes.</summary>
     public abstract Uri UriOf(in ProviderRequest request);
 
+    /// <summary>Where a response is that was stored there: <c>v1/responses/ID</c> and what is below, query included.
+    /// </summary>
+    public virtual Uri StoredResponseUri(string path) => Under(path);
+
     /// <summary>What must change in the body. By default the model's name, and what the pipeline asks for.</summary>
     public virtual BodyChanges ChangesOf(in ProviderRequest request) => new()
     {

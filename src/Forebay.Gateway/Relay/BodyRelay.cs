@@ -54,7 +54,7 @@ internal static class BodyRelay
             await LongWork.ElsewhereAsync();
         }
 
-        if (!ResponseReader.TryRead(foreign?.Wire ?? x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
+        if (!TryRead(x, foreign, buffer.Written, out ResponseFacts facts) || facts.IsError)
         {
             return AttemptResult.Elsewhere(new Failure(
                 Reason.UpstreamProtocol,
@@ -73,7 +73,7 @@ internal static class BodyRelay
         SetHead(x, response, foreign is not null);
         if (x.Issued is { } issued)
         {
-            IssuedState.ReadAnswer(buffer.Written, issued);
+            IssuedState.ReadAnswer(x.Wire, translated is null ? buffer.Written : translated.Written, issued);
         }
 
         settle(facts.Usage, buffer.Length);
@@ -122,6 +122,10 @@ internal static class BodyRelay
     public static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
         ? AttemptResult.Fail(failure, blame: false)
         : AttemptResult.Elsewhere(failure);
+
+    private static bool TryRead(Exchange x, ForeignAnswer? foreign, ReadOnlySpan<byte> body, out ResponseFacts facts) =>
+        x.Embeds ? ResponseReader.TryReadEmbeddings(body, out facts)
+            : ResponseReader.TryRead(foreign?.Wire ?? x.Wire, body, out facts);
 
     private static void SetHead(Exchange x, HttpResponseMessage response, bool translated)
     {

@@ -16,7 +16,11 @@ internal sealed class ForeignAnswer(Exchange x, GatewayRuntime runtime, Dialect 
         x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length),
         x.Accepted.WallUnixMs / 1000,
         x.Facts.EstimatedInputTokens,
-        x.Facts.IncludeUsage == true);
+        x.Facts.IncludeUsage == true)
+    {
+        Request = x.Dialect == Dialect.Responses ? x.Body!.WrittenMemory : default,
+        NamespacedTools = x.Foreign?[dialect]?.NamespacedTools ?? [],
+    };
 
     /// <summary>The upstream's dialect.</summary>
     public WireDialect Wire => (WireDialect)dialect;

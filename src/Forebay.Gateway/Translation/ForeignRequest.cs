@@ -32,6 +32,9 @@ internal sealed class ForeignRequest : IDisposable
 
     public Dialect Dialect { get; }
 
+    /// <summary>Tools whose namespace became part of their name.</summary>
+    public IReadOnlyList<NamespacedTool> NamespacedTools { get; private init; } = [];
+
     /// <summary>What was dropped, for the header; empty for nothing.</summary>
     public string Dropped { get; }
 
@@ -74,7 +77,10 @@ internal sealed class ForeignRequest : IDisposable
         Failure failure = result.Problems.Count > 0 ? Refusal(x, dialect, result.Problems)
             : writer.Overflowed ? BodyRelay.OverBudget
             : Failure.None;
-        return new ForeignRequest(dialect, body, result.Facts, DroppedOf(x, result.Dropped), failure);
+        return new ForeignRequest(dialect, body, result.Facts, DroppedOf(x, result.Dropped), failure)
+        {
+            NamespacedTools = result.NamespacedTools,
+        };
     }
 
     /// <summary>The request for a deployment that speaks the dialect.</summary>

@@ -97,6 +97,42 @@ internal struct UsageTally
         }
     }
 
+    /// <summary>Reads a <c>usage</c> object of the Responses dialect.</summary>
+    public void ReadResponses(ref JsonCursor cursor)
+    {
+        _promptIncludesCached = true;
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("input_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("output_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("total_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _total);
+            }
+            else if (member.SequenceEqual("input_tokens_details"u8))
+            {
+                ReadDetail(ref cursor, "cached_tokens"u8, ref _cacheRead, "cache_write_tokens"u8, ref _cacheWrite);
+            }
+            else if (member.SequenceEqual("output_tokens_details"u8))
+            {
+                ReadDetail(ref cursor, "reasoning_tokens"u8, ref _reasoning, default, ref _reasoning);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
     /// <summary>The counts so far, disjoint.</summary>
     public readonly WireUsage ToUsage()
     {

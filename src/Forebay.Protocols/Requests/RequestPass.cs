@@ -12,7 +12,10 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
     private readonly WireDialect _dialect = dialect;
     private readonly ReadOnlySpan<byte> _body = body;
 
-    private PromptWalker<TokenEstimate> _walker = new(body, RequestReader.ByteOrderMarkLength(body));
+    private PromptWalker<TokenEstimate> _walker = new(body, RequestReader.ByteOrderMarkLength(body))
+    {
+        InItems = dialect == WireDialect.Responses,
+    };
     private TokenEstimate _toolTokens;
     private TokenEstimate _systemTokens;
     private TokenEstimate _messageTokens;
@@ -20,13 +23,15 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
     private long? _maxCompletionTokens;
     private bool _toolsFromFunctions;
     private string? _user;
-    private uint _seen;
+    private ulong _seen;
 
     public bool Read(bool countTokens)
     {
         bool good = ReadFields() && CheckRequired(countTokens);
+        Facts.Dialect = _dialect;
         Facts.Features = _features | _walker.Features;
         Facts.Signature = _walker.Signature;
+        Facts.StoredItem = _walker.StoredItem;
         Facts.StateId = Facts.StateId.IsEmpty ? _walker.StateId : Facts.StateId;
         Facts.MaxTokens = _maxCompletionTokens ?? Facts.MaxTokens;
         Facts.UserId ??= _user;
@@ -50,7 +55,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         while (entered && _walker.Cursor.NextMember(ref first, out JsonString name))
         {
             RequestField field = RequestFields.Named(_dialect, name.Keyword(_body, scratch));
-            uint bit = 1u << (int)field;
+            ulong bit = 1ul << (int)field;
             if ((_seen & bit) != 0 && RequestFields.MustBeSingle(field))
             {
                 string twice = NameOf(field);
@@ -124,7 +129,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             case RequestField.User:
                 return ReadText(field, out _user);
             default:
-                return _walker.Cursor.Skip();
+                return ReadResponsesField(field);
         }
     }
 
@@ -165,11 +170,17 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             return Refuse("max_tokens", "max_tokens: is required; say how many tokens may be produced at most.");
         }
 
+        if (_dialect == WireDialect.Responses)
+        {
+            return Seen(RequestField.Input) || HasStoredInput
+                || Refuse("input", "input: is required; send a text or an array with at least one item.");
+        }
+
         return Seen(RequestField.Messages)
             || Refuse("messages", "messages: is required; send an array with at least one message.");
     }
 
-    private readonly bool Seen(RequestField field) => (_seen & 1u << (int)field) != 0;
+    private readonly bool Seen(RequestField field) => (_seen & 1ul << (int)field) != 0;
 
     private bool Refuse(string? param, string message)
     {
@@ -219,6 +230,15 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         RequestField.Modalities => "modalities",
         RequestField.User => "user",
         RequestField.SafetyIdentifier => "safety_identifier",
+        RequestField.Input => "input",
+        RequestField.Instructions => "instructions",
+        RequestField.MaxOutputTokens => "max_output_tokens",
+        RequestField.Reasoning => "reasoning",
+        RequestField.Text => "text",
+        RequestField.PreviousResponse => "previous_response_id",
+        RequestField.Conversation => "conversation",
+        RequestField.Prompt => "prompt",
+        RequestField.Background => "background",
         _ => "",
     };
 }

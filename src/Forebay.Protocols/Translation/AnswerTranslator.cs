@@ -17,22 +17,30 @@ public static class AnswerTranslator
         WireDialect from, WireDialect to, ReadOnlySpan<byte> body, AnswerFrame frame, IBufferWriter<byte> output)
     {
         CanonicalAnswer answer;
-        if (from == WireDialect.Anthropic)
+        switch (from)
         {
-            answer = AnthropicAnswerReader.Read(body);
-        }
-        else if (!OpenAiAnswerReader.TryRead(body, out answer))
-        {
-            return false;
+            case WireDialect.Anthropic:
+                answer = AnthropicAnswerReader.Read(body);
+                break;
+            case WireDialect.Responses when ResponsesAnswerReader.TryRead(body, out answer):
+                break;
+            case WireDialect.OpenAi when OpenAiAnswerReader.TryRead(body, out answer):
+                break;
+            default:
+                return false;
         }
 
-        if (to == WireDialect.Anthropic)
+        switch (to)
         {
-            AnthropicAnswerWriter.Write(answer, body, frame, output);
-        }
-        else
-        {
-            OpenAiAnswerWriter.Write(answer, body, frame, output);
+            case WireDialect.Anthropic:
+                AnthropicAnswerWriter.Write(answer, body, frame, output);
+                break;
+            case WireDialect.Responses:
+                ResponsesAnswerWriter.Write(answer, body, frame, output);
+                break;
+            default:
+                OpenAiAnswerWriter.Write(answer, body, frame, output);
+                break;
         }
 
         return true;

@@ -10,7 +10,11 @@ namespace Forebay.Protocols;
 /// <param name="Problems">Why the request cannot be said in the target's dialect, all of it: a field and what to do
 /// about it each. Empty where it can; then and only then the body is to be sent.</param>
 public sealed record RequestTranslation(
-    RequestFacts Facts, IReadOnlyList<string> Dropped, IReadOnlyList<string> Problems);
+    RequestFacts Facts, IReadOnlyList<string> Dropped, IReadOnlyList<string> Problems)
+{
+    /// <summary>Tools whose namespace became part of their name, for the answer to tell them apart again.</summary>
+    public IReadOnlyList<NamespacedTool> NamespacedTools { get; init; } = [];
+}
 
 /// <summary>
 /// Translates requests between dialects, through one canonical form: a reader and a writer per dialect, and one table
@@ -45,18 +49,23 @@ public static class RequestTranslator
             Stream = facts.Stream,
         };
         int start = RequestReader.ByteOrderMarkLength(body.Span);
-        if (from == WireDialect.Anthropic)
+        switch (from)
         {
-            new AnthropicRequestReader(scan, request).Read(start);
-        }
-        else
-        {
-            new OpenAiRequestReader(scan, request).Read(start);
+            case WireDialect.Anthropic:
+                new AnthropicRequestReader(scan, request).Read(start);
+                break;
+            case WireDialect.Responses:
+                new ResponsesRequestReader(scan, request).Read(start);
+                break;
+            default:
+                new OpenAiRequestReader(scan, request).Read(start);
+                break;
         }
 
         if (request.Turns.Count > 0 && request.Turns[^1].Role == TurnRole.Assistant)
         {
-            scan.Refuse("messages", TranslationTable.Toward(to, Meaning.Prefill).Note);
+            scan.Refuse(
+                from == WireDialect.Responses ? "input" : "messages", TranslationTable.Toward(to, Meaning.Prefill).Note);
         }
 
         if (to == WireDialect.Anthropic)
@@ -69,7 +78,10 @@ public static class RequestTranslator
             Write(to, request, scan, maxOutputTokens, output);
         }
 
-        return new RequestTranslation(FactsOf(in facts), scan.Dropped, scan.Problems);
+        return new RequestTranslation(FactsOf(in facts), scan.Dropped, scan.Problems)
+        {
+            NamespacedTools = scan.NamespacedTools,
+        };
     }
 
     /// <summary>Begins a body: the model first, then whether it is streamed, so that their places are known.</summary>
@@ -105,13 +117,17 @@ public static class RequestTranslator
         int maxOutputTokens,
         IBufferWriter<byte> output)
     {
-        if (to == WireDialect.Anthropic)
+        switch (to)
         {
-            new AnthropicRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
-        }
-        else
-        {
-            new OpenAiRequestWriter(request, scan, new WireOutput(output)).Write();
+            case WireDialect.Anthropic:
+                new AnthropicRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
+                break;
+            case WireDialect.Responses:
+                new ResponsesRequestWriter(request, scan, new WireOutput(output)).Write();
+                break;
+            default:
+                new OpenAiRequestWriter(request, scan, new WireOutput(output)).Write();
+                break;
         }
     }
 }

@@ -76,7 +76,10 @@ public sealed class FleetSourceTests : IDisposable
         Assert.Equal(1, capacity.Ledger.Leased(lane, now));
 
         LedgerResult held = await capacity.ApplyAsync(
-            _ => [new GrantLease(new LeaseRequest("replica/r", LeaseHolder.Deployment, "r", lane, 7, now))], "placement", "", default);
+            _ => [new GrantLease(new LeaseRequest("replica/r", LeaseHolder.Deployment, "r", lane, 7, now))],
+            "placement",
+            "",
+            default);
         Assert.Null(held.Refusal);
         FleetModel before = _state.Model;
         long version = capacity.Ledger.Version;

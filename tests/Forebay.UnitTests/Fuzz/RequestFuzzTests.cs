@@ -13,6 +13,9 @@ public sealed class RequestFuzzTests
 {
     private const string NotJson = "The request body is not valid";
 
+    private static readonly WireDialect[] Dialects =
+        [WireDialect.Anthropic, WireDialect.OpenAi, WireDialect.Responses];
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64 };
 
     /// <summary>System.Text.Json is the judge of what is JSON: what the reader accepts is JSON, what it calls no JSON is
@@ -22,7 +25,7 @@ public sealed class RequestFuzzTests
         "request bodies", 20_000, random =>
         {
             byte[] body = Corpus.Damaged(Corpus.Requests, random);
-            WireDialect dialect = random.Next(2) == 0 ? WireDialect.Anthropic : WireDialect.OpenAi;
+            WireDialect dialect = Dialects[random.Next(Dialects.Length)];
             bool good = RequestReader.TryRead(dialect, body, random.Next(8) == 0, out RequestFacts facts, out RequestProblem bad);
             bool json = IsJson(body);
             if (!good)
@@ -57,7 +60,7 @@ public sealed class RequestFuzzTests
     public void Damaged_answers_are_read_or_refused() => FuzzRun.Each("answer bodies", 20_000, random =>
     {
         byte[] body = Corpus.Damaged(Corpus.AnswerBodies, random);
-        WireDialect dialect = random.Next(2) == 0 ? WireDialect.Anthropic : WireDialect.OpenAi;
+        WireDialect dialect = Dialects[random.Next(Dialects.Length)];
         if (ResponseReader.TryRead(dialect, body, out ResponseFacts facts))
         {
             Assert.True(facts.Usage is { Input: >= 0, CacheRead: >= 0, CacheWrite: >= 0, Output: >= 0 });

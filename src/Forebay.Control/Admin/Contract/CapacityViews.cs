@@ -97,8 +97,8 @@ public sealed record LeaseView(
 /// <summary>US dollars, a range where the terms are one.</summary>
 public sealed record UsdView(decimal Low, decimal High);
 
-/// <summary>One hour of a commitment; quantities are means over the hour. <c>Leased</c> is what was held; <c>Used</c> is
-/// measured for quotas, and what was held for all else.</summary>
+/// <summary>One hour of a commitment; quantities are means over the hour. <c>Leased</c> is what was held;
+/// <c>Used</c> is measured for quotas, and what was held for all else.</summary>
 public sealed record CapacityHourView(
     DateTimeOffset Hour,
     string Unit,

@@ -74,7 +74,8 @@ public static class DeployedLeases
 
     /// <summary>
     /// Why a file cannot be put in force: what it deploys anew, or more of, finds accelerators held by others. What
-    /// is not there at all, since its commitment has not begun or is over, is none of this. One problem names all pools.
+    /// is not there at all, since its commitment has not begun or is over, is none of this. One problem names all
+    /// pools.
     /// </summary>
     /// <param name="ledger">The ledger with the leases as they are, its supplies as they would be.</param>
     /// <param name="deployed">What the file would deploy.</param>
@@ -167,6 +168,7 @@ public static class DeployedLeases
     private static string Named(IEnumerable<string> ids)
     {
         string[] all = [.. ids.Distinct()];
-        return string.Join(", ", all.Take(MaxNamed)) + (all.Length > MaxNamed ? $" and {all.Length - MaxNamed} more" : "");
+        return string.Join(", ", all.Take(MaxNamed))
+            + (all.Length > MaxNamed ? $" and {all.Length - MaxNamed} more" : "");
     }
 }

@@ -158,8 +158,8 @@ public static class PartnerLifecycle
             said.ShortByDays > 0 ? "reclaim.short_notice" : "reclaim");
     }
 
-    /// <summary>What was reclaimed is back, or will not be reclaimed: the notice of that withdrawal ends. No event where
-    /// it has ended, or was never on record.</summary>
+    /// <summary>What was reclaimed is back, or will not be reclaimed: the notice of that withdrawal ends. No event
+    /// where it has ended, or was never on record.</summary>
     public static PartnerStep ReturnReclaimed(Partner partner, string withdrawal, long nowUnixMs)
     {
         ReclaimNotice? notice = partner.Reclaims.FirstOrDefault(

@@ -35,7 +35,8 @@ public sealed class QuotaUse
 
     /// <summary>The mean of an hour per minute; null for what use is not measured of: accelerators and provisioned
     /// units are held, not used up.</summary>
-    public decimal? At(CapacityLane lane, long hourUnixMs) => ReferenceEquals(this, None) || !IsMeasured(lane.Unit) ? null
+    public decimal? At(CapacityLane lane, long hourUnixMs) =>
+        ReferenceEquals(this, None) || !IsMeasured(lane.Unit) ? null
         : _hours.TryGetValue((lane.Pool, hourUnixMs), out UsageRow? row) ? PerMinute(row, lane.Unit, 60)
         : 0;
 

@@ -19,7 +19,8 @@ public readonly record struct DeploymentSpeed(RouteCell Speed, bool IsKnown, int
 /// accelerators takes the requests per second at which its places, at its learned speed, still meet the latency
 /// objective (<see cref="CapacityCurve"/>), each of them with as many uncached input and output tokens as the model's
 /// requests have on average; less in proportion where the capacity ledger has fewer accelerators of its pool than
-/// stand there. What the ledger has beyond that on pools that placement fills counts as well (<see cref="FreeCapacity"/>).
+/// stand there. What the ledger has beyond that on pools that placement fills counts as well
+/// (<see cref="FreeCapacity"/>).
 /// One on an API quota takes no more than its share of the quota: a pool's, as the ledger has it, is split evenly over
 /// the deployments on it. One of unknown speed and without a quota is not counted on.
 /// </summary>
@@ -199,7 +200,8 @@ public static class FleetCapacity
     internal static string Words(LaneOutlook lane, string unit) => Text($"the ledger has {lane.Now} {unit}")
         + (lane.FallsAtUnixMs is { } at
             ? $", {lane.ByHour.Append(lane.Lasting).Min()} from "
-                + DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture)
+                + DateTimeOffset.FromUnixTimeMilliseconds(at)
+                    .ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture)
                 + (lane.Lasting >= lane.Now ? " for a time" : "")
             : "");
 

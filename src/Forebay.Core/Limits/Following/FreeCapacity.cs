@@ -11,8 +11,8 @@ using Forebay.Core.Serving.Versions;
 namespace Forebay.Core.Limits.Following;
 
 /// <summary>
-/// Accelerators that the ledger has and nothing stands on yet, of pools that placement fills: replicas follow demand, so
-/// limits that waited for replicas would wait for ever. They are split over the classes of models in proportion to what
+/// Accelerators that the ledger has and nothing stands on yet, of pools that placement fills: replicas follow demand,
+/// so limits that waited for replicas would wait for ever. They are split over the classes of models in proportion to what
 /// those hold on the pool, else in the fleet, among those that could run there; each class gets whole replicas. A
 /// replica counts with what one of its class does on that pool, else with what placement reckons a build to do there.
 /// </summary>
@@ -66,7 +66,8 @@ public sealed class FreeCapacity(ExportMasks exports)
                     At(lane.Lasting)) with
                 {
                     Basis = string.Create(CultureInfo.InvariantCulture,
-                        $"{FleetCapacity.Words(lane, "accelerators")}, {stands} of them taken; {share:P0} of the rest, ")
+                        $"{FleetCapacity.Words(lane, "accelerators")}, {stands} of them taken; ")
+                        + string.Create(CultureInfo.InvariantCulture, $"{share:P0} of the rest, ")
                         + string.Create(CultureInfo.InvariantCulture, $"{unit.Accelerators} a replica, ")
                         + (unit.IsMeasured ? "as fast as those there" : "at the speed that placement reckons with"),
                 };
@@ -95,8 +96,8 @@ public sealed class FreeCapacity(ExportMasks exports)
         return classes.ToDictionary(c => c, _ => 1.0 / classes.Count, StringComparer.Ordinal);
     }
 
-    /// <summary>For each class a replica of it on the pool: of those that stand there, the mean; else of the first model
-    /// whose build would run there.</summary>
+    /// <summary>For each class a replica of it on the pool: of those that stand there, the mean; else of the first
+    /// model whose build would run there.</summary>
     private Dictionary<string, Unit> UnitsOf(
         FleetModel fleet,
         PoolConfig pool,

@@ -75,7 +75,10 @@ public sealed record StoredHolds(long Version, DateTimeOffset At, IReadOnlyDicti
         long away = Math.Max(0, (long)(now - At).TotalMilliseconds);
         return Holds.ToImmutableDictionary(
             h => h.Key,
-            h => h.Value with { RaiseSinceMs = h.Value.RaiseSinceMs + away, ShortSinceMs = h.Value.ShortSinceMs + away },
+            h => h.Value with
+            {
+                RaiseSinceMs = h.Value.RaiseSinceMs + away, ShortSinceMs = h.Value.ShortSinceMs + away,
+            },
             StringComparer.Ordinal);
     }
 }

@@ -107,7 +107,12 @@ public sealed class VersionArm
 /// <param name="FirstToken">Times to first token by bucket; those after the last that is above 0 are left out.</param>
 /// <param name="OutputToken">Times per output token likewise.</param>
 public sealed record ArmCounts(
-    string Provider, bool IsNew, long Served, long Failed, IReadOnlyList<long> FirstToken, IReadOnlyList<long> OutputToken);
+    string Provider,
+    bool IsNew,
+    long Served,
+    long Failed,
+    IReadOnlyList<long> FirstToken,
+    IReadOnlyList<long> OutputToken);
 
 /// <summary>Both versions side by side at one provider.</summary>
 public sealed class VersionPair(string provider)

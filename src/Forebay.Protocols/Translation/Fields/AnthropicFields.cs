@@ -31,6 +31,9 @@ internal static class AnthropicFields
         new("mcp_servers", Meaning.McpServers, "[]"),
         new("fallbacks", Meaning.Fallbacks, "[]"));
 
+    /// <summary>Whether a <c>thinking</c> object asks for nothing.</summary>
+    public static bool IsHarmlessThinking(ReadOnlySpan<byte> value) => Request.Find("thinking"u8)!.IsHarmless(value);
+
     public static FieldScope Metadata { get; } = new("metadata", new FieldRow("user_id", Meaning.UserId));
 
     public static FieldScope OutputConfig { get; } = new(

@@ -115,5 +115,24 @@ internal enum Meaning : byte
     Moderation,
     Prefill,
 
+    /// <summary>Effort of reasoning in OpenAI's words.</summary>
+    ReasoningEffort,
+    Reasoning,
+    ReasoningMode,
+    OtherFormat,
+    EncryptedReasoning,
+    ToolOutputSchema,
+    Namespace,
+    NamespaceTools,
+    Phase,
+    Truncation,
+    MaxToolCalls,
+    Include,
+    PreviousResponse,
+    Conversation,
+    PromptTemplate,
+    Background,
+    StoredItem,
+
     Count,
 }

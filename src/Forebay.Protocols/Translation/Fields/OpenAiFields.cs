@@ -57,7 +57,7 @@ internal static class OpenAiFields
 
     public static KindScope FormatKind { get; } = new(
         "response_format.type",
-        Meaning.JsonMode,
+        Meaning.OtherFormat,
         new("text", Meaning.Structure),
         new("json_schema", Meaning.OutputFormat),
         new("json_object", Meaning.JsonMode));

@@ -165,6 +165,11 @@ internal ref struct AnthropicRequestWriter(
 
                 WriteSource(block);
                 break;
+            case BlockKind.Thinking when block.Seal == SealKind.AnthropicSealed:
+                _to.Raw("{\"type\":\"redacted_thinking\",\"data\":"u8);
+                _to.Quoted(block.Signature.Of(_source));
+                _to.Raw((byte)'}');
+                break;
             case BlockKind.Thinking:
                 _to.Raw("{\"type\":\"thinking\",\"thinking\":"u8);
                 _to.Quoted(block.Text.Of(_source));

@@ -24,7 +24,8 @@ public static class CapacityCommand
     private static readonly Column[] Hours =
     [
         new("HOUR"), new("UNIT"), new("CONTRACTED", true), new("USABLE", true), new("DELIVERED", true),
-        new("AVAILABLE", true), new("LEASED", true), new("USED", true), new("CREDIT USD", true), new("WASTE USD", true), new("BREACHES"),
+        new("AVAILABLE", true), new("LEASED", true), new("USED", true), new("CREDIT USD", true),
+        new("WASTE USD", true), new("BREACHES"),
     ];
 
     public static Command Create() => new("capacity", "What capacity there is, who holds it, and what it cost.")

@@ -173,7 +173,7 @@ public static class WithdrawalCommands
             ("id", view.Id),
             (view.Kind, $"{view.Scope} {view.Target}"),
             ("quantity", view.Quantity is { } quantity ? $"{Count(quantity)} of each pool" : "all"),
-            ("on record of", view.Partner is { } partner ? $"partner {partner}" : "nobody; its terms are the fleet file's"),
+            ("on record of", view.Partner is { } partner ? $"partner {partner}" : "no partner"),
             ("phase", view.Phase),
             ("asked", $"{TimeText.Of(view.Asked)} by {view.Actor}"),
             ("from", TimeText.Of(view.From)),

@@ -23,7 +23,7 @@ public sealed class RolloutRaceTests : IDisposable
     private readonly FleetState _fleet = new();
     private readonly RolloutService _service;
 
-    public RolloutServiceTests()
+    public RolloutRaceTests()
     {
         DeploymentConfig[] deployments = SmallFleet.Config.Deployments;
         _fleet.Model = FleetModel.Build(
@@ -77,7 +77,7 @@ public sealed class RolloutRaceTests : IDisposable
     private static async Task<RefusedException> OneWinsAsync(params Task<ModelRollout>[] both)
     {
         RefusedException lost = await Assert.ThrowsAsync<RefusedException>(() => Task.WhenAll(both));
-        Assert.Single(both, b => b.IsCompletedSuccessfully);
+        _ = Assert.Single(both, b => b.IsCompletedSuccessfully);
         Assert.Equal(RefusalKind.Conflict, lost.Kind);
         return lost;
     }

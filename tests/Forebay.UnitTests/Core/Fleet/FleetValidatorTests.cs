@@ -176,7 +176,10 @@ public sealed class FleetValidatorTests
                 Pools =
                 [
                     .. Whole.Pools,
-                    Whole.Pools[0] with { Id = "more", Accelerators = Whole.Pools[0].Accelerators! with { Count = Figure.Of(4) } },
+                    Whole.Pools[0] with
+                    {
+                        Id = "more", Accelerators = Whole.Pools[0].Accelerators! with { Count = Figure.Of(4) },
+                    },
                 ],
                 Deployments = [Served with { Replicas = 3 }, Served with { Id = "second", Pool = "more", Replicas = 1 }],
             } },

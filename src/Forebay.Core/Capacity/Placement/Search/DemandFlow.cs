@@ -77,8 +77,8 @@ internal sealed class DemandFlow
     /// <summary>Whether it is of a version and a horizon.</summary>
     public bool IsOf(CompiledVersion version, int hours) => ReferenceEquals(_version, version) && hours == _hours;
 
-    /// <summary>The most that one more replica could bring, in US dollars, wherever it stands and for however long: what
-    /// is unserved in each hour in which that is worth more than holding the least that a replica takes, less the
+    /// <summary>The most that one more replica could bring, in US dollars, wherever it stands and for however long:
+    /// what is unserved in each hour in which that is worth more than holding the least that a replica takes, less the
     /// cheapest change. Never too little.</summary>
     /// <param name="holdUsdPerHour">The least that a replica costs to hold for an hour.</param>
     /// <param name="changeUsd">The least that a start costs.</param>

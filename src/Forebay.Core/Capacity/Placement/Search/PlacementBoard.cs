@@ -180,8 +180,8 @@ internal sealed class PlacementBoard
     public double HoldUsd(PoolFit fit, int from, int until) => fit.Slot * Clock.Span(from, until)
         * (Pool(fit.Pool).UsdPerAcceleratorHour + Terms.FreeUsdPerAcceleratorHour);
 
-    /// <summary>Whether one more replica of a version could gain more than it costs anywhere: a bound that costs nothing
-    /// beside looking.</summary>
+    /// <summary>Whether one more replica of a version could gain more than it costs anywhere: a bound that costs
+    /// nothing beside looking.</summary>
     public bool MayGain(int version) => Flows[version].AnyUnmet
         && Flows[version].MostNetUsd(_leastHoldUsd[version], _leastChangeUsd[version]) > 0;
 

@@ -37,7 +37,8 @@ internal static class PlanReport
     private static ImmutableArray<PlacementDecision> InOrder(List<PlacementDecision> decisions)
     {
         var ordered = ImmutableArray.CreateBuilder<PlacementDecision>(decisions.Count);
-        foreach (PlacementAction action in (PlacementAction[])[PlacementAction.Drain, PlacementAction.Start, PlacementAction.Keep])
+        PlacementAction[] actions = [PlacementAction.Drain, PlacementAction.Start, PlacementAction.Keep];
+        foreach (PlacementAction action in actions)
         {
             foreach (PlacementDecision decision in decisions)
             {

@@ -235,10 +235,19 @@ public sealed class LiveInputsTests : IDisposable
                 .. Enumerable.Range(-1, 4).Where(d => d < 0 || random.Next(2) == 0)
                     .Select(d => new RampStepConfig { From = Day(d * 2), Quantity = Figure.Of(random.Next(9)) }),
             ];
-            var less = new CommitmentConfig { Id = "c", Provider = "north", Unit = CommitmentUnit.Accelerators, Quantity = Eight, Ramp = ramp };
+            var less = new CommitmentConfig
+            {
+                Id = "c", Provider = "north", Unit = CommitmentUnit.Accelerators, Quantity = Eight, Ramp = ramp,
+            };
             CommitmentConfig more = less with
             {
-                Ramp = [.. ramp.Select(r => r with { Quantity = Figure.Of(r.Quantity.Low + random.Next(0, (int)(9 - r.Quantity.Low))) })],
+                Ramp =
+                [
+                    .. ramp.Select(r => r with
+                    {
+                        Quantity = Figure.Of(r.Quantity.Low + random.Next(0, (int)(9 - r.Quantity.Low))),
+                    }),
+                ],
             };
             ImmutableArray<CapacitySource> a = OnChips(less, PoolPlacement.Automatic).Capacity;
             ImmutableArray<CapacitySource> b = OnChips(more, PoolPlacement.Automatic).Capacity;

@@ -162,5 +162,8 @@ public sealed class DeployedLeasesTests
 
     private static PoolSupply Random(Random random) => Supply(
         East,
-        [(0, random.Next(40)), .. Enumerable.Range(0, random.Next(4)).Select(_ => ((long)random.Next(5000), (long)random.Next(40)))]);
+        [
+            (0, random.Next(40)),
+            .. Enumerable.Range(0, random.Next(4)).Select(_ => ((long)random.Next(5000), (long)random.Next(40))),
+        ]);
 }
