@@ -11,7 +11,7 @@ public enum SecretKind : byte
     /// <summary><c>file:PATH</c>: a file, without its last line break.</summary>
     File,
 
-    /// <summary><c>google:adc</c>, <c>google:file/PATH</c>: an identity that its provider's own library finds. The
+    /// <summary><c>google:adc</c>, <c>aws:profile/NAME</c> and the like: an identity that its provider's own library finds. The
     /// reference is all there is to know; tokens are made from it as they are needed.</summary>
     Identity,
 }
@@ -32,6 +32,16 @@ public readonly record struct SecretReference(SecretKind Kind, string Name)
 
     /// <summary>What stands before the path of a file with a Google identity.</summary>
     public const string GoogleFilePrefix = GooglePrefix + "file/";
+
+    /// <summary>What the references to AWS's identities begin with.</summary>
+    public const string AwsPrefix = "aws:";
+
+    /// <summary>What the machine has at AWS: environment, default profile, the role of its container or instance.
+    /// </summary>
+    public const string AwsDefault = AwsPrefix + "default";
+
+    /// <summary>What stands before the name of a profile in the shared AWS files.</summary>
+    public const string AwsProfilePrefix = AwsPrefix + "profile/";
 
     /// <summary>Reads a reference. Text of any other form may be a secret itself: never show it.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out SecretReference reference)
@@ -58,6 +68,12 @@ public readonly record struct SecretReference(SecretKind Kind, string Name)
         {
             reference = new SecretReference(SecretKind.Identity, text);
             return text.Length != GoogleFilePrefix.Length && !text.Any(char.IsControl);
+        }
+
+        if (text == AwsDefault || text.StartsWith(AwsProfilePrefix, StringComparison.Ordinal))
+        {
+            reference = new SecretReference(SecretKind.Identity, text);
+            return text.Length != AwsProfilePrefix.Length && !text.Any(char.IsControl);
         }
 
         return false;

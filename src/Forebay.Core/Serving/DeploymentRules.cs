@@ -176,6 +176,7 @@ internal static class DeploymentRules
     private static Dialect[] SpokenBy(ProviderApi api) => api switch
     {
         ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi, Dialect.Responses],
+        ProviderApi.Bedrock => [Dialect.Anthropic, Dialect.Converse],
         ProviderApi.Vertex => [Dialect.Anthropic],
         ProviderApi.Azure => [Dialect.Anthropic, Dialect.OpenAi],
         _ => [],

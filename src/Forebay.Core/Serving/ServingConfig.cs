@@ -227,12 +227,15 @@ public sealed record DeploymentConfig
     [ConfigKey("Where a model on Google Vertex is; for api: vertex.")]
     public GoogleConfig? Google { get; init; }
 
+    [ConfigKey("Where a model on Amazon Bedrock is, and what it takes; for api: bedrock.")]
+    public AwsConfig? Aws { get; init; }
+
     [ConfigKey("Which Azure resource serves it; for api: azure.")]
     public AzureConfig? Azure { get; init; }
 
-    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's alone " +
-        "when left out. A request goes there only if it may run in each of them.", Pattern = Ids.Pattern,
-        Example = "[us, eu]")]
+    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's " +
+        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there is.",
+        Pattern = @"\*|" + Ids.Pattern, Example = "[us, eu]")]
     public string[]? RunsIn { get; init; }
 
     [ConfigKey("Base URL of the server, without /v1. Left out: an emulated engine under `forebay up`, not served " +
@@ -265,7 +268,8 @@ public sealed record DeploymentConfig
     public string? InferenceGeo { get; init; }
 
     [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
-        "google:adc (the machine's own) or google:file/PATH (a credential file).", Secret = true,
+        "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity " +
+        "that calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
         Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 

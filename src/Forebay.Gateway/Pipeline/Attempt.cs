@@ -47,6 +47,11 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         {
             return Unauthorized(e);
         }
+        catch (ProviderRequestException e)
+        {
+            // Nothing was sent; a deployment elsewhere may take what this provider cannot.
+            return AttemptResult.Elsewhere(new Failure(Reason.Untranslatable, e.Message)) with { Blame = false };
+        }
         catch (Exception e) when (UpstreamFault.Is(e) && !x.ClientGone)
         {
             return Broken(e);
@@ -86,7 +91,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             case AnswerMeaning.Account when mayRenew && await upstream.Adapter.RenewAsync(response, clock.Token):
                 return null;
             default:
-                (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(response, meaning, deployment);
+                (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(
+                    response, meaning, deployment, upstream.Adapter.DetailOf(response));
                 return AttemptResult.Elsewhere(failure, pause) with { Kind = UpstreamVerdict.KindOf(meaning) };
         }
     }
@@ -95,6 +101,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
     {
         HttpRequestMessage request = upstream.Adapter.Build(
             _foreign is null ? NativeRequest() : x.Foreign![_asked]!.For(x, deployment));
+        x.LeftOut = request.Options.TryGetValue(ProviderAdapter.LeftOut, out string? leftOut) ? leftOut : "";
         runtime.Metrics.InjectTrace(request);
         return request;
     }

@@ -137,6 +137,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// question.</summary>
     public ForeignRequests? Foreign { get; set; }
 
+    /// <summary>What the attempt in hand left out of the request, for the header; empty for nothing.</summary>
+    public string LeftOut { get; set; } = "";
+
     /// <summary>Its story, where that is kept.</summary>
     public Explanation? Story { get; set; }
 

@@ -14,6 +14,9 @@ namespace Forebay.Gateway.Providers;
 /// <remarks>Called on the threads that wait for sockets: nothing here may block.</remarks>
 internal abstract class ProviderAdapter : IDisposable
 {
+    /// <summary>Where a built request says what was left out of it.</summary>
+    public static readonly HttpRequestOptionsKey<string> LeftOut = new("forebay-left-out");
+
     protected ProviderAdapter(UpstreamIdentity identity)
     {
         Identity = identity;
@@ -87,14 +90,24 @@ internal abstract class ProviderAdapter : IDisposable
     /// <param name="dialect">The dialect asked in.</param>
     public virtual Stream OpenEvents(Stream body, Dialect dialect) => body;
 
+    /// <summary>What an operator is told of a refusal beside its status; null for nothing.</summary>
+    public virtual string? DetailOf(HttpResponseMessage response) => null;
+
+    /// <summary>The tokens in a count of the provider's own form; null where it is the dialect's, and goes back as it
+    /// is.</summary>
+    public virtual long? CountOf(ReadOnlySpan<byte> body) => null;
+
     /// <summary>The finished request but for its credential.</summary>
+    /// <exception cref="ProviderRequestException">The provider cannot be sent the request.</exception>
     public HttpRequestMessage Build(in ProviderRequest request)
     {
-        SpliceList splices = RequestSplicer.For(request.Facts, request.Body.Span, ChangesOf(in request));
-        var message = new HttpRequestMessage(HttpMethod.Post, UriOf(in request))
+        SplicedContent content = ContentOf(in request, out IReadOnlyList<string> leftOut);
+        var message = new HttpRequestMessage(HttpMethod.Post, UriOf(in request)) { Content = content };
+        if (leftOut.Count > 0)
         {
-            Content = new SplicedContent(request.Body, splices),
-        };
+            message.Options.Set(LeftOut, string.Join(", ", leftOut));
+        }
+
         HeaderPolicy.CopyRequest(request.Headers, message, this, in request);
         AddHeaders(in request, message);
         return message;
@@ -104,6 +117,17 @@ internal abstract class ProviderAdapter : IDisposable
     {
         Dispose(disposing: true);
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>The body as it is sent.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="leftOut">Names of what was asked and is not sent, though the answer answers without it.</param>
+    /// <exception cref="ProviderRequestException">The provider cannot be sent the request.</exception>
+    protected virtual SplicedContent ContentOf(in ProviderRequest request, out IReadOnlyList<string> leftOut)
+    {
+        leftOut = [];
+        return new SplicedContent(
+            request.Body, RequestSplicer.For(request.Facts, request.Body.Span, ChangesOf(in request)));
     }
 
     protected virtual void Dispose(bool disposing)
@@ -117,6 +141,10 @@ internal abstract class ProviderAdapter : IDisposable
         return new Uri(new Uri(root.EndsWith('/') ? root : root + "/"), path);
     }
 }
+
+/// <summary>A provider cannot be sent a request, whoever asks: another provider of the model may.</summary>
+/// <param name="message">Why, all of it, and what to do; for the client.</param>
+internal sealed class ProviderRequestException(string message) : Exception(message);
 
 /// <summary>No credential can be had for a provider.</summary>
 /// <param name="message">Why, in words for an operator, without any part of a secret.</param>

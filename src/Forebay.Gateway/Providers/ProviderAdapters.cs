@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Forebay.Core.Serving;
 using Forebay.Gateway.Providers.Azure;
+using Forebay.Gateway.Providers.Bedrock;
 using Forebay.Gateway.Providers.Direct;
 using Forebay.Gateway.Providers.Vertex;
 using Forebay.Gateway.Upstreams;
@@ -17,6 +18,7 @@ internal static class ProviderAdapters
     public static ProviderAdapter Create(UpstreamIdentity identity, string? secret) => identity.Api switch
     {
         ProviderApi.Direct => new DirectAdapter(identity, secret),
+        ProviderApi.Bedrock => new BedrockAdapter(identity, secret, TimeProvider.System),
         ProviderApi.Vertex => new VertexAdapter(identity, secret, TimeProvider.System),
         ProviderApi.Azure => new AzureAdapter(identity, secret, TimeProvider.System),
         _ => throw new InvalidOperationException($"api {identity.Api} is not called from here."),

@@ -113,6 +113,7 @@ internal static class BodyRelay
         SetHead(x, response, foreign is not null || message is not null);
         settle();
         ReadOnlyMemory<byte> body = message is not null ? ForeignAnswer.ErrorOf(x, status, message)
+            : adapter.CountOf(buffer.Written) is { } count ? CountTokens.Of(count)
             : foreign?.TranslateError(status, buffer.Written) ?? buffer.WrittenMemory;
         await SendAsync(x, body, default, default, runtime.Time);
         return AttemptResult.Served;

@@ -149,7 +149,7 @@ internal static class StreamRelay
             clock.Within(EndPatience);
             _ = await source.ReadAsync(buffer.Free, clock.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or InvalidDataException)
         {
             // The answer is whole; only the connection is lost.
         }

@@ -132,7 +132,8 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             return result.End == AttemptEnd.Served;
         }
         catch (Exception e) when (
-            (UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException) && !x.ClientGone)
+            (UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException
+                or ProviderRequestException) && !x.ClientGone)
         {
             return false;
         }

@@ -204,6 +204,9 @@ public sealed record UpstreamIdentity(
     /// <summary>Where it is on Google Vertex.</summary>
     public GoogleConfig? Google { get; init; }
 
+    /// <summary>Where it is on Amazon Bedrock.</summary>
+    public AwsConfig? Aws { get; init; }
+
     /// <summary>Which Azure resource it is.</summary>
     public AzureConfig? Azure { get; init; }
 
@@ -221,6 +224,7 @@ public sealed record UpstreamIdentity(
         deployment.Config.Timeouts.ConnectSeconds)
     {
         Google = deployment.Config.Google,
+        Aws = deployment.Config.Aws,
         Azure = deployment.Config.Azure,
     };
 
@@ -232,6 +236,7 @@ public sealed record UpstreamIdentity(
         && Model == deployment.UpstreamModel
         && Credential == deployment.Config.Credential
         && Google == deployment.Config.Google
+        && Aws == deployment.Config.Aws
         && Azure == deployment.Config.Azure
         && Tls == deployment.Config.Tls
         && Proxy == deployment.Config.Proxy

@@ -42,12 +42,12 @@ internal static class UpstreamVerdict
 
     /// <summary>The failure that an answer stands for, and the pause the upstream asks for.</summary>
     public static (Failure Failure, TimeSpan? Pause) Of(
-        HttpResponseMessage response, AnswerMeaning meaning, Deployment deployment)
+        HttpResponseMessage response, AnswerMeaning meaning, Deployment deployment, string? told = null)
     {
         int status = (int)response.StatusCode;
         TimeSpan? pause = PauseOf(response.Headers);
         int? seconds = pause is { } p ? Math.Max(1, (int)Math.Ceiling(p.TotalSeconds)) : null;
-        string detail = $"deployment {deployment.Id} answered {status}";
+        string detail = $"deployment {deployment.Id} answered {status}" + (told is null ? "" : $" ({told})");
         Failure failure = meaning switch
         {
             AnswerMeaning.RateLimit => new(Reason.UpstreamAccount, "Every deployment of this model is at its provider's limit; try again " +

@@ -133,6 +133,68 @@ internal struct UsageTally
         }
     }
 
+    /// <summary>Reads the <c>usage</c> object of Bedrock's Converse. Its input leaves caches out.</summary>
+    public void ReadConverse(ref JsonCursor cursor)
+    {
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("inputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("outputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("cacheReadInputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _cacheRead);
+            }
+            else if (member.SequenceEqual("cacheWriteInputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _cacheWrite);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
+    /// <summary>Reads the measurements that Bedrock adds to the end of a stream.</summary>
+    public void ReadInvocationMetrics(ref JsonCursor cursor)
+    {
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("inputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("outputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("cacheReadInputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _cacheRead);
+            }
+            else if (member.SequenceEqual("cacheWriteInputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _cacheWrite);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
     /// <summary>The counts so far, disjoint.</summary>
     public readonly WireUsage ToUsage()
     {

@@ -127,6 +127,12 @@ public static class ResponseReader
 
         private void ReadMember(ref JsonCursor cursor, scoped ReadOnlySpan<byte> member, JsonKind kind)
         {
+            if (dialect == WireDialect.Converse)
+            {
+                ReadConverseMember(ref cursor, member, kind);
+                return;
+            }
+
             bool anthropic = dialect == WireDialect.Anthropic;
             if (kind == JsonKind.String && member.SequenceEqual("model"u8))
             {
@@ -156,6 +162,40 @@ public static class ResponseReader
             {
                 HasAnswer = true;
                 ReadAnswer(ref cursor, anthropic);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+
+        private void ReadConverseMember(ref JsonCursor cursor, scoped ReadOnlySpan<byte> member, JsonKind kind)
+        {
+            if (kind == JsonKind.Object && member.SequenceEqual("output"u8))
+            {
+                HasAnswer = true;
+                _ = cursor.Skip();
+            }
+            else if (kind == JsonKind.Object && member.SequenceEqual("usage"u8))
+            {
+                State.Usage.ReadConverse(ref cursor);
+            }
+            else if (kind == JsonKind.String && member.SequenceEqual("stopReason"u8))
+            {
+                ReadStopReason(ref cursor);
+            }
+            else if (kind == JsonKind.Number && member.SequenceEqual("inputTokens"u8))
+            {
+                long? count = null;
+                State.Usage.ReadCount(ref cursor, ref count);
+                Facts.CountedInputTokens = count;
+            }
+            else if (kind == JsonKind.String
+                && (member.SequenceEqual("message"u8) || member.SequenceEqual("Message"u8)))
+            {
+                Facts.IsError = true;
+                State.ErrorMessage = cursor.ReadString(out JsonString token)
+                    && JsonText.TryGetString(cursor.Json, token, out string text) ? text : null;
             }
             else
             {

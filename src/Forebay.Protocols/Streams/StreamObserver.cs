@@ -92,6 +92,7 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
         {
             WireDialect.Anthropic => AnthropicEvents.Observe(ref _state, ev, fields, _rewrite, ref splices),
             WireDialect.Responses => ResponsesEvents.Observe(ref _state, ev, fields, _rewrite, ref splices),
+            WireDialect.Converse => ConverseEvents.Observe(ref _state, ev, fields),
             _ => OpenAiEvents.Observe(ref _state, ev, fields, _rewrite, ref splices, out drop),
         };
         if (drop)

@@ -72,13 +72,17 @@ public static class RequestTranslator
         {
             AnthropicRequestWriter.Check(request, scan);
         }
+        else if (to == WireDialect.Converse)
+        {
+            ConverseRequestWriter.Check(request, scan);
+        }
 
         if (scan.Problems.Count == 0)
         {
             Write(to, request, scan, maxOutputTokens, output);
         }
 
-        return new RequestTranslation(FactsOf(in facts), scan.Dropped, scan.Problems)
+        return new RequestTranslation(FactsOf(in facts, to), scan.Dropped, scan.Problems)
         {
             NamespacedTools = scan.NamespacedTools,
         };
@@ -96,8 +100,14 @@ public static class RequestTranslator
         }
     }
 
-    private static RequestFacts FactsOf(in RequestFacts client)
+    private static RequestFacts FactsOf(in RequestFacts client, WireDialect to)
     {
+        if (to == WireDialect.Converse)
+        {
+            // The model and whether to stream stand in the path.
+            return new RequestFacts { Model = client.Model, Stream = client.Stream, ObjectStart = 1 };
+        }
+
         var model = new ByteRange(Head.Length, client.ModelValue.Length);
         return new RequestFacts
         {
@@ -124,6 +134,9 @@ public static class RequestTranslator
                 break;
             case WireDialect.Responses:
                 new ResponsesRequestWriter(request, scan, new WireOutput(output)).Write();
+                break;
+            case WireDialect.Converse:
+                new ConverseRequestWriter(request, scan, maxOutputTokens, new WireOutput(output)).Write();
                 break;
             default:
                 new OpenAiRequestWriter(request, scan, new WireOutput(output)).Write();

@@ -24,6 +24,7 @@ public sealed class StreamTranslator
         {
             WireDialect.Anthropic => new AnthropicStreamReader(),
             WireDialect.Responses => new ResponsesStreamReader(),
+            WireDialect.Converse => new ConverseStreamReader(),
             _ => new OpenAiStreamReader(),
         };
         _writer = to switch

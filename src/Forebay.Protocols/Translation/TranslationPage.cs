@@ -42,6 +42,9 @@ public static class TranslationPage
         (WireDialect.Responses, WireDialect.OpenAi),
         (WireDialect.Anthropic, WireDialect.Responses),
         (WireDialect.OpenAi, WireDialect.Responses),
+        (WireDialect.Anthropic, WireDialect.Converse),
+        (WireDialect.OpenAi, WireDialect.Converse),
+        (WireDialect.Responses, WireDialect.Converse),
     ];
 
     private static (IReadOnlyList<FieldScope> Scopes, IReadOnlyList<KindScope> Kinds) FieldsOf(WireDialect dialect) =>
@@ -56,6 +59,7 @@ public static class TranslationPage
     {
         WireDialect.Anthropic => "Anthropic Messages",
         WireDialect.Responses => "OpenAI Responses",
+        WireDialect.Converse => "Bedrock Converse",
         _ => "OpenAI chat completions",
     };
 
@@ -136,6 +140,7 @@ public static class TranslationPage
             page.Append($"| OpenAI `{word}` | Anthropic `{Encoding.ASCII.GetString(said)}` |\n");
         }
 
+        AppendConverse(page);
         AppendProse(page);
     }
 
@@ -144,6 +149,7 @@ public static class TranslationPage
             A response is `completed`, or `incomplete` with `max_output_tokens` (both kinds of `length`) or
             `content_filter` (`refusal`).
 
+            Converse's `malformed_model_output` and `malformed_tool_use` are no answers, and are tried elsewhere.
             An answer that calls tools ended for that, whatever the upstream said (`stop`, nothing); one that calls
             none did not. Where an engine names the stop sequence it met (`stop_reason` of vLLM, `matched_stop` of
             SGLang), an Anthropic client gets `stop_sequence` and its text. A `refusal` text becomes text, and ends
@@ -193,4 +199,20 @@ public static class TranslationPage
             all of it and the usage, numbered without a gap. All of the answer is held for that, up to 4 MiB.
 
             """);
+
+    private static void AppendConverse(StringBuilder page)
+    {
+        string[] converse =
+        [
+            "end_turn", "stop_sequence", "max_tokens", "model_context_window_exceeded", "tool_use",
+            "guardrail_intervened", "content_filtered",
+        ];
+        foreach (string word in converse)
+        {
+            StopReason reason = AnswerWords.FromConverse(Encoding.ASCII.GetBytes(word));
+            string anthropicWord = Encoding.ASCII.GetString(AnswerWords.ToAnthropic(reason));
+            string openAiWord = Encoding.ASCII.GetString(AnswerWords.ToOpenAi(reason));
+            page.Append($"| Converse `{word}` | Anthropic `{anthropicWord}`, OpenAI `{openAiWord}` |\n");
+        }
+    }
 }

@@ -43,9 +43,15 @@ internal sealed class FaultPlayer(
             return http.Response.WriteAsync($"<html><body>{status.Code}</body></html>");
         }
 
+        var refusal = new ProviderRefusal(status.Code, status.Type, Words);
+        if (status.Envelope == FaultEnvelope.Own)
+        {
+            shape.AddErrorHeaders(http.Response, refusal);
+        }
+
         return ScriptedUpstream.JsonAsync(http, status.Code, status.Envelope == FaultEnvelope.Google
             ? GoogleError(status.Code, status.Type)
-            : shape.ErrorBody(new ProviderRefusal(status.Code, status.Type, Words)));
+            : shape.ErrorBody(refusal));
     }
 
     private Task ErrorInsideAsync() => call.Stream

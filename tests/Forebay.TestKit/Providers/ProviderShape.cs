@@ -24,6 +24,14 @@ public abstract class ProviderShape
     /// <summary>The vendor's error envelope.</summary>
     public abstract string ErrorBody(ProviderRefusal refusal);
 
+    /// <summary>Says with headers what kind of error it is, where this vendor does.</summary>
+    public virtual void AddErrorHeaders(HttpResponse response, ProviderRefusal refusal)
+    {
+    }
+
+    /// <summary>The answer to a count of tokens.</summary>
+    public virtual string Counted(int tokens) => $$"""{"input_tokens":{{tokens}}}""";
+
     /// <summary>What this vendor says of its account's limits with every answer.</summary>
     public virtual IReadOnlyDictionary<string, string> Headers { get; } = new Dictionary<string, string>();
 

@@ -114,7 +114,7 @@ public sealed class ScriptedProvider : IAsyncDisposable
         }
         else if (call.Operation == ProviderOperation.CountTokens)
         {
-            await ScriptedUpstream.JsonAsync(http, 200, $$"""{"input_tokens":{{Scene.CountedTokens}}}""");
+            await ScriptedUpstream.JsonAsync(http, 200, Shape.Counted(Scene.CountedTokens));
         }
         else if (call.Stream)
         {
@@ -129,6 +129,7 @@ public sealed class ScriptedProvider : IAsyncDisposable
     private Task RefuseAsync(HttpContext http, ReceivedRequest request, ProviderRefusal refusal)
     {
         _complaints.Enqueue($"{request.Method} {request.Path}{request.Query}: {refusal.Status} {refusal.Message}");
+        Shape.AddErrorHeaders(http.Response, refusal);
         return ScriptedUpstream.JsonAsync(http, refusal.Status, Shape.ErrorBody(refusal));
     }
 

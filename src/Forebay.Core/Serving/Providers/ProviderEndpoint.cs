@@ -7,6 +7,7 @@ public static class ProviderEndpoint
     /// <summary>The endpoint; null where the file names none.</summary>
     public static Uri? Of(DeploymentConfig deployment) => deployment.Endpoint ?? deployment.Api switch
     {
+        ProviderApi.Bedrock => deployment.Aws?.Endpoint,
         ProviderApi.Vertex => deployment.Google?.Endpoint,
         ProviderApi.Azure => deployment.Azure?.Endpoint,
         _ => null,

@@ -12,6 +12,7 @@ internal static class ProviderRules
         CheckBlocks(deployment, path, problems);
         CheckCredential(deployment, path, problems);
         CheckPlaces(deployment, site, path, problems);
+        AwsRules.Check(deployment, path, problems);
         if (deployment is { Api: ProviderApi.Azure, Azure: { } azure })
         {
             CheckAzure(deployment, azure, path, problems);
@@ -32,6 +33,7 @@ internal static class ProviderRules
         (string Key, bool IsGiven, ProviderApi Api)[] blocks =
         [
             ("google", deployment.Google is not null, ProviderApi.Vertex),
+            ("aws", deployment.Aws is not null, ProviderApi.Bedrock),
             ("azure", deployment.Azure is not null, ProviderApi.Azure),
         ];
         foreach ((string key, bool isGiven, ProviderApi api) in blocks)
@@ -169,7 +171,8 @@ internal static class ProviderRules
                 $"{path}.runs_in", "the list is empty: it could run nowhere", "List the jurisdictions, or leave it out."));
         }
 
-        if (site is not null && deployment.RunsIn is { Length: > 0 } places && !places.Contains(site.Jurisdiction))
+        if (site is not null && deployment.RunsIn is { Length: > 0 } places && !places.Contains(site.Jurisdiction)
+            && !places.Contains(ResidencyRule.AnyJurisdiction))
         {
             problems.Add(new ConfigProblem(
                 $"{path}.runs_in",

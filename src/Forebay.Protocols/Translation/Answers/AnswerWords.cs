@@ -39,6 +39,17 @@ internal static class AnswerWords
         _ => StopReason.EndTurn,
     };
 
+    public static StopReason FromConverse(ReadOnlySpan<byte> word) => word switch
+    {
+        _ when word.SequenceEqual("guardrail_intervened"u8) || word.SequenceEqual("content_filtered"u8) =>
+            StopReason.Refusal,
+        _ => FromAnthropic(word),
+    };
+
+    /// <summary>Whether Converse says that the model's output made no sense: it must not look complete.</summary>
+    public static bool IsMalformed(ReadOnlySpan<byte> word) =>
+        word.SequenceEqual("malformed_model_output"u8) || word.SequenceEqual("malformed_tool_use"u8);
+
     /// <summary>Whether an OpenAI finish reason says that the answer was broken off: it must not look complete.
     /// </summary>
     public static bool IsBrokenOff(ReadOnlySpan<byte> word) =>

@@ -104,7 +104,7 @@ internal static class AnthropicFields
         new("tool_use", Meaning.ToolUse),
         new("tool_result", Meaning.ToolResult),
         new("thinking", Meaning.ThinkingText),
-        new("redacted_thinking", Meaning.SignedThinking),
+        new("redacted_thinking", Meaning.SealedThinking),
         new("search_result", Meaning.SearchResult),
         new("server_tool_use", Meaning.ServerBlocks),
         new("container_upload", Meaning.FileId));

@@ -67,6 +67,9 @@ internal enum Meaning : byte
     Verbosity,
     Thinking,
     SignedThinking,
+
+    /// <summary>Reasoning that only its maker can read.</summary>
+    SealedThinking,
     ReasoningText,
     CacheControl,
     CacheKey,

@@ -16,12 +16,12 @@ internal static class TranslationTable
     private const string OwnAccount = "belongs to one account and place, which an answer in another dialect does not " +
         "come from; send the content itself";
 
-    private const string UnknownFormat = "a format of this type is not known here; send one of type json_schema";
+    internal const string UnknownFormat = "a format of this type is not known here; send one of type json_schema";
 
     private const string NoState = "names a conversation that is kept where it began, and nothing is kept here; send " +
         "the whole input, with store set to false";
 
-    private static readonly (Meaning Meaning, MeaningRow Row)[] OutsideOfResponses =
+    internal static readonly (Meaning Meaning, MeaningRow Row)[] OutsideOfResponses =
     [
         Advisory(Meaning.EncryptedReasoning, "reasoning"),
         Advisory(Meaning.ReasoningMode, "reasoning.mode"),
@@ -98,6 +98,7 @@ internal static class TranslationTable
         Advisory(Meaning.Effort, "effort"),
         Advisory(Meaning.Thinking, "thinking"),
         Advisory(Meaning.SignedThinking, "thinking"),
+        Advisory(Meaning.SealedThinking, "thinking"),
         Advisory(Meaning.TaskBudget, "task_budget"),
         Advisory(Meaning.Diagnostics, "diagnostics"),
         Advisory(Meaning.Speed, "speed"),
@@ -145,6 +146,7 @@ internal static class TranslationTable
         Refused(Meaning.OtherFormat, UnknownFormat),
         Advisory(Meaning.TopK, "top_k"),
         Advisory(Meaning.Seed, "seed"),
+        Advisory(Meaning.SealedThinking, "thinking"),
         Advisory(Meaning.CacheControl, "cache_control"),
         Advisory(Meaning.ContextManagement, "context_management"),
         Advisory(Meaning.TaskBudget, "task_budget"),
@@ -212,20 +214,16 @@ internal static class TranslationTable
     ]);
 
     /// <summary>What a target does with a meaning.</summary>
-    public static ref readonly MeaningRow Toward(WireDialect target, Meaning meaning)
-    {
-        switch (target)
+    public static ref readonly MeaningRow Toward(WireDialect target, Meaning meaning) =>
+        ref (target switch
         {
-            case WireDialect.Anthropic:
-                return ref TowardAnthropic[(int)meaning];
-            case WireDialect.Responses:
-                return ref TowardResponses[(int)meaning];
-            default:
-                return ref TowardOpenAi[(int)meaning];
-        }
-    }
+            WireDialect.Anthropic => TowardAnthropic,
+            WireDialect.Responses => TowardResponses,
+            WireDialect.Converse => ConverseColumn.Rows,
+            _ => TowardOpenAi,
+        })[(int)meaning];
 
-    private static MeaningRow[] Build(IEnumerable<(Meaning Meaning, MeaningRow Row)> rows)
+    internal static MeaningRow[] Build(IEnumerable<(Meaning Meaning, MeaningRow Row)> rows)
     {
         var table = new MeaningRow[(int)Meaning.Count];
         Array.Fill(table, new MeaningRow(FieldFate.Carried, "", ""));
@@ -237,12 +235,12 @@ internal static class TranslationTable
         return table;
     }
 
-    private static (Meaning Meaning, MeaningRow Row) Advisory(Meaning meaning, string name) =>
+    internal static (Meaning Meaning, MeaningRow Row) Advisory(Meaning meaning, string name) =>
         (meaning, new MeaningRow(FieldFate.Advisory, name, ""));
 
-    private static (Meaning Meaning, MeaningRow Row) Refused(Meaning meaning, string note) =>
+    internal static (Meaning Meaning, MeaningRow Row) Refused(Meaning meaning, string note) =>
         (meaning, new MeaningRow(FieldFate.Refused, "", note));
 
-    private static (Meaning Meaning, MeaningRow Row) Note(Meaning meaning, string note, string name = "") =>
+    internal static (Meaning Meaning, MeaningRow Row) Note(Meaning meaning, string note, string name = "") =>
         (meaning, new MeaningRow(FieldFate.Carried, name, note));
 }

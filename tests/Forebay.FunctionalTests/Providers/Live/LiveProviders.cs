@@ -53,6 +53,27 @@ public sealed class VertexAccount : LiveAccount
     };
 }
 
+public sealed class BedrockAccount : LiveAccount
+{
+    public override IReadOnlyList<string> Variables =>
+        ["FOREBAY_LIVE_BEDROCK_REGION", "FOREBAY_LIVE_BEDROCK_MODEL", "FOREBAY_LIVE_BEDROCK_CREDENTIAL"];
+
+    public override Dialect Dialect => Dialect.Anthropic;
+
+    protected override DeploymentConfig Deploy(DeploymentConfig standard)
+    {
+        var aws = new AwsConfig { Region = Read("FOREBAY_LIVE_BEDROCK_REGION") };
+        return standard with
+        {
+            Api = ProviderApi.Bedrock,
+            Aws = aws,
+            Endpoint = aws.Endpoint,
+            Credential = Read("FOREBAY_LIVE_BEDROCK_CREDENTIAL"),
+            UpstreamModel = Read("FOREBAY_LIVE_BEDROCK_MODEL"),
+        };
+    }
+}
+
 public sealed class AzureAnthropicAccount : LiveAccount
 {
     public override IReadOnlyList<string> Variables =>
@@ -92,6 +113,8 @@ public sealed class LiveAnthropic(AnthropicAccount account) : LiveConformance<An
 public sealed class LiveOpenAi(OpenAiAccount account) : LiveConformance<OpenAiAccount>(account);
 
 public sealed class LiveVertex(VertexAccount account) : LiveConformance<VertexAccount>(account);
+
+public sealed class LiveBedrock(BedrockAccount account) : LiveConformance<BedrockAccount>(account);
 
 public sealed class LiveAzureAnthropic(AzureAnthropicAccount account) : LiveConformance<AzureAnthropicAccount>(account);
 

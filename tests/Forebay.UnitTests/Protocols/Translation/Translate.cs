@@ -55,6 +55,11 @@ internal static class Translate
     /// <summary>What the client gets of a stream, as the gateway relays it; cut into pieces where a generator is given.
     /// Ends early where the observer finds the stream wanting.</summary>
     public static string Stream(
+        WireDialect from, WireDialect to, byte[] stream, Random? cuts, bool includeUsage = true) =>
+        Stream(from, stream, cuts, includeUsage, to);
+
+    /// <inheritdoc cref="Stream(WireDialect, WireDialect, byte[], Random?, bool)"/>
+    public static string Stream(
         WireDialect from,
         byte[] stream,
         Random? cuts = null,
