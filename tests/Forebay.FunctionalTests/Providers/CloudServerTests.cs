@@ -45,7 +45,7 @@ public sealed class CloudServerTests : IAsyncLifetime
             ["serve", "-c", Fleet("google:adc"), "--json", "--port", "0", "--admin-port", "0", "--data", Data],
             ("GOOGLE_APPLICATION_CREDENTIALS", identity),
             ("AZURE_KEY", Key));
-        string key = await Cli.NewKeyAsync(Data, "acme");
+        string key = await Server.Cli.NewKeyAsync(Data, "acme");
         Answer[] answers =
         [
             await server.Api.AskAsync(Calls.Messages("claude", key: key)),
@@ -69,8 +69,8 @@ public sealed class CloudServerTests : IAsyncLifetime
             ["serve", "-c", Fleet("google:file/" + identity), "--json", "--port", "0", "--admin-port", "0", "--data", Data],
             ("AZURE_KEY", Key));
         Answer refused = await server.Api.AskAsync(
-            Calls.Messages("claude", key: await Cli.NewKeyAsync(Data, "homebound")));
-        Answer served = await server.Api.AskAsync(Calls.Messages("claude", key: await Cli.NewKeyAsync(Data, "acme")));
+            Calls.Messages("claude", key: await Server.Cli.NewKeyAsync(Data, "homebound")));
+        Answer served = await server.Api.AskAsync(Calls.Messages("claude", key: await Server.Cli.NewKeyAsync(Data, "acme")));
 
         Assert.Equal((403, "residency"), (refused.Status, refused.Headers["x-forebay-reason"]));
         Assert.True(served.IsComplete, served.Text);
