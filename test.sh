@@ -1,27 +1,33 @@
 #!/usr/bin/env bash
-# Builds everything with warnings as errors and runs the tests. Usage: ./test.sh [unit|functional|all]
-# The last line is always "N passed, N failed, N skipped".
+# Builds everything with warnings as errors and runs the tests. Usage: ./test.sh [unit|functional|all|live]
+# The last line is always "N passed, N failed, N skipped". "live" calls real accounts, if the environment holds any, and
+# nothing else does: docs/reference/providers/README.md.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
+chosen=()
 case ${1:-all} in
     unit) projects=(Forebay.UnitTests) ;;
     functional) projects=(Forebay.FunctionalTests) ;;
     all) projects=(Forebay.UnitTests Forebay.FunctionalTests) ;;
+    live)
+        projects=(Forebay.FunctionalTests)
+        chosen=(-class "Forebay.FunctionalTests.Providers.Live.*" -explicit only)
+        ;;
     *)
-        echo "Usage: ./test.sh [unit|functional|all]" >&2
+        echo "Usage: ./test.sh [unit|functional|all|live]" >&2
         exit 2
         ;;
 esac
-
+live=$([[ ${1:-all} == live ]] && echo 1 || echo 0)
 passed=0
 failed=0
 skipped=0
 
-# Prints the totals and ends: in order only when something ran and nothing failed.
+# Prints the totals and ends: in order only when something ran and nothing failed. Without an account nothing runs live.
 finish() {
     echo "$passed passed, $failed failed, $skipped skipped"
-    ((failed == 0 && passed > 0))
+    ((failed == 0 && (passed > 0 || (live && skipped > 0))))
     exit
 }
 
@@ -49,6 +55,11 @@ figure() {
     grep -o '<assembly [^>]*' "$1" | grep -o " $2=\"[0-9]*\"" | grep -o '[0-9]*'
 }
 
+if ((live)); then
+    # One call a test, two in one of them; the question has some twenty tokens, a tool some two hundred.
+    echo "Calls each account that the environment holds at most 6 times: at most 1536 output and 2000 input tokens each."
+fi
+
 for project in "${projects[@]}"; do
     echo "Running $project..."
     xml=$results/$project.xml
@@ -56,7 +67,7 @@ for project in "${projects[@]}"; do
     rm -f -- "$xml"
     status=0
     "artifacts/bin/$project/release/$project" -noLogo -noColor -noAutoReporters -reporter quiet -xml "$xml" \
-        >"$log" 2>&1 </dev/null || status=$?
+        "${chosen[@]}" >"$log" 2>&1 </dev/null || status=$?
     # FsCheck tells of every property that holds; failures alone are of interest.
     grep -v '^Ok, passed [0-9]* tests*\.$' "$log" || true
     bad=0
@@ -71,6 +82,24 @@ for project in "${projects[@]}"; do
     fi
     failed=$((failed + bad))
 done
+
+# One line of the compatibility table for each provider: its date where all that ran there passed.
+if ((live)); then
+    echo
+    echo "| provider | live |"
+    echo "|---|---|"
+    for provider in Anthropic OpenAi Vertex AzureAnthropic AzureOpenAi; do
+        results_of=$(sed 's/<test /\n&/g' "$xml" | grep -o "^<test [^>]*type=\"[^\"]*\.Live$provider\"[^>]*" || true)
+        if grep -q 'result="Fail"' <<<"$results_of"; then
+            echo "| $provider | failed |"
+        elif grep -q 'result="Pass"' <<<"$results_of"; then
+            echo "| $provider | $(date -u +%F) |"
+        else
+            echo "| $provider | not run |"
+        fi
+    done
+    echo
+fi
 
 if ((skipped > 0)); then
     echo "Skipped:"

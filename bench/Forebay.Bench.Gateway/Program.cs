@@ -1,4 +1,5 @@
 using Forebay.Bench.Gateway;
+using Forebay.Bench.Gateway.Lifecycle;
 
 string? Option(string name)
 {
@@ -8,8 +9,13 @@ string? Option(string name)
 
 if (Option("--root") is not { } root || Option("--work") is not { } work)
 {
-    Console.Error.WriteLine("Start it through bench/gateway/run.sh [--json FILE] [--markdown FILE] [--quick].");
+    Console.Error.WriteLine("Start it through bench/gateway/run.sh or bench/lifecycle/run.sh.");
     return 2;
+}
+
+if (args.Contains("--lifecycle"))
+{
+    return await new LifecycleBench(Option).RunAsync(root, work);
 }
 
 using Contest contest = await Contest.StartAsync(root, work);

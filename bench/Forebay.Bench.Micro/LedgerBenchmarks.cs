@@ -6,6 +6,7 @@ namespace Forebay.Bench.Micro;
 /// <summary>The capacity ledger with 10,000 pools under ramping commitments and a million leases over a year. One in a
 /// thousand pools is crowded: <c>crowd</c> holds a tenth of all leases by itself.</summary>
 [MemoryDiagnoser]
+[WarmupCount(2), IterationCount(5)]
 public class LedgerBenchmarks
 {
     private const int Pools = 10_000;

@@ -9,6 +9,7 @@ namespace Forebay.Bench.Micro;
 /// Placement of 200 model versions over 2,000 pools at 250 sites: from nothing, at rest, and after one change. Some 34,000
 /// replicas on 256,000 accelerators of six types; eight classes of demand a model, by region and residency; 24 hours.
 /// </summary>
+[WarmupCount(1), IterationCount(5)]
 public class PlacementBenchmarks
 {
     private const int Versions = 200;
@@ -28,13 +29,25 @@ public class PlacementBenchmarks
     private PlacementProblem[] _changed = [];
     private int _turn;
 
-    [GlobalSetup]
-    public void Setup()
+    [GlobalSetup(Targets = [nameof(FromNothing), nameof(FromNothingShortOfCapacity)])]
+    public void SetupProblems()
     {
         _problem = Problem(load: 0.7);
         _scarce = Problem(load: 2.5);
-        _state = Settle(_warm, _problem);
+    }
+
+    [GlobalSetup(Target = nameof(AtRestShortOfCapacity))]
+    public void SetupScarce()
+    {
+        _scarce = Problem(load: 2.5);
         _scarceState = Settle(_warmShort, _scarce);
+    }
+
+    [GlobalSetup(Targets = [nameof(AtRest), nameof(AfterOneChange)])]
+    public void SetupStanding()
+    {
+        _problem = Problem(load: 0.7);
+        _state = Settle(_warm, _problem);
         PlacementPool pool = _problem.Pools[7];
         _changed =
         [

@@ -54,6 +54,23 @@ public class RoutingBenchmarks
         return Router.Choose(Query(), _table, _config, _scratch, _now);
     }
 
+    /// <summary>Look it up alone: what waits for memory.</summary>
+    [Benchmark]
+    public bool LookUp()
+    {
+        ulong[] prompt = _prompts[(_number++ * 7919) % (uint)_prompts.Length];
+        Router.LookUp(_state.Routing, _config, prompt, _scratch.Overlaps);
+        return _scratch.Overlaps.IsEmpty;
+    }
+
+    /// <summary>Choose for a prompt that no cache holds anything of: all tie.</summary>
+    [Benchmark]
+    public int ChooseAmongAll()
+    {
+        _scratch.Overlaps.Clear();
+        return Router.Choose(Query(), _table, _config, _scratch, _now);
+    }
+
     /// <summary>The same, take the place, note where the prompt went, and leave.</summary>
     [Benchmark]
     public Deployment Route()

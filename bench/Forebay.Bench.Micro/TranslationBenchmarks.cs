@@ -12,6 +12,8 @@ public class TranslationBenchmarks
     private readonly ArrayBufferWriter<byte> _passed = new();
     private RequestFacts _chat;
     private RequestFacts _messages;
+    private RequestFacts _responses;
+    private byte[] _responsesBody = [];
     private byte[][] _events = [];
 
     [GlobalSetup]
@@ -19,6 +21,11 @@ public class TranslationBenchmarks
     {
         _ = RequestReader.TryRead(WireDialect.OpenAi, Samples.SmallChat, countTokens: false, out _chat, out _);
         _ = RequestReader.TryRead(WireDialect.Anthropic, Samples.SmallMessages, countTokens: false, out _messages, out _);
+        var body = new ArrayBufferWriter<byte>();
+        _ = RequestTranslator.Translate(
+            WireDialect.OpenAi, WireDialect.Responses, Samples.SmallChat, in _chat, 64_000, body);
+        _responsesBody = body.WrittenSpan.ToArray();
+        _ = RequestReader.TryRead(WireDialect.Responses, _responsesBody, countTokens: false, out _responses, out _);
         string[] stream =
         [
             "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\"," +
@@ -53,17 +60,35 @@ public class TranslationBenchmarks
         return _output.WrittenCount;
     }
 
+    [Benchmark]
+    public int RequestFromResponses()
+    {
+        _output.ResetWrittenCount();
+        _ = RequestTranslator.Translate(
+            WireDialect.Responses, WireDialect.Anthropic, _responsesBody, in _responses, 64_000, _output);
+        return _output.WrittenCount;
+    }
+
     /// <summary>An Anthropic stream, observed and said in OpenAI's dialect.</summary>
     [Benchmark]
-    public int StreamToOpenAi()
+    public int StreamToOpenAi() => Stream(WireDialect.OpenAi);
+
+    /// <summary>The same stream said in the Responses dialect, where all of it is said again at its end.</summary>
+    [Benchmark]
+    public int StreamToResponses() => Stream(WireDialect.Responses);
+
+    private int Stream(WireDialect to)
     {
         _output.ResetWrittenCount();
         var observer = new StreamObserver(WireDialect.Anthropic, default);
         var translator = new StreamTranslator(
             WireDialect.Anthropic,
-            WireDialect.OpenAi,
+            to,
             observer,
-            new AnswerFrame("chatcmpl-1", "\"atlas\""u8.ToArray(), 1_790_000_000, 20, IncludeUsage: true));
+            new AnswerFrame("chatcmpl-1", "\"atlas\""u8.ToArray(), 1_790_000_000, 20, IncludeUsage: true)
+            {
+                Request = _responsesBody,
+            });
         foreach (byte[] ev in _events)
         {
             _ = observer.Observe(ev, _passed, out _);

@@ -8,4 +8,10 @@ public enum WireDialect : byte
 
     /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
     OpenAi,
+
+    /// <summary>OpenAI responses: <c>/v1/responses</c>.</summary>
+    Responses,
+
+    /// <summary>Bedrock Converse: no client's dialect, only an upstream's.</summary>
+    Converse,
 }

@@ -197,6 +197,10 @@ static int run_due(int64_t now) {
 }
 
 static int answer(conn *c, const char *path, const char *body, int body_len) {
+    static const char models[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 64\r\n\r\n"
+        "{\"object\":\"list\",\"data\":[{\"id\":\"bench-model\",\"object\":\"model\"}]}";
+    if (!strncmp(path, "/v1/models", 10)) return send_all(c->fd, models, sizeof models - 1);
     int dialect = strncmp(path, "/v1/messages", 12) == 0;
     if (memmem(body, (size_t)body_len, "\"stream\":true", 13) || memmem(body, (size_t)body_len, "\"stream\": true", 14))
         return start_stream(c, dialect);

@@ -74,7 +74,6 @@ internal static class AdminRoutes
             new("POST", "/v1/providers/{id}/sign", RouteAccess.Operator, partners.SignAsync),
             new("POST", "/v1/providers/{id}/connect", RouteAccess.Operator, partners.ConnectAsync),
             new("POST", "/v1/providers/{id}/accept", RouteAccess.Operator, partners.AcceptAsync),
-            new("POST", "/v1/providers/{id}/reclaim", RouteAccess.Operator, partners.ReclaimAsync),
             new("POST", "/v1/providers/{id}/drain", RouteAccess.Operator, partners.DrainAsync),
             new("POST", "/v1/providers/{id}/exit", RouteAccess.Operator, partners.ExitAsync),
             new("GET", "/v1/provider-register", RouteAccess.Viewer, register.ShowAsync),

@@ -12,6 +12,7 @@ using Forebay.Core.Capacity.Partners;
 using Forebay.Core.Capacity.Statements;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
+using Forebay.Core.Usage;
 
 namespace Forebay.Control.Capacity;
 
@@ -19,6 +20,9 @@ namespace Forebay.Control.Capacity;
 public sealed class CapacityReports(
     CapacityService capacity, PartnerService partners, Func<FleetModel> model, AuditedChange change, TimeProvider time)
 {
+    /// <summary>What is used of quotas; null where usage goes by another clock than contracts.</summary>
+    public IUsageLedger? Usage { get; init; }
+
     /// <summary>Longest time of one statement.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromDays(366);
 
@@ -40,8 +44,14 @@ public sealed class CapacityReports(
         [
             .. pools.SelectMany(p => Units.Select(u => ledger.SupplyOf(new CapacityLane(p, u)))).OfType<PoolSupply>(),
         ];
-        return CapacityAccount.Of(terms, supplies, leases, fromMs, Math.Max(fromMs, toMs));
+        QuotaUse? use = Usage is null || toMs <= fromMs || !supplies.Any(s => QuotaUse.IsMeasured(s.Lane.Unit)) ? null
+            : QuotaUse.ByHour(await Usage.QueryAsync(QuotaUse.HoursOf(HourOf(fromMs), HourOf(toMs).AddHours(1)), cancel)
+                .ConfigureAwait(false));
+        return CapacityAccount.Of(terms, supplies, leases, fromMs, Math.Max(fromMs, toMs), use);
     }
+
+    private static DateTimeOffset HourOf(long unixMs) =>
+        DateTimeOffset.FromUnixTimeSeconds(unixMs / 3_600_000 * 3600);
 
     /// <summary>Compares an invoice with what was delivered.</summary>
     public async Task<IReadOnlyList<InvoiceLine>> ReconcileAsync(string csv, CancellationToken cancel)
@@ -102,6 +112,7 @@ public sealed class CapacityReports(
             h.Usable,
             h.Delivered,
             h.Available,
+            h.Leased,
             h.Used,
             ViewOf(h.Charge),
             ViewOf(h.Credit),
@@ -122,8 +133,8 @@ public sealed class CapacityReports(
 
     public static string CsvOf(CommitmentStatement statement)
     {
-        var text = new StringBuilder("commitment,hour,unit,contracted,usable,delivered,available,used,charge_usd_low," +
-            "charge_usd_high,credit_usd_low,credit_usd_high,waste_usd_low,waste_usd_high,breaches\r\n");
+        var text = new StringBuilder("commitment,hour,unit,contracted,usable,delivered,available,leased,used," +
+            "charge_usd_low,charge_usd_high,credit_usd_low,credit_usd_high,waste_usd_low,waste_usd_high,breaches\r\n");
         foreach (CapacityHour h in statement.Hours)
         {
             string[] fields =
@@ -134,7 +145,7 @@ public sealed class CapacityReports(
                 CapacityUnitWords.Of(h.Unit),
                 .. new[]
                 {
-                    h.Contracted, h.Usable, h.Delivered, h.Available, h.Used, h.Charge.Low, h.Charge.High,
+                    h.Contracted, h.Usable, h.Delivered, h.Available, h.Leased, h.Used, h.Charge.Low, h.Charge.High,
                     h.Credit.Low, h.Credit.High, h.Waste.Low, h.Waste.High,
                 }.Select(n => n.ToString("0.######", CultureInfo.InvariantCulture)),
                 string.Join(' ', h.Breaches),

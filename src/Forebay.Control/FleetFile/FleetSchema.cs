@@ -128,7 +128,9 @@ public static class FleetSchema
             json.WriteString("format", format);
         }
 
-        string? pattern = doc.Secret ? "(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)" : doc.Pattern;
+        string? pattern = doc.Secret
+            ? "(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|google:(adc|file/.+)|aws:(default|profile/.+))"
+            : doc.Pattern;
         if (pattern is not null)
         {
             json.WriteString("pattern", $"^({pattern})$");

@@ -17,7 +17,8 @@ public sealed class SecretReader(Func<string, string?>? environment = null)
     private readonly Func<string, string?> _environment = environment ?? Environment.GetEnvironmentVariable;
 
     /// <summary>Reads a secret.</summary>
-    /// <param name="reference"><c>env:NAME</c> or <c>file:PATH</c>.</param>
+    /// <param name="reference"><c>env:NAME</c> or <c>file:PATH</c>; or an identity, which is given back as it is.
+    /// </param>
     /// <param name="secret">The secret, without the line break at its end. It fits a header: no control characters.
     /// </param>
     /// <param name="problem">Why there is none, safe to show.</param>
@@ -31,6 +32,11 @@ public sealed class SecretReader(Func<string, string?>? environment = null)
         {
             problem = "this is not a reference to a secret: write env:NAME or file:PATH";
             return false;
+        }
+
+        if (parsed.Kind == SecretKind.Identity)
+        {
+            return TryFind(parsed, out secret, out problem);
         }
 
         string? text = parsed.Kind == SecretKind.Environment
@@ -63,6 +69,16 @@ public sealed class SecretReader(Func<string, string?>? environment = null)
             }
         });
         return problems;
+    }
+
+    /// <summary>An identity is no secret: its reference stands for it. A file that it names must be there.</summary>
+    private static bool TryFind(
+        SecretReference identity, [NotNullWhen(true)] out string? reference, [NotNullWhen(false)] out string? problem)
+    {
+        string[] parts = identity.Name.Split(SecretReference.GoogleFilePrefix, 2);
+        problem = parts.Length == 2 && !File.Exists(parts[1]) ? $"the file of {identity} is not there" : null;
+        reference = problem is null ? identity.Name : null;
+        return problem is null;
     }
 
     private string? FromEnvironment(SecretReference reference, out string? problem)

@@ -4,9 +4,11 @@ using Forebay.Control.Audit;
 using Forebay.Control.Capacity;
 using Forebay.Control.Errors;
 using Forebay.Control.FleetFile;
+using Forebay.Control.Withdrawals;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Partners;
+using Forebay.Core.Capacity.Withdrawals;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
@@ -33,7 +35,7 @@ public sealed class PartnerService(
     IAcceptanceProbe probe,
     AuditedChange change,
     TimeProvider time,
-    ILogger<PartnerService> logger) : IDisposable
+    ILogger<PartnerService> logger) : IReclaimNotices, IDisposable
 {
     private const string ClockActor = "clock";
 
@@ -178,6 +180,24 @@ public sealed class PartnerService(
     public Task<Partner> ReclaimAsync(
         string id, DateTimeOffset at, long? quantity, string actor, CancellationToken cancel) => StepAsync(
         id, p => PartnerLifecycle.Reclaim(p!, at.ToUnixTimeMilliseconds(), quantity, NowMs()), actor, cancel);
+
+    /// <summary>The partner that a commitment in the fleet is of; null for one of the fleet file.</summary>
+    public string? OwnerOf(string commitment) => Volatile.Read(ref _partners).Values
+        .FirstOrDefault(p => p.InFleet && p.Offer.Commitment.Id == commitment)?.Id;
+
+    /// <summary>Puts on a partner's record what a withdrawal of its commitment says: the notice, and its end. Asking
+    /// again changes nothing.</summary>
+    public Task FollowReclaimAsync(WithdrawalRecord record, CancellationToken cancel)
+    {
+        Withdrawal asked = record.Asked;
+        return asked.Partner is null || !_partners.ContainsKey(asked.Partner) ? Task.CompletedTask : StepAsync(
+            asked.Partner,
+            p => record.Progress.ReturnedUnixMs is { } at
+                ? PartnerLifecycle.ReturnReclaimed(p!, asked.Id, at)
+                : PartnerLifecycle.Reclaim(p!, asked.FromUnixMs, asked.Quantity, asked.AskedUnixMs, asked.Id),
+            asked.Actor,
+            cancel);
+    }
 
     public Task<Partner> DrainAsync(string id, string actor, CancellationToken cancel) =>
         StepAsync(id, p => PartnerLifecycle.Drain(p!, NowMs()), actor, cancel);

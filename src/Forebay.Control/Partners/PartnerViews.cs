@@ -19,7 +19,8 @@ internal static class PartnerViews
         TimeOf(p.CureUntilUnixMs),
         p.CureMissed,
         [.. p.Reclaims.Select(r => new ReclaimView(
-            TimeOf(r.AtUnixMs)!.Value, r.Quantity, TimeOf(r.SaidUnixMs)!.Value, Math.Round(r.ShortByDays, 2)))],
+            TimeOf(r.AtUnixMs)!.Value, r.Quantity, TimeOf(r.SaidUnixMs)!.Value, Math.Round(r.ShortByDays, 2),
+            r.Withdrawal, TimeOf(r.ReturnedUnixMs)))],
         history is null ? null : [.. history.Select(e => new PartnerEventView(
             e.Revision, TimeOf(e.AtUnixMs)!.Value, e.Actor, e.Event, WordOf(e.State)))]);
 

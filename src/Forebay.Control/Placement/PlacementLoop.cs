@@ -145,7 +145,9 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         PlacementPlan plan = _placer.Next(problem, state, now, _seed++);
         _promises = plan.Promises;
 
-        // 4. A lease for whatever runs and shall run; what gets none is decided anew with the next pass.
+        // 4. A lease for whatever runs and shall run; what gets none is decided anew with the next pass. First for what
+        // leaves and was slower than its capacity, should that be back: nobody else may have it before it is gone.
+        await HoldLeavingAsync(roles, now.WallUnixMs, cancel).ConfigureAwait(false);
         var refused = ImmutableArray.CreateBuilder<string>();
         ImmutableArray<ReplicaWanted> wanted = await OrderAsync(
             plan, problem, roles, fleet, now.WallUnixMs, refused, cancel).ConfigureAwait(false);
@@ -161,14 +163,27 @@ public sealed partial class PlacementLoop : IAsyncDisposable
     private Task<LedgerResult> FollowAsync(
         FleetConfig fleet, ReplicaRoles roles, long nowMs, CancellationToken cancel) =>
         _parts.Capacity.ApplyAsync(
-            ledger =>
+            ledger => _parts.Capacity.WithDeployed(ledger,
             [
                 .. WithdrawnSupply.Changes(ledger, fleet, _parts.Withdrawals.Standing, nowMs),
                 .. ReplicaLeases.Ended(ledger, roles.Alive, nowMs),
-            ],
+            ]),
             ReplicaLeases.Actor,
             "follows engines and withdrawals",
             cancel);
+
+    private async Task HoldLeavingAsync(ReplicaRoles roles, long nowMs, CancellationToken cancel)
+    {
+        CapacityLedger ledger = _parts.Capacity.Ledger;
+        foreach (ReplicaWanted leaving in roles.Leaving.Select(s => s.State.Spec))
+        {
+            if (!ReplicaLeases.Holds(ledger, leaving.Id, leaving.Pool, nowMs))
+            {
+                _ = await _leases.HoldAsync(
+                    leaving.Id, leaving.Pool, leaving.Resources.Accelerators, nowMs, cancel).ConfigureAwait(false);
+            }
+        }
+    }
 
     private async Task<ImmutableArray<ReplicaWanted>> OrderAsync(
         PlacementPlan plan,
@@ -341,12 +356,14 @@ public sealed partial class PlacementLoop : IAsyncDisposable
         return ByHour(hour, h => available.Min(Math.Max(_nowMs, HourOfWeek.StartOf(h)), HourOfWeek.StartOf(h + 1)));
     }
 
-    /// <summary>The most that others than replicas hold in each hour.</summary>
+    /// <summary>The most that others than deployments hold in each hour: those of the fleet file are counted as it has
+    /// them, whether or not there is as much.</summary>
     private ImmutableArray<int> OthersOf(PoolConfig pool, long hour)
     {
         Lease[] others =
         [
-            .. _parts.Capacity.Ledger.LeasesOf(ReplicaLeases.LaneOf(pool.Id)).Where(l => !ReplicaLeases.IsReplicas(l)),
+            .. _parts.Capacity.Ledger.LeasesOf(ReplicaLeases.LaneOf(pool.Id))
+                .Where(l => !ReplicaLeases.IsReplicas(l) && !DeployedLeases.IsFiles(l)),
         ];
         return others.Length == 0 ? [] : ByHour(hour, h => others.Sum(l => Most(l.Held, h)));
     }

@@ -16,6 +16,9 @@ public sealed class ReplicaLeases(CapacityService capacity)
 
     private const string Prefix = "replica/";
 
+    /// <summary>Replicas give way before what the fleet file deploys: placement can start them elsewhere.</summary>
+    private const int PlacedRank = 1;
+
     public static CapacityLane LaneOf(string pool) => new(pool, CapacityUnit.Accelerators);
 
     /// <summary>Whether a lease is a replica's.</summary>
@@ -91,6 +94,7 @@ public sealed class ReplicaLeases(CapacityService capacity)
             LaneOf(pool),
             accelerators,
             nowUnixMs,
+            Rank: PlacedRank,
             Granule: accelerators);
         List<LedgerChange> changes = [.. own.Select(l => new ResizeLease(l.Id, l.Generation, 0, nowUnixMs))];
 

@@ -16,7 +16,9 @@ public static class WithdrawnSupply
     public static IEnumerable<LedgerChange> Changes(
         CapacityLedger ledger, FleetConfig fleet, IEnumerable<WithdrawalRecord> standing, long nowUnixMs)
     {
-        WithdrawalRecord[] away = [.. standing.Where(w => w.Asked.Kind != WithdrawalKind.Drill)];
+        // What a partner's record has is in the ledger from there.
+        WithdrawalRecord[] away =
+            [.. standing.Where(w => w.Asked.Kind != WithdrawalKind.Drill && w.Asked.Partner is null)];
         var pools = fleet.Pools.ToDictionary(p => p.Id, StringComparer.Ordinal);
         var sites = fleet.Sites.ToDictionary(s => s.Id, StringComparer.Ordinal);
         var providers = fleet.Providers.ToDictionary(p => p.Id, StringComparer.Ordinal);
@@ -46,7 +48,7 @@ public static class WithdrawnSupply
         w.Asked.Kind == WithdrawalKind.Reclaim ? SupplyEventKind.Reclaim : SupplyEventKind.Drain,
         w.Asked.FromUnixMs,
         w.Progress.ReturnedUnixMs ?? w.Asked.ReturnUnixMs,
-        null);
+        w.Asked.Quantity);
 
     private static ImmutableArray<SupplyEvent> EventsOf(
         PoolSupply supply, IEnumerable<SupplyEvent> away, long nowUnixMs)

@@ -144,12 +144,25 @@ public sealed partial class ReplicaLoop : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         await _pass.WaitAsync().ConfigureAwait(false);
-        await Task.WhenAll(_replicas.Values.SelectMany(r => (Task[])[r.Working, r.Probing, r.Warming]))
-            .ConfigureAwait(false);
+        await Task.WhenAll(Acts).ConfigureAwait(false);
         _calls.Dispose();
         _pass.Dispose();
         _stop.Dispose();
     }
+
+    /// <summary>What passes have begun and has not ended: starts, stops, probes and warm-ups.</summary>
+    internal int Acting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Acts.Count(static a => !a.IsCompleted);
+            }
+        }
+    }
+
+    private IEnumerable<Task> Acts => _replicas.Values.SelectMany(r => (Task[])[r.Working, r.Probing, r.Warming]);
 
     private long Now => _time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -14,11 +14,13 @@ public sealed record RolloutAsked(
 
 /// <summary>
 /// Rolls versions of models out. Each change is audited, then stored, then in force for every decision from then on;
-/// once a second each rollout under way is asked what follows. After a restart it goes on at the step where it was.
+/// once a second each rollout under way is asked what follows, and what was counted is stored. After a restart it goes
+/// on where it was; a crash forgets the answers of the last second.
 /// </summary>
 public sealed partial class RolloutService : IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private const long KeepEveryMs = 10_000;
 
     private readonly FleetState _fleet;
     private readonly IRolloutStore _store;
@@ -51,10 +53,15 @@ public sealed partial class RolloutService : IDisposable
     public async Task LoadAsync(CancellationToken cancel)
     {
         IReadOnlyList<ModelRollout> stored = await _store.ListRolloutsAsync(cancel).ConfigureAwait(false);
-        _all = [.. stored.Select(r => RolloutMachine.Restarted(r, NowUnixMs))];
+        var counts = (await _store.ListCountsAsync(cancel).ConfigureAwait(false)).ToDictionary(c => c.Rollout);
+        _all =
+        [
+            .. stored.Select(r => RolloutMachine.Restarted(
+                r, counts.GetValueOrDefault(r.Id)?.AtUnixMs, NowUnixMs)),
+        ];
         foreach (ModelRollout rollout in _all)
         {
-            _live[rollout.Model] = new Live();
+            _live[rollout.Model] = Live.From(counts.GetValueOrDefault(rollout.Id));
         }
 
         PutInForce();
@@ -64,7 +71,7 @@ public sealed partial class RolloutService : IDisposable
     /// <summary>The last rollout of a model; null where it had none.</summary>
     public ModelRollout? Last(string model) => All.LastOrDefault(r => r.Model == model);
 
-    /// <summary>What was counted of its versions since it began, or the server did.</summary>
+    /// <summary>What was counted of its versions since it began.</summary>
     public VersionTally? TallyOf(string model) => _fleet.Splits.Of(model)?.Tally;
 
     /// <summary>Begins a rollout.</summary>
@@ -298,6 +305,23 @@ public sealed partial class RolloutService : IDisposable
         }
 
         live.Mark = mark;
+        await KeepCountsAsync(next, live).ConfigureAwait(false);
+    }
+
+    /// <summary>Nothing is written where nothing was answered, but for the time that the step has been held.</summary>
+    private async Task KeepCountsAsync(ModelRollout rollout, Live live)
+    {
+        IReadOnlyList<ArmCounts> arms = live.Tally.Read();
+        long answers = arms.Sum(a => a.Served + a.Failed);
+        long now = NowUnixMs;
+        if (answers == live.StoredAnswers && live.Mark == live.StoredMark && now - live.StoredUnixMs < KeepEveryMs)
+        {
+            return;
+        }
+
+        await _store.SaveCountsAsync(new RolloutCounts(rollout.Id, now, live.Mark, arms), CancellationToken.None)
+            .ConfigureAwait(false);
+        (live.StoredAnswers, live.StoredMark, live.StoredUnixMs) = (answers, live.Mark, now);
     }
 
     private static string Describe(ModelRollout r) => JsonSerializer.Serialize(
@@ -307,7 +331,18 @@ public sealed partial class RolloutService : IDisposable
     /// <summary>What is counted of a model's rollout under way.</summary>
     private sealed class Live
     {
-        public VersionTally Tally { get; } = new();
+        public VersionTally Tally { get; private init; } = new();
+
+        public long StoredAnswers { get; set; } = -1;
+
+        public RolloutMark StoredMark { get; set; }
+
+        public long StoredUnixMs { get; set; }
+
+        public static Live From(RolloutCounts? counts) => counts is null ? new Live() : new Live
+        {
+            Tally = VersionTally.From(counts.Arms), Mark = counts.Mark,
+        };
 
         public RolloutMark Mark { get; set; }
     }

@@ -21,13 +21,21 @@ namespace Forebay.Control.Withdrawals;
 /// <param name="At">From when nothing new goes there; now where left out.</param>
 /// <param name="Cut">How long after that work in flight may go on.</param>
 /// <param name="For">How long it is out; until it is returned where left out.</param>
+/// <param name="Quantity">What is reclaimed of each pool; all where left out.</param>
 public sealed record WithdrawalRequest(
-    WithdrawalKind Kind, WithdrawalTarget Target, DateTimeOffset? At, TimeSpan Cut, TimeSpan? For);
+    WithdrawalKind Kind,
+    WithdrawalTarget Target,
+    DateTimeOffset? At,
+    TimeSpan Cut,
+    TimeSpan? For,
+    long? Quantity = null);
 
 /// <summary>
 /// Drains, reclaims and drills: keeps them, takes their capacity out of what requests may use when their time comes,
 /// cuts what is left in flight at its deadline, puts back what returns, and reports what that meant for requests. Each
-/// change is audited and stored before it takes effect, so that a killed server goes on where it was.
+/// change is audited and stored before it takes effect, so that a killed server goes on where it was. A reclaim of a
+/// partner's commitment is on the partner's record too: the withdrawal is stored first, and the record follows it,
+/// also after a crash in between.
 /// </summary>
 public sealed partial class WithdrawalService : IAsyncDisposable
 {
@@ -48,6 +56,9 @@ public sealed partial class WithdrawalService : IAsyncDisposable
     private readonly List<WithdrawalRecord> _records = [];
     private readonly Dictionary<string, (ServiceReading? Before, ServiceReading Start)> _starts = [];
     private readonly Queue<ServiceReading> _readings = new();
+
+    /// <summary>Withdrawals whose partner's record says what they say.</summary>
+    private readonly HashSet<(string Id, bool Returned)> _onRecord = [];
     private IReadOnlyList<WithdrawalRecord> _standing = [];
     private IManagedFleet? _managed;
     private IConnectionCut? _connections;
@@ -62,6 +73,17 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         _time = time;
         _logger = logs.CreateLogger<WithdrawalService>();
     }
+
+    /// <summary>What withdrawals are timed by, as contracts are: the machine's clock, unless contracts run faster than
+    /// requests.</summary>
+    public TimeProvider? ContractTime { get; init; }
+
+    /// <summary>Seconds of that clock in a real one: how long work in flight may go on, and how long something is out,
+    /// are asked for in real ones.</summary>
+    public double ContractSecondsPerSecond { get; init; } = 1;
+
+    /// <summary>Where the provider's notice is kept; none where partners are not known. Set before the start.</summary>
+    public IReclaimNotices? Notices { get; set; }
 
     /// <summary>Reads what is stored; what is in effect joins the fleet's first snapshot, so that nothing is served
     /// from capacity that was withdrawn before a restart.</summary>
@@ -119,6 +141,20 @@ public sealed partial class WithdrawalService : IAsyncDisposable
                 $"Give the id of a {scope} of the fleet; `forebay status` lists what serves."));
         }
 
+        if (asked.Quantity is not null && asked.Kind != WithdrawalKind.Reclaim)
+        {
+            problems.Add(new FieldProblem(
+                "quantity",
+                "is given, and only a reclaim takes a part.",
+                "Leave it out, or send \"kind\": \"reclaim\"."));
+        }
+
+        if (asked.Quantity <= 0)
+        {
+            problems.Add(new FieldProblem(
+                "quantity", "is not above 0.", "Send what is taken of each pool, or leave it out for all."));
+        }
+
         if (asked.Cut < TimeSpan.Zero)
         {
             problems.Add(new FieldProblem("cut_seconds", "is below 0.", "Send 0 or more."));
@@ -141,8 +177,8 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         WithdrawalRecord record;
         try
         {
-            if (_records.Find(r => r.Asked.Target == asked.Target && r.Progress.Phase != WithdrawalPhase.Returned)
-                is { } same)
+            if (_records.Find(r => r.Asked.Target == asked.Target && r.Asked.Quantity is null
+                && r.Progress.Phase != WithdrawalPhase.Returned) is { } same)
             {
                 throw new RefusedException(
                     RefusalKind.Conflict,
@@ -208,12 +244,18 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         long from = Math.Max(now, asked.At?.ToUnixTimeMilliseconds() ?? now);
         string id = string.Create(CultureInfo.InvariantCulture, $"w-{_records.Count + 1}");
         return new Withdrawal(
-            id, asked.Kind, asked.Target, actor, now, from, from + (long)asked.Cut.TotalMilliseconds,
-            asked.For is { } time ? from + (long)time.TotalMilliseconds : null)
+            id, asked.Kind, asked.Target, actor, now, from, from + ContractMs(asked.Cut),
+            asked.For is { } time ? from + ContractMs(time) : null)
         {
             ShortNoticeDays = asked.Kind == WithdrawalKind.Reclaim ? ShortBy(asked.Target, from - now) : 0,
+            Quantity = asked.Quantity,
+            Partner = asked is { Kind: WithdrawalKind.Reclaim, Target.Scope: WithdrawalScope.Commitment }
+                ? Notices?.OwnerOf(asked.Target.Id)
+                : null,
         };
     }
+
+    private long ContractMs(TimeSpan real) => (long)(real.TotalMilliseconds * ContractSecondsPerSecond);
 
     /// <summary>Days by which a provider's notice falls short of what its commitment says, of its low end.</summary>
     private double ShortBy(WithdrawalTarget target, long noticeMs)
@@ -243,7 +285,7 @@ public sealed partial class WithdrawalService : IAsyncDisposable
 
     /// <summary>Steps every withdrawal as far as it goes now. A step that fails is tried again with the next
     /// tick.</summary>
-    private async Task StepAllAsync()
+    public async Task StepAllAsync()
     {
         await _gate.WaitAsync(_stop.Token).ConfigureAwait(false);
         try
@@ -259,6 +301,8 @@ public sealed partial class WithdrawalService : IAsyncDisposable
                 {
                     // On to its next step.
                 }
+
+                await FollowRecordAsync(_records[i]).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -271,9 +315,31 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         }
     }
 
+    /// <summary>Has the partner's record say what a reclaim says. A partner that is gone meanwhile has nothing to
+    /// say.</summary>
+    private async Task FollowRecordAsync(WithdrawalRecord record)
+    {
+        (string, bool) done = (record.Asked.Id, record.Progress.Phase == WithdrawalPhase.Returned);
+        if (record.Asked.Partner is null || Notices is null || _onRecord.Contains(done))
+        {
+            return;
+        }
+
+        try
+        {
+            await Notices.FollowReclaimAsync(record, _stop.Token).ConfigureAwait(false);
+        }
+        catch (RefusedException e)
+        {
+            NotOnRecord(_logger, record.Asked.Id, record.Asked.Partner, e.Message);
+        }
+
+        _onRecord.Add(done);
+    }
+
     private async Task<bool> StepAsync(WithdrawalRecord record)
     {
-        Deployment[] covered = [.. _fleet.Model.Deployments.Where(d => record.Asked.Target.Covers(d))];
+        Deployment[] covered = [.. _fleet.Model.Deployments.Where(record.Asked.Covers)];
         int inFlight = covered.Sum(d => _fleet.Of(d).InFlight);
         (WithdrawalProgress next, WithdrawalAction action) = record.Progress.Step(record.Asked, NowMs(), inFlight);
         if (next == record.Progress)
@@ -284,7 +350,7 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         string id = record.Asked.Id;
         if (action == WithdrawalAction.TakeOut)
         {
-            _starts[id] = (_readings.TryPeek(out ServiceReading? oldest) ? oldest : null, _fleet.ReadService(NowMs()));
+            _starts[id] = (_readings.TryPeek(out ServiceReading? oldest) ? oldest : null, _fleet.ReadService(RealMs()));
         }
 
         await KeepAsync(WithReport(record) with { Progress = next }).ConfigureAwait(false);
@@ -311,7 +377,7 @@ public sealed partial class WithdrawalService : IAsyncDisposable
     private void Restore(Deployment[] covered, bool wasCut)
     {
         Deployment[] back = [.. covered.Where(d => !_records.Exists(
-            r => r.Progress is { IsActive: true, CutUnixMs: not null } && r.Asked.Target.Covers(d)))];
+            r => r.Progress is { IsActive: true, CutUnixMs: not null } && r.Asked.Covers(d)))];
         _connections?.Restore([.. back.Select(d => d.Id)]);
         foreach (Deployment deployment in wasCut ? back : [])
         {
@@ -339,7 +405,8 @@ public sealed partial class WithdrawalService : IAsyncDisposable
 
     private ManagedPart PartOf(ManagedPart part)
     {
-        Withdrawal[] active = [.. _records.Where(r => r.Progress.IsActive).Select(r => r.Asked)];
+        Withdrawal[] active = [.. _records.Where(r => r.Progress.IsActive && r.Asked.Quantity is null)
+            .Select(r => r.Asked)];
         return part.Withdrawals.SequenceEqual(active) ? part : part with { Withdrawals = active };
     }
 
@@ -367,14 +434,14 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         record.Progress.IsActive && _starts.TryGetValue(record.Asked.Id, out var readings)
             ? record with
             {
-                Report = WithdrawalReport.Of(readings.Before, readings.Start, _fleet.ReadService(NowMs())),
+                Report = WithdrawalReport.Of(readings.Before, readings.Start, _fleet.ReadService(RealMs())),
             }
             : record;
 
     /// <summary>Keeps readings of the last minutes, for what was before.</summary>
     private void KeepReading()
     {
-        long now = NowMs();
+        long now = RealMs();
         if (_readings.Count > 0 && now - _readings.Last().UnixMs < ReadingEvery.TotalMilliseconds)
         {
             return;
@@ -387,22 +454,37 @@ public sealed partial class WithdrawalService : IAsyncDisposable
         }
     }
 
-    private long NowMs() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+    private long NowMs() => (ContractTime ?? _time).GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long RealMs() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
     private static WithdrawalDetail DetailOf(Withdrawal w) =>
-        new(w.Id, w.Target.Scope.Word(), w.FromUnixMs, w.CutUnixMs, w.ReturnUnixMs, w.ShortNoticeDays);
+        new(
+            w.Id, w.Target.Scope.Word(), w.FromUnixMs, w.CutUnixMs, w.ReturnUnixMs, w.ShortNoticeDays, w.Quantity,
+            w.Partner);
 
     [LoggerMessage(2120, LogLevel.Information,
         "{Withdrawal} ({Kind} of {Target}) is {Phase}; {InFlight} requests were in flight there.")]
     private static partial void Stepped(
         ILogger logger, string withdrawal, string kind, string target, string phase, int inFlight);
 
+    [LoggerMessage(2122, LogLevel.Warning,
+        "{Withdrawal} is not on the record of partner {Partner}: {Problem}")]
+    private static partial void NotOnRecord(ILogger logger, string withdrawal, string partner, string problem);
+
     [LoggerMessage(2121, LogLevel.Error, "A withdrawal could not go on; it is tried again.")]
     private static partial void StepFailed(ILogger logger, Exception problem);
 }
 
 internal sealed record WithdrawalDetail(
-    string Id, string Scope, long FromUnixMs, long CutUnixMs, long? ReturnUnixMs, double ShortNoticeDays);
+    string Id,
+    string Scope,
+    long FromUnixMs,
+    long CutUnixMs,
+    long? ReturnUnixMs,
+    double ShortNoticeDays,
+    long? Quantity,
+    string? Partner);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(WithdrawalDetail))]

@@ -113,6 +113,16 @@ public sealed record PoolQuotaConfig
     [ConfigKey("Output tokens per minute.", Minimum = 1)]
     public long? OutputTokensPerMinute { get; init; }
 
+    [ConfigKey("Input and output tokens per minute together, for a provider that counts them so.", Minimum = 1)]
+    public long? TokensPerMinute { get; init; }
+
+    [ConfigKey("What one output token counts in tokens_per_minute.", Minimum = 1, Maximum = 100)]
+    public double OutputBurndown { get; init; } = 1;
+
+    [ConfigKey("Whether the provider takes max_tokens off the quota when a request is sent, and gives back what its " +
+        "answer did not use when it ends.")]
+    public bool ReservesMaxTokens { get; init; }
+
     [ConfigKey("Throughput bought in the provider's own units.", Minimum = 1)]
     public long? ProvisionedUnits { get; init; }
 }

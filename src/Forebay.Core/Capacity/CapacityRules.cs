@@ -68,12 +68,13 @@ internal static class CapacityRules
         }
 
         if (pool.Quota is { RequestsPerMinute: null, ProvisionedUnits: null }
-            && pool.Quota is { InputTokensPerMinute: null, OutputTokensPerMinute: null })
+            && pool.Quota is { InputTokensPerMinute: null, OutputTokensPerMinute: null, TokensPerMinute: null })
         {
             problems.Add(new ConfigProblem(
                 $"{path}.quota",
                 "the quota limits nothing",
-                "Give requests_per_minute, input_tokens_per_minute, output_tokens_per_minute or provisioned_units."));
+                "Give requests_per_minute, input_tokens_per_minute, output_tokens_per_minute, tokens_per_minute or " +
+                "provisioned_units."));
         }
 
         if (index.Commitment(pool.Commitment) is { } commitment && index.Site(pool.Site) is { } site

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Capacity;
 
@@ -44,8 +44,8 @@ internal static class LossDrill
             }
 
             gaps.AddRange(fleet.Config.ResidencyPolicies
-                .Where(p => model.Deployments.Any(d => ResidencyRule.Allows(p, d.Site))
-                    && !left.Any(d => ResidencyRule.Allows(p, d.Site)))
+                .Where(p => model.Deployments.Any(d => ServingPlaces.Allows(p, d))
+                    && !left.Any(d => ServingPlaces.Allows(p, d)))
                 .Select(p => new ResidencyGap(p.Id, model.Id)));
         }
 

@@ -41,7 +41,8 @@ public static class KeyRules
                 problems.Add(new ConfigProblem(
                     at.Path,
                     "this is not a reference to a secret (its text is not shown here)",
-                    "Write env:NAME or file:PATH; if a secret stood here, take it out of the file and renew it."));
+                    "Write env:NAME or file:PATH, or an identity such as google:adc, google:file/PATH, aws:default or "
+                        + "aws:profile/NAME; if a secret stood here, take it out of the file and renew it."));
             }
         }
         else if (string.IsNullOrWhiteSpace(text))

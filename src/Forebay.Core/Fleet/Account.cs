@@ -8,7 +8,7 @@ namespace Forebay.Core.Fleet;
 /// names, never of secrets, so that it outlives a reload and a renewed credential.
 /// </summary>
 /// <param name="Provider">The provider's id; empty for <see cref="Engines"/>.</param>
-/// <param name="Host">Host and port of the endpoint.</param>
+/// <param name="Host">Host and port of the endpoint; at Google, whose hosts all share, the project too.</param>
 /// <param name="Credential">The reference to the credential, or null.</param>
 public sealed record Account(string Provider, string Host, string? Credential)
 {
@@ -19,6 +19,9 @@ public sealed record Account(string Provider, string Host, string? Credential)
     /// <summary>The account of a deployment.</summary>
     internal static Account Of(DeploymentConfig config, ProviderConfig provider, Uri? endpoint, Backing backing) =>
         backing == Backing.Cloud && endpoint is not null
-            ? new Account(provider.Id, endpoint.Authority, config.Credential)
+            ? new Account(
+                provider.Id,
+                config.Google is { } google ? $"{endpoint.Authority}/{google.Project}" : endpoint.Authority,
+                config.Credential)
             : Engines;
 }

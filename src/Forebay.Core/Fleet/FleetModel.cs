@@ -8,6 +8,7 @@ using Forebay.Core.Serving;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Providers;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Usage;
 
@@ -36,6 +37,9 @@ public sealed record Deployment(
     private const string NoGeography = "none";
 
     public string Id => Config.Id;
+
+    /// <summary>Every place where it may serve a request: its site, unless its provider moves requests about.</summary>
+    public ImmutableArray<SiteConfig> Places { get; } = ServingPlaces.Of(Config, Site);
 
     /// <summary>Whose account it is called with.</summary>
     public Account Account { get; } = Account.Of(Config, Provider, Endpoint, Backing);
@@ -71,6 +75,10 @@ public sealed record Deployment(
     public bool TakesInferenceGeo => Backing == Backing.Cloud && Config.InferenceGeo is null;
 
     public bool Speaks(Dialect dialect) => Array.IndexOf(Config.Dialects, dialect) >= 0;
+
+    /// <summary>The dialect that it is asked in for a client: the client's where it speaks it, else the first of its
+    /// own.</summary>
+    public Dialect DialectFor(Dialect client) => Speaks(client) ? client : Config.Dialects[0];
 
     /// <summary>Longest prompt plus answer here, in tokens.</summary>
     public int ContextTokens(ModelConfig model) => Config.ContextTokens ?? model.ContextTokens;
@@ -243,9 +251,10 @@ public sealed class FleetModel
             {
                 PoolConfig pool = pools[d.Pool];
                 SiteConfig site = sites[pool.Site];
-                Uri? endpoint = d.Endpoint ?? emulated.GetValueOrDefault(d.Id);
-                Backing backing = d.Endpoint is null ? Backing.Emulated
-                    : d.Backing ?? (pool.Quota is null ? Backing.Real : Backing.Cloud);
+                Uri? given = ProviderEndpoint.Of(d);
+                Uri? endpoint = given ?? emulated.GetValueOrDefault(d.Id);
+                Backing backing = given is null ? Backing.Emulated
+                    : d.Backing ?? (pool.Quota is null && d.Api == ProviderApi.Direct ? Backing.Real : Backing.Cloud);
                 PriceSchedule cost = PriceSchedule.Compile(d.Cost);
                 return new Deployment(index, d, pool, site, providers[site.Provider], endpoint, backing, cost)
                 {

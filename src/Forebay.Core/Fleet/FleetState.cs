@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Forebay.Core.Access;
 using Forebay.Core.Capacity;
+using Forebay.Core.Capacity.Quotas;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
 using Forebay.Core.Serving;
@@ -26,6 +27,8 @@ public sealed class FleetState
     private readonly ConcurrentDictionary<string, DeploymentState> _deployments = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, RouteLoad> _loads = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, OutputEstimate> _outputs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, QuotaMeter> _quotas = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, InputCalibration> _inputs = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, SiteState> _sites = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TenantLimits> _limits = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ModelQueue> _queues = new(StringComparer.Ordinal);
@@ -138,6 +141,28 @@ public sealed class FleetState
     /// <summary>How long a model's answers are.</summary>
     public OutputEstimate OutputOf(ServedModel model) =>
         _outputs.GetOrAdd(model.Id, static _ => new OutputEstimate());
+
+    /// <summary>What keeps requests to a deployment within the quota of its pool; null where it has none.</summary>
+    public QuotaMeter? QuotaOf(Deployment deployment, long nowNs)
+    {
+        if (deployment.Pool.Quota is not { } config)
+        {
+            return null;
+        }
+
+        string pool = deployment.Pool.Id;
+        return _quotas.TryGetValue(pool, out QuotaMeter? meter) && meter.Config == config
+            ? meter
+            : _quotas.AddOrUpdate(
+                pool,
+                static (_, made) => new QuotaMeter(made.Config, made.NowNs),
+                static (_, old, made) => old.Config == made.Config ? old : new QuotaMeter(made.Config, made.NowNs),
+                (Config: config, NowNs: nowNs));
+    }
+
+    /// <summary>How far a model's tokenizer is from what is estimated of prompts.</summary>
+    public InputCalibration InputOf(ServedModel model) =>
+        _inputs.GetOrAdd(model.Id, static _ => new InputCalibration());
 
     /// <summary>The way to a site.</summary>
     public SiteState SiteOf(SiteConfig site) => _sites.GetOrAdd(site.Id, static id => new SiteState(id));

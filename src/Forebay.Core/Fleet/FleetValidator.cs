@@ -23,6 +23,12 @@ public static class FleetValidator
         FleetConfig config,
         IReadOnlySet<string> knownAccelerators) => Validate(config, knownAccelerators, FrozenSet<string>.Empty);
 
+    /// <summary>Checks a fleet file together with what the API manages: what holds of the file alone was checked when
+    /// it was read, and capacity is given to the rest by the ledger.</summary>
+    public static IReadOnlyList<ConfigProblem> ValidateWhole(
+        FleetConfig config, IReadOnlySet<string> knownAccelerators) =>
+        Validate(config, knownAccelerators, FrozenSet<string>.Empty, isWhole: true);
+
     /// <summary>Checks a configuration that may have been read in part only.</summary>
     /// <param name="config">The configuration; text that could not be read is empty.</param>
     /// <param name="knownAccelerators">Types in the accelerator catalogue.</param>
@@ -32,7 +38,13 @@ public static class FleetValidator
     public static IReadOnlyList<ConfigProblem> Validate(
         FleetConfig config,
         IReadOnlySet<string> knownAccelerators,
-        IReadOnlySet<string> unread)
+        IReadOnlySet<string> unread) => Validate(config, knownAccelerators, unread, isWhole: false);
+
+    private static List<ConfigProblem> Validate(
+        FleetConfig config,
+        IReadOnlySet<string> knownAccelerators,
+        IReadOnlySet<string> unread,
+        bool isWhole)
     {
         var problems = new List<ConfigProblem>();
         var index = new FleetIndex(config);
@@ -50,7 +62,7 @@ public static class FleetValidator
         ConcentrationRules.Check(config, problems);
         ModelRules.Check(config, problems);
         VersionRules.Check(index, knownAccelerators, problems);
-        DeploymentRules.Check(index, problems);
+        DeploymentRules.Check(index, isWhole, problems);
         LimitRules.Check(config, problems);
         TenantRules.Check(index, problems);
         PlaceRules.Check(index, problems);

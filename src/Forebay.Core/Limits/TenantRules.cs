@@ -1,6 +1,7 @@
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Permission;
 
 namespace Forebay.Core.Limits;
 
@@ -76,7 +77,7 @@ internal static class TenantRules
     /// deployment whose place is not known counts: what is wrong with it is reported at its own key.</summary>
     private static HashSet<string> ModelsUnder(FleetIndex index, ResidencyPolicyConfig policy) => index.Config
         .Deployments
-        .Where(d => index.Site(index.Pool(d.Pool)?.Site) is not { } site || ResidencyRule.Allows(policy, site))
+        .Where(d => index.Site(index.Pool(d.Pool)?.Site) is not { } site || ServingPlaces.Allows(policy, d, site))
         .Select(d => d.Model)
         .Concat(index.Config.Models.Where(m => m.Versions.Length > 0).Select(m => m.Id))
         .ToHashSet(StringComparer.Ordinal);

@@ -2,6 +2,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Health;
+using Forebay.Core.Serving.Providers;
 
 namespace Forebay.Core.Serving;
 
@@ -10,7 +11,7 @@ internal static class DeploymentRules
 {
     private const int MaxNamed = 5;
 
-    public static void Check(FleetIndex index, List<ConfigProblem> problems)
+    public static void Check(FleetIndex index, bool isWhole, List<ConfigProblem> problems)
     {
         DeploymentConfig[] deployments = index.Config.Deployments;
         for (int i = 0; i < deployments.Length; i++)
@@ -18,12 +19,13 @@ internal static class DeploymentRules
             string path = $"deployments[{i}]";
             CheckAccelerators(deployments[i], index.Pool(deployments[i].Pool), path, problems);
             CheckEndpoint(deployments[i], path, problems);
+            ProviderRules.Check(deployments[i], index.Site(index.Pool(deployments[i].Pool)?.Site), path, problems);
             CheckTimeouts(deployments[i].Timeouts, $"{path}.timeouts", problems);
             HealthRules.Check(deployments[i].Health, $"{path}.health", problems);
             ModelRules.CheckPrices(deployments[i].Cost, $"{path}.cost", problems);
         }
 
-        CheckPools(index.Config, problems);
+        CheckPools(index, isWhole, problems);
         CheckContinuation(index.Config, problems);
     }
 
@@ -68,15 +70,16 @@ internal static class DeploymentRules
         }
     }
 
-    /// <summary>For every pool, what its deployments take fits what may be counted on: the low end of its
-    /// count.</summary>
-    private static void CheckPools(FleetConfig config, List<ConfigProblem> problems)
+    /// <summary>For every pool, what its deployments take fits what may be counted on: the low end of its count, and
+    /// of a file by itself the most that its commitment ever owes. One problem names all pools.</summary>
+    private static void CheckPools(FleetIndex index, bool isWhole, List<ConfigProblem> problems)
     {
         ILookup<string, DeploymentConfig> byPool =
-            config.Deployments.ToLookup(d => d.Pool, StringComparer.Ordinal);
-        for (int i = 0; i < config.Pools.Length; i++)
+            index.Config.Deployments.ToLookup(d => d.Pool, StringComparer.Ordinal);
+        var over = new List<(int Pool, string Message, bool IsRange, bool IsOwed)>();
+        for (int i = 0; i < index.Config.Pools.Length; i++)
         {
-            PoolConfig pool = config.Pools[i];
+            PoolConfig pool = index.Config.Pools[i];
             if (pool.Accelerators?.Count is not { HasNumber: true } count)
             {
                 continue;
@@ -84,18 +87,45 @@ internal static class DeploymentRules
 
             DeploymentConfig[] takers = [.. byPool[pool.Id].Where(d => d.AcceleratorsPerReplica > 0)];
             long taken = takers.Sum(d => (long)d.Replicas * d.AcceleratorsPerReplica);
-            if (taken > count.Low)
+            CommitmentConfig? commitment = isWhole ? null : index.Commitment(pool.Commitment);
+            decimal owed = commitment is null ? count.Low : decimal.Floor(count.Low * MostShare(commitment));
+            if (taken > Math.Min(owed, count.Low))
             {
                 string parts = string.Join(
                     " + ", takers.Take(MaxNamed).Select(d => $"{d.Id} {d.Replicas} x {d.AcceleratorsPerReplica}"));
-                problems.Add(new ConfigProblem(
-                    $"pools[{i}].accelerators.count",
+                over.Add((
+                    i,
                     $"the deployments on pool {pool.Id} take {taken} accelerators ({parts}"
-                        + (takers.Length > MaxNamed ? " + ..." : "") + $"), but count is {Words.Show(count)}",
-                    "Lower replicas or accelerators_per_replica, or raise count."
-                        + (count.Value is null ? " A range counts with its lower end." : "")));
+                        + (takers.Length > MaxNamed ? " + ..." : "") + "), but "
+                        + (taken > count.Low ? $"count is {Words.Show(count)}"
+                            : $"commitment {commitment!.Id} owes it {owed} at most"),
+                    count.Value is null,
+                    taken <= count.Low));
             }
         }
+
+        if (over.Count > 0)
+        {
+            problems.Add(new ConfigProblem(
+                $"pools[{over[0].Pool}].accelerators.count",
+                string.Join("; ", over.Select(o => o.Message)),
+                "Lower replicas or accelerators_per_replica, or raise count"
+                    + (over.Exists(o => o.IsOwed) ? " or the commitment's ramp" : "") + "."
+                    + (over.Exists(o => o.IsRange) ? " A range counts with its lower end." : "")));
+        }
+    }
+
+    /// <summary>The largest share of its quantity that a commitment ramps to; 1 where nobody can tell.</summary>
+    private static decimal MostShare(CommitmentConfig commitment)
+    {
+        Figure whole = commitment.Quantity;
+        if (commitment.Ramp.Length == 0 || !whole.HasNumber || commitment.Ramp.Any(s => !s.Quantity.HasNumber))
+        {
+            return 1;
+        }
+
+        decimal most = whole.Low > 0 ? whole.Low : whole.High;
+        return most <= 0 ? 1 : Math.Clamp(commitment.Ramp.Max(s => s.Quantity.Low) / most, 0, 1);
     }
 
     private static void CheckEndpoint(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
@@ -106,6 +136,7 @@ internal static class DeploymentRules
                 $"{path}.dialects", "the list is empty", "List what the endpoint speaks: anthropic, openai."));
         }
 
+        CheckDialects(deployment, path, problems);
         UrlRules.Check($"{path}.endpoint", deployment.Endpoint, UrlRules.Http, problems);
         UrlRules.Check($"{path}.proxy", deployment.Proxy, UrlRules.Proxy, problems);
         if (deployment.Endpoint is { IsAbsoluteUri: true } endpoint
@@ -123,6 +154,33 @@ internal static class DeploymentRules
                 $"{path}.tls.{given}", $"{given} is given without {missing}", "Give both, or neither."));
         }
     }
+
+    private static void CheckDialects(DeploymentConfig deployment, string path, List<ConfigProblem> problems)
+    {
+        Dialect[] spoken = SpokenBy(deployment.Api);
+        Dialect[] others = [.. deployment.Dialects.Except(spoken)];
+        if (others.Length > 0)
+        {
+            string known = spoken.Length == 0 ? "none of them" : string.Join(", ", spoken.Select(WordOf));
+            problems.Add(new ConfigProblem(
+                $"{path}.dialects",
+                $"{string.Join(", ", others.Select(WordOf))}: api {WordOf(deployment.Api)} speaks {known}",
+                "List only what the API speaks, or change api."));
+        }
+    }
+
+    private static string WordOf<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    /// <summary>The dialects that a provider's API speaks.</summary>
+    private static Dialect[] SpokenBy(ProviderApi api) => api switch
+    {
+        ProviderApi.Direct => [Dialect.Anthropic, Dialect.OpenAi, Dialect.Responses],
+        ProviderApi.Bedrock => [Dialect.Anthropic, Dialect.Converse],
+        ProviderApi.Vertex => [Dialect.Anthropic],
+        ProviderApi.Azure => [Dialect.Anthropic, Dialect.OpenAi],
+        _ => [],
+    };
 
     private static void CheckTimeouts(UpstreamTimeoutsConfig timeouts, string path, List<ConfigProblem> problems)
     {

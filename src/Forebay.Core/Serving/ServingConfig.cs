@@ -3,6 +3,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Serving.Health;
 using Forebay.Core.Serving.Permission;
+using Forebay.Core.Serving.Providers;
 using Forebay.Core.Serving.Versions;
 using Forebay.Core.Serving.Rollout;
 
@@ -17,6 +18,29 @@ public enum Dialect : byte
     /// <summary>OpenAI chat completions: <c>/v1/chat/completions</c>.</summary>
     [JsonStringEnumMemberName("openai")]
     OpenAi,
+
+    /// <summary>OpenAI responses: <c>/v1/responses</c>.</summary>
+    Responses,
+
+    /// <summary>Bedrock Converse: no client's dialect, only an upstream's.</summary>
+    Converse,
+}
+
+/// <summary>How a provider is called: where its paths are, what frames its bodies and streams, how a caller proves who
+/// it is.</summary>
+public enum ProviderApi : byte
+{
+    /// <summary>As the dialects' vendors and inference engines are.</summary>
+    Direct,
+
+    /// <summary>Amazon Bedrock's runtime.</summary>
+    Bedrock,
+
+    /// <summary>Google Vertex AI, Anthropic's models as published there.</summary>
+    Vertex,
+
+    /// <summary>Microsoft Foundry and Azure OpenAI.</summary>
+    Azure,
 }
 
 /// <summary>What stands behind a deployment; shown wherever its answers are.</summary>
@@ -106,6 +130,9 @@ public sealed record ModelConfig
     [ConfigKey("What prompts may hold: text, image, document, audio.")]
     public Modality[] Modalities { get; init; } = [Modality.Text];
 
+    [ConfigKey("Whether it embeds texts (POST /v1/embeddings), and answers no prompts.")]
+    public bool Embeddings { get; init; }
+
     [ConfigKey("Whether the model can call tools.")]
     public bool Tools { get; init; } = true;
 
@@ -190,8 +217,27 @@ public sealed record DeploymentConfig
     [ConfigKey("Accelerators each copy takes; 0 on an API quota.", Minimum = 0, Maximum = 100_000)]
     public int AcceleratorsPerReplica { get; init; }
 
-    [ConfigKey("Wire formats the endpoint speaks: anthropic, openai.")]
+    [ConfigKey("Wire formats the endpoint speaks, the one to translate into first.")]
     public Dialect[] Dialects { get; init; } = [Dialect.OpenAi];
+
+    [ConfigKey("How the endpoint is called: direct is as the dialects' vendors and inference engines are, the others " +
+        "as that provider's API is.")]
+    public ProviderApi Api { get; init; } = ProviderApi.Direct;
+
+    [ConfigKey("Where a model on Google Vertex is; for api: vertex.")]
+    public GoogleConfig? Google { get; init; }
+
+    [ConfigKey("Where a model on Amazon Bedrock is, and what it takes; for api: bedrock.")]
+    public AwsConfig? Aws { get; init; }
+
+    [ConfigKey("Which Azure resource serves it; for api: azure.")]
+    public AzureConfig? Azure { get; init; }
+
+    [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's " +
+        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there " +
+        "is.",
+        Pattern = @"\*|" + Ids.Pattern, Example = "[us, eu]")]
+    public string[]? RunsIn { get; init; }
 
     [ConfigKey("Base URL of the server, without /v1. Left out: an emulated engine under `forebay up`, not served " +
         "under `forebay serve`.", Example = "http://10.0.0.7:8000")]
@@ -222,7 +268,10 @@ public sealed record DeploymentConfig
         "nothing.", Pattern = Ids.Pattern)]
     public string? InferenceGeo { get; init; }
 
-    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH.", Secret = true, Example = "env:ANTHROPIC_API_KEY")]
+    [ConfigKey("Secret sent to the endpoint: env:NAME or file:PATH. For api: vertex the Google identity that calls: " +
+        "google:adc (the machine's own) or google:file/PATH (a credential file). For api: bedrock the AWS identity " +
+        "that calls, aws:default (what the machine has) or aws:profile/NAME, or a Bedrock API key.", Secret = true,
+        Example = "env:ANTHROPIC_API_KEY")]
     public string? Credential { get; init; }
 
     [ConfigKey("Most requests in flight at once, over all replicas.", Minimum = 1, Maximum = 1_000_000)]

@@ -12,6 +12,7 @@ public enum UsageDimension : byte
     Provider,
     Backing,
     Outcome,
+    Pool,
 
     /// <summary><c>yes</c> for items of batches, <c>no</c> for other requests.</summary>
     Batch,

@@ -12,6 +12,7 @@ internal sealed class EngineServer(EmulatedDeployment deployment)
     private const string Version = "0.1.0+forebay.emulated";
 
     private readonly ChatHandler _chat = new(deployment);
+    private readonly EmbeddingHandler _embeddings = new(deployment);
 
     public async Task HandleAsync(HttpContext http)
     {
@@ -55,17 +56,19 @@ internal sealed class EngineServer(EmulatedDeployment deployment)
         bool isGet = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method);
         return path switch
         {
-            "/v1/chat/completions" or "/v1/messages" or "/v1/messages/count_tokens" when !deployment.Speaks(dialect) =>
+            "/v1/chat/completions" or "/v1/embeddings" or "/v1/messages" or "/v1/messages/count_tokens"
+                when !deployment.Speaks(dialect) =>
                 throw new BadRequestException($"Deployment {deployment.Spec.Id} does not speak this dialect.", 404),
             "/v1/chat/completions" or "/v1/messages" when isPost => _chat.HandleAsync(http, dialect),
+            "/v1/embeddings" when isPost => _embeddings.HandleAsync(http),
             "/v1/messages/count_tokens" when isPost => _chat.CountAsync(http),
             "/v1/models" when isGet => WriteModelsAsync(http),
             "/health" or "/ping" when isGet => http.Response.CompleteAsync(),
             "/version" when isGet => WriteAsync(http, "application/json", $"{{\"version\":\"{Version}\"}}"),
             "/metrics" when isGet =>
                 WriteAsync(http, "text/plain; version=0.0.4; charset=utf-8", MetricsWriter.Write(deployment)),
-            "/v1/chat/completions" or "/v1/messages" or "/v1/messages/count_tokens" or "/v1/models" or "/health"
-                or "/ping" or "/version" or "/metrics" =>
+            "/v1/chat/completions" or "/v1/embeddings" or "/v1/messages" or "/v1/messages/count_tokens" or "/v1/models"
+                or "/health" or "/ping" or "/version" or "/metrics" =>
                 throw new BadRequestException($"{http.Request.Method} is not allowed on {path}.", 405),
             _ => throw new BadRequestException($"There is nothing at {path}.", 404),
         };

@@ -153,6 +153,7 @@ internal static class Continuing
     {
         ContinuationManner manner = x.Model!.Config.Continuation;
         return manner != ContinuationManner.None
+            && x.Dialect != Dialect.Responses
             && x.Settings.ContinuationBytes > 0
             && x.Tenant!.Config.Continuation
             && (x.Facts.Features & Unfit) == 0

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Forebay.Core.Fleet;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols.Metrics;
 
@@ -34,7 +35,8 @@ internal static class EngineAsk
             using HttpResponseMessage response = await SendAsync(deployment, upstream, path, cancel);
             return new AskResult((int)response.StatusCode, default);
         }
-        catch (Exception e) when (UpstreamFault.Is(e) || e is OperationCanceledException)
+        catch (Exception e) when (
+            UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException)
         {
             return default;
         }
@@ -49,7 +51,7 @@ internal static class EngineAsk
         {
             using HttpResponseMessage response = await SendAsync(deployment, upstream, path, cancel);
             int status = (int)response.StatusCode;
-            if (!UpstreamVerdict.IsSuccess(response.StatusCode))
+            if (!response.IsSuccessStatusCode)
             {
                 return new AskResult(status, default);
             }
@@ -60,7 +62,8 @@ internal static class EngineAsk
                 ? new AskResult(status, reader.Sample())
                 : default;
         }
-        catch (Exception e) when (UpstreamFault.Is(e) || e is OperationCanceledException)
+        catch (Exception e) when (
+            UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException)
         {
             return default;
         }
@@ -124,11 +127,11 @@ internal static class EngineAsk
         return held - from;
     }
 
-    private static Task<HttpResponseMessage> SendAsync(
+    private static async Task<HttpResponseMessage> SendAsync(
         Deployment deployment, Upstream upstream, string path, CancellationToken cancel)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, upstream.PathUri(path));
-        HeaderPolicy.AddCredential(request, deployment.Config.Dialects[0], deployment.Backing, upstream.Secret);
-        return upstream.Invoker.SendAsync(request, cancel);
+        await upstream.Adapter.AuthorizeAsync(request, deployment.Config.Dialects[0], cancel);
+        return await upstream.Invoker.SendAsync(request, cancel);
     }
 }

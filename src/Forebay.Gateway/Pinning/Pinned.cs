@@ -21,9 +21,16 @@ internal static class Pinned
     /// </summary>
     public static Failure Check(Exchange x, GatewayRuntime runtime)
     {
-        if ((x.Facts.Features & Carried) == 0 || !HasAccounts(x.Eligible.Deployments))
+        if ((x.Facts.Features & Carried) == 0)
         {
             return Failure.None;
+        }
+
+        Failure stored = NarrowStored(x, runtime, x.Facts.PreviousResponse, "previous_response_id");
+        stored = stored.IsNone ? NarrowStored(x, runtime, x.Facts.StoredItem, "input") : stored;
+        if (!stored.IsNone || !HasAccounts(x.Eligible.Deployments))
+        {
+            return stored;
         }
 
         Failure failure = Narrow(x, runtime, x.Facts.Signature, "the reasoning blocks (thinking) in this conversation",
@@ -41,19 +48,60 @@ internal static class Pinned
     /// dialect that issues nothing, or no account serves the model.</summary>
     public static IssuedState.Sink? Remember(Exchange x, Deployment deployment, GatewayRuntime runtime)
     {
-        if (x.Dialect != Dialect.Anthropic
-            || !deployment.Speaks(Dialect.Anthropic)
+        bool isNative = deployment.Speaks(x.Dialect);
+        bool isStored = x.Dialect == Dialect.Responses && isNative;
+        if (x.Dialect == Dialect.OpenAi
             || x.Settings.PinEntries == 0
-            || !HasAccounts(x.Model!.Deployments))
+            || !(isStored || HasAccounts(x.Model!.Deployments)))
         {
             return null;
         }
 
-        return value => runtime.State.Pins.Add(
+        return value =>
+        {
+            // Ids of a translated answer are ours, and nothing stands behind them.
+            if (isNative || IssuedState.IsForeignSeal(value))
+            {
+                Pin(x, runtime, deployment.Account, value);
+            }
+        };
+    }
+
+    /// <summary>The account that issued something to the request's tenant; null where that is not known (any more).
+    /// </summary>
+    public static Account? IssuerOf(Exchange x, GatewayRuntime runtime, ReadOnlySpan<byte> value) =>
+        runtime.State.Pins.Find(
             PinKey.Of(x.Tenant!.Id, value),
-            deployment.Account,
+            Instant.MonotonicNsOf(runtime.Time),
+            (long)(x.Settings.PinHours * 3600 * Instant.NsPerSecond));
+
+    private static void Pin(Exchange x, GatewayRuntime runtime, Account account, ReadOnlySpan<byte> value) =>
+        runtime.State.Pins.Add(
+            PinKey.Of(x.Tenant!.Id, value),
+            account,
             Instant.MonotonicNsOf(runtime.Time),
             x.Settings.PinEntries);
+
+    /// <summary>A stored response or item goes to who stores it, and only for the tenant that it was made for: an
+    /// account is shared by tenants, so one that is not known to be the caller's is nobody's.</summary>
+    private static Failure NarrowStored(Exchange x, GatewayRuntime runtime, ByteRange value, string param)
+    {
+        if (value.IsEmpty)
+        {
+            return Failure.None;
+        }
+
+        Account? issuer = IssuerOf(x, runtime, IssuedState.ValueOf(x.Body!.Written, value));
+        x.Eligible = issuer is null
+            ? x.Eligible
+            : x.Eligible.Of(issuer, static (d, account) => d.Account == account).Speaking(Dialect.Responses);
+        return issuer is not null && x.Eligible.Count > 0
+            ? Failure.None
+            : new Failure(
+                Reason.Pinned,
+                $"{param}: what it names was issued by no deployment that serves {x.Model!.Id} here (any more), as far " +
+                "as is known. Send the whole input instead, with store set to false.",
+                param);
     }
 
     private static Failure Narrow(Exchange x, GatewayRuntime runtime, ByteRange value, string what, string fix)
@@ -63,9 +111,7 @@ internal static class Pinned
             return Failure.None;
         }
 
-        var key = PinKey.Of(x.Tenant!.Id, IssuedState.ValueOf(x.Body!.Written, value));
-        Account? issuer = runtime.State.Pins.Find(
-            key, Instant.MonotonicNsOf(runtime.Time), (long)(x.Settings.PinHours * 3600 * Instant.NsPerSecond));
+        Account? issuer = IssuerOf(x, runtime, IssuedState.ValueOf(x.Body!.Written, value));
         if (issuer is null)
         {
             return IsOneAccount(x)

@@ -28,9 +28,23 @@ internal static class Acceptance
             await LongWork.ElsewhereAsync();
         }
 
-        return RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out RequestProblem bad)
+        return Read(x, countTokens, out RequestProblem bad)
             ? Failure.None
             : new Failure(Reason.BadRequest, bad.Message, bad.Param);
+    }
+
+    private static bool Read(Exchange x, bool countTokens, out RequestProblem bad)
+    {
+        if (!x.Embeds)
+        {
+            return RequestReader.TryRead(x.Wire, x.Body!.Written, countTokens, out x.Facts, out bad);
+        }
+
+        bool read = EmbeddingRequestReader.TryRead(x.Body!.Written, out EmbeddingFacts facts, out bad);
+        x.Facts = facts.Request;
+        x.Items = facts.Items;
+        x.LongestItemTokens = facts.LargestInputTokens;
+        return read;
     }
 
     private static async ValueTask<BodyProblem> ReadBodyAsync(Exchange x, GatewayRuntime runtime)

@@ -65,12 +65,12 @@ internal static class AskedPlaces
     }
 
     /// <summary>
-    /// What an upstream of the Anthropic dialect is told of where to compute the answer: what the fleet file says for
-    /// it; a provider's account else what the request asked for, by field or header; an engine nothing, as it does not
-    /// know the field.
+    /// What an upstream is told of where to compute the answer. In the Anthropic dialect what the fleet file says for
+    /// it; a provider's account else what the request asked for, by field or header. Nothing for an engine and in the
+    /// OpenAI dialect, which do not know the field: it is taken out, as some would refuse the request for it.
     /// </summary>
     public static GeographySplice SpliceFor(Exchange x, Deployment deployment, Dialect spoken) =>
-        spoken != Dialect.Anthropic ? new GeographySplice(true, default)
+        spoken != Dialect.Anthropic ? default
         : !deployment.InferenceGeoJson.IsEmpty ? new GeographySplice(false, deployment.InferenceGeoJson)
         : !deployment.TakesInferenceGeo ? default
         : x.Rules.Geography is { Policy: not null } asked ? new GeographySplice(false, asked.Json)

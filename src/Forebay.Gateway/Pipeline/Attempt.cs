@@ -2,9 +2,12 @@ using System.Net.Http.Headers;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Health;
+using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Continuation;
 using Forebay.Gateway.Pinning;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
@@ -18,9 +21,12 @@ namespace Forebay.Gateway.Pipeline;
 /// </summary>
 internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstream, GatewayRuntime runtime)
 {
+    /// <summary>The dialect that the deployment is asked in.</summary>
+    private readonly Dialect _asked = deployment.DialectFor(x.Dialect);
+
     /// <summary>What says the answer in the client's dialect; null where the upstream speaks it.</summary>
     private readonly ForeignAnswer? _foreign =
-        deployment.Speaks(x.Dialect) ? null : new ForeignAnswer(x, runtime, x.Foreign!.Dialect);
+        deployment.Speaks(x.Dialect) ? null : new ForeignAnswer(x, runtime, deployment.DialectFor(x.Dialect));
 
     private bool AddsUsage => x.Wire == WireDialect.OpenAi && RequestSplicer.LacksUsage(in x.Facts);
 
@@ -30,38 +36,21 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             deployment.Config.Timeouts, runtime.Time, x.Http.RequestAborted, runtime.Cut);
         try
         {
-            using HttpRequestMessage request = BuildRequest();
-            switch (PermissionGuard.Check(x, deployment, runtime))
-            {
-                case GuardVerdict.PoliceAgain:
-                    return AttemptResult.PoliceAgain;
-                case GuardVerdict.Refuse:
-                    return AttemptResult.Fail(PermissionGuard.Refused(deployment), blame: false);
-            }
-
-            using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
-            if (UpstreamVerdict.IsVerbatim(response.StatusCode))
-            {
-                return await RelayVerbatimAsync(response, clock);
-            }
-
-            if (!UpstreamVerdict.IsSuccess(response.StatusCode))
-            {
-                (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(response, deployment);
-                return AttemptResult.Elsewhere(failure, pause) with
-                {
-                    Kind = UpstreamVerdict.KindOf(response.StatusCode),
-                };
-            }
-
-            x.Issued = Pinned.Remember(x, deployment, runtime);
-            return x.Facts.Stream
-                ? await RelayStreamAsync(response, clock)
-                : await RelayBodyAsync(response, clock);
+            return await SendAsync(clock, mayRenew: true) ?? await SendAsync(clock, mayRenew: false)
+                ?? throw new InvalidOperationException("An attempt ends with its second sending.");
         }
         catch (OperationCanceledException) when (!x.ClientGone)
         {
             return Stopped(clock);
+        }
+        catch (ProviderCredentialException e)
+        {
+            return Unauthorized(e);
+        }
+        catch (ProviderRequestException e)
+        {
+            // Nothing was sent; a deployment elsewhere may take what this provider cannot.
+            return AttemptResult.Elsewhere(new Failure(Reason.Untranslatable, e.Message)) with { Blame = false };
         }
         catch (Exception e) when (UpstreamFault.Is(e) && !x.ClientGone)
         {
@@ -69,40 +58,74 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
         }
     }
 
-    private HttpRequestMessage BuildRequest()
+    /// <summary>Sends the request and relays its answer; null where it is to be sent once more, because the provider
+    /// refused a credential that was renewed since.</summary>
+    private async Task<AttemptResult?> SendAsync(AttemptClock clock, bool mayRenew)
     {
-        if (_foreign is not null)
+        using HttpRequestMessage request = BuildRequest();
+        await upstream.Adapter.AuthorizeAsync(request, _asked, clock.Token);
+        switch (PermissionGuard.Check(x, deployment, runtime))
         {
-            HttpRequestMessage translated = x.Foreign!.BuildRequest(x, deployment, upstream);
-            runtime.Metrics.InjectTrace(translated);
-            return translated;
+            case GuardVerdict.PoliceAgain:
+                return AttemptResult.PoliceAgain;
+            case GuardVerdict.Refuse:
+                return AttemptResult.Fail(PermissionGuard.Refused(deployment), blame: false);
         }
 
-        bool rename = deployment.UpstreamModel != x.Facts.Model;
-        bool goesOn = x.Answer is { Times: > 0 };
-        ReadOnlyMemory<byte> body = goesOn ? x.Answer!.Body : x.Body!.WrittenMemory;
-        SpliceList splices = RequestSplicer.For(
-            in goesOn ? ref x.Answer!.Facts : ref x.Facts,
-            body.Span,
-            rename ? upstream.ModelJson : default,
-            AddsUsage,
-            AskedPlaces.SpliceFor(x, deployment, x.Dialect));
-        Uri uri = x.Dialect == Dialect.Anthropic
-            ? upstream.MessagesUri(x.Http.Request.QueryString.Value)
-            : upstream.ChatCompletionsUri;
-        var request = new HttpRequestMessage(HttpMethod.Post, uri)
+        using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
+        AnswerMeaning meaning = upstream.Adapter.MeaningOf(response);
+        if (x.Quota is { } quota)
         {
-            Content = new SplicedContent(body, splices),
-        };
-        HeaderPolicy.CopyRequest(x.Http.Request.Headers, request, x.Dialect, deployment.Backing, upstream.Secret);
+            upstream.Adapter.ReadQuota(response, quota, Instant.MonotonicNsOf(runtime.Time));
+        }
+
+        switch (meaning)
+        {
+            case AnswerMeaning.Success:
+                x.Issued = Pinned.Remember(x, deployment, runtime);
+                return x.Facts.Stream
+                    ? await RelayStreamAsync(response, clock)
+                    : await RelayBodyAsync(response, clock);
+            case AnswerMeaning.Refusal:
+                return await RelayVerbatimAsync(response, clock);
+            case AnswerMeaning.Account when mayRenew && await upstream.Adapter.RenewAsync(response, clock.Token):
+                return null;
+            default:
+                (Failure failure, TimeSpan? pause) = UpstreamVerdict.Of(
+                    response, meaning, deployment, upstream.Adapter.DetailOf(response));
+                return AttemptResult.Elsewhere(failure, pause) with { Kind = UpstreamVerdict.KindOf(meaning) };
+        }
+    }
+
+    private HttpRequestMessage BuildRequest()
+    {
+        HttpRequestMessage request = upstream.Adapter.Build(
+            _foreign is null ? NativeRequest() : x.Foreign![_asked]!.For(x, deployment));
+        x.LeftOut = request.Options.TryGetValue(ProviderAdapter.LeftOut, out string? leftOut) ? leftOut : "";
         runtime.Metrics.InjectTrace(request);
         return request;
+    }
+
+    private ProviderRequest NativeRequest()
+    {
+        bool goesOn = x.Answer is { Times: > 0 };
+        return new ProviderRequest
+        {
+            Call = x.Embeds ? ProviderCall.Embed : ProviderCall.Generate,
+            Dialect = x.Dialect,
+            Query = x.Http.Request.QueryString.Value,
+            Headers = x.Http.Request.Headers,
+            Body = goesOn ? x.Answer!.Body : x.Body!.WrittenMemory,
+            Facts = goesOn ? x.Answer!.Facts : x.Facts,
+            AddUsage = AddsUsage,
+            Geography = AskedPlaces.SpliceFor(x, deployment, x.Dialect),
+        };
     }
 
     private async Task<AttemptResult> RelayStreamAsync(HttpResponseMessage response, AttemptClock clock)
     {
         MediaTypeHeaderValue? type = response.Content.Headers.ContentType;
-        if (type?.MediaType != "text/event-stream")
+        if (!upstream.Adapter.IsStream(type?.MediaType))
         {
             return AttemptResult.Elsewhere(new Failure(
                 Reason.UpstreamProtocol, "The provider did not answer with a stream; try again.",
@@ -122,7 +145,8 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
                 PipelineHeaders.Served(x, deployment, to.Headers);
             },
             clock.Token);
-        await using Stream source = await UpstreamBody.OpenAsync(response, clock.Token);
+        await using Stream body = await UpstreamBody.OpenAsync(response, clock.Token);
+        await using Stream source = upstream.Adapter.OpenEvents(body, _asked);
         try
         {
             AttemptResult result = await StreamRelay.RunAsync(
@@ -154,6 +178,7 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
             clock,
             runtime,
             () => Settlement.Write(x, runtime, UsageOutcome.Failed, Reason.UpstreamRefused),
+            upstream.Adapter,
             _foreign);
         return result.End == AttemptEnd.Served
             ? result with
@@ -195,6 +220,15 @@ internal sealed class Attempt(Exchange x, Deployment deployment, Upstream upstre
     private TokenUsage TokensOf(WireUsage usage, long atLeastOutput) => usage.Known
         ? new TokenUsage(usage.Input, usage.CacheRead, usage.CacheWrite, Math.Max(usage.Output, atLeastOutput))
         : new TokenUsage(x.Facts.EstimatedInputTokens, 0, 0, atLeastOutput);
+
+    private AttemptResult Unauthorized(ProviderCredentialException e) =>
+        AttemptResult.Elsewhere(new Failure(
+            e.IsTransient ? Reason.UpstreamUnavailable : Reason.UpstreamAccount,
+            "The pool's own account cannot be used at its provider; the operator has been told. Try again later.",
+            Detail: $"deployment {deployment.Id}: {e.Message}")) with
+        {
+            Kind = e.IsTransient ? FailureKind.Failure : FailureKind.Account,
+        };
 
     private AttemptResult Stopped(AttemptClock clock)
     {

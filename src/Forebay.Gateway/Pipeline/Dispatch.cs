@@ -195,7 +195,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
             return Failure.None;
         }
 
-        Failure failure = Policing.CheckAgain(x, inForce);
+        Failure failure = Policing.CheckAgain(x, inForce, runtime.State);
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
         failure = failure.IsNone ? Translating.Check(x, runtime) : failure;
@@ -222,7 +222,7 @@ internal sealed class Dispatch(Exchange x, GatewayRuntime runtime)
         {
             if (!x.Service.IsOpen)
             {
-                x.Service = queue.Admit(x.Tenant!, x.Facts.EstimatedInputTokens, x.Priority, x.Batch is not null);
+                x.Service = queue.Admit(x.Tenant!, x.ExpectedInputTokens, x.Priority, x.Batch is not null);
             }
 
             return (free, Failure.None);

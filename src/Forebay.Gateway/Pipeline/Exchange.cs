@@ -1,4 +1,5 @@
 using Forebay.Core.Access;
+using Forebay.Core.Capacity.Quotas;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Serving;
@@ -64,8 +65,25 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
 
     public RequestFacts Facts;
 
+    /// <summary>Texts are to be embedded rather than a prompt answered.</summary>
+    public bool Embeds { get; init; }
+
+    /// <summary>Texts to embed, where there are several.</summary>
+    public int Items { get; set; } = 1;
+
+    /// <summary>Estimated tokens of the longest text to embed.</summary>
+    public long LongestItemTokens { get; set; }
+
+    /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to embed.
+    /// </summary>
+    public long ContextTokens => Embeds ? LongestItemTokens : ExpectedInputTokens;
+
     // Step 4.
     public ServedModel? Model { get; set; }
+
+    /// <summary>Tokens that the prompt is expected to have: the estimate that was read from it, corrected by what the
+    /// model's tokenizer makes of others.</summary>
+    public long ExpectedInputTokens { get; set; }
 
     /// <summary>Where its data may go.</summary>
     public PermissionRules Rules { get; set; }
@@ -100,6 +118,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Where the attempt in hand goes; a place is held there.</summary>
     public Route Route { get; set; }
 
+    /// <summary>What the attempt in hand took a share of; null where its pool has no quota.</summary>
+    public QuotaMeter? Quota { get; set; }
+
+    /// <summary>The share that it took.</summary>
+    public QuotaUse QuotaTaken { get; set; }
+
     /// <summary>Its story says already that no place was free.</summary>
     public bool NoPlaceTold { get; set; }
 
@@ -109,8 +133,12 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Monotonic time of the first token of the attempt in hand; 0 before it.</summary>
     public long FirstTokenNs { get; set; }
 
-    /// <summary>The request in another dialect, once a deployment that speaks no other came into question.</summary>
-    public ForeignRequest? Foreign { get; set; }
+    /// <summary>The request in other dialects, once a deployment that does not speak the client's came into
+    /// question.</summary>
+    public ForeignRequests? Foreign { get; set; }
+
+    /// <summary>What the attempt in hand left out of the request, for the header; empty for nothing.</summary>
+    public string LeftOut { get; set; } = "";
 
     /// <summary>Its story, where that is kept.</summary>
     public Explanation? Story { get; set; }
@@ -161,6 +189,9 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     public bool TokensEstimated { get; set; }
 
     public ClientStream? Stream { get; set; }
+
+    /// <summary>The number of the stream's next event, in a dialect that counts its events.</summary>
+    public long NextSequence { get; set; }
 
     /// <summary>Remembers what the answer issues; null where nothing is to be.</summary>
     public IssuedState.Sink? Issued { get; set; }

@@ -62,7 +62,7 @@ internal static class HealthJudge
         Deployment deployment = x.Route.Deployment;
         long uncached = usage.Known
             ? usage.Input + usage.CacheWrite
-            : x.Facts.EstimatedInputTokens - x.Route.ExpectedCachedTokens;
+            : x.ExpectedInputTokens - x.Route.ExpectedCachedTokens;
         x.Route.State.FirstToken(
             uncached,
             x.EnteredNs,

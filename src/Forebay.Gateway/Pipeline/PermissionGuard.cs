@@ -1,3 +1,4 @@
+using Forebay.Core.Capacity;
 using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Permission;
@@ -61,11 +62,15 @@ internal static class PermissionGuard
 
     private static void Note(Exchange x, Deployment deployment, PermissionContext context)
     {
-        if (x.Place.Context is not null)
+        // One that may run in several places is written down in each, so that the proof holds wherever it ran.
+        foreach (SiteConfig place in deployment.Places)
         {
-            (x.EarlierPlaces ??= []).Add(x.Place);
-        }
+            if (x.Place.Context is not null)
+            {
+                (x.EarlierPlaces ??= []).Add(x.Place);
+            }
 
-        x.Place = ServedPlace.Of(deployment.Site, context);
+            x.Place = ServedPlace.Of(place, context);
+        }
     }
 }

@@ -33,9 +33,12 @@ internal static class PipelineHeaders
         headers[Provider] = deployment.Provider.Id;
         headers[Site] = deployment.Site.Id;
         headers[Attempts] = x.Attempts.ToString();
-        if (x.Foreign is { Dropped.Length: > 0 } foreign && !deployment.Speaks(x.Dialect))
+        string translated = x.Foreign?[deployment.DialectFor(x.Dialect)]?.Dropped ?? "";
+        if (translated.Length > 0 || x.LeftOut.Length > 0)
         {
-            headers[Dropped] = foreign.Dropped;
+            headers[Dropped] = translated.Length == 0 ? x.LeftOut
+                : x.LeftOut.Length == 0 ? translated
+                : $"{translated}, {x.LeftOut}";
         }
     }
 }

@@ -2,6 +2,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.Gateway.Translation;
 using Forebay.Protocols;
 
 namespace Forebay.Gateway.Pipeline;
@@ -11,7 +12,7 @@ internal static class Policing
 {
     private const string AnthropicVersion = "anthropic-version";
 
-    public static Failure Check(Exchange x)
+    public static Failure Check(Exchange x, FleetState state)
     {
         if (x.Dialect == Dialect.Anthropic && x.Http.Request.Headers[AnthropicVersion].Count == 0)
         {
@@ -34,26 +35,71 @@ internal static class Policing
         }
 
         x.Model = model;
-        if (x.Facts.MaxTokens > model.Config.MaxOutputTokens)
+        if (x.ExpectedInputTokens == 0)
         {
-            return new Failure(
-                Reason.BadRequest,
-                $"max_tokens: {x.Facts.MaxTokens} is more than {model.Config.MaxOutputTokens}, the most that " +
-                $"{model.Id} may produce. Ask for fewer.",
-                "max_tokens");
+            // Once: what was reserved by it is what is settled.
+            x.ExpectedInputTokens = state.InputOf(model).Correct(x.Facts.EstimatedInputTokens);
         }
 
-        Failure failure = AskedPlaces.Read(x, out PermissionRules rules);
+        Failure failure = CheckAsked(x, model);
         if (!failure.IsNone)
         {
             return failure;
         }
 
+        failure = AskedPlaces.Read(x, out PermissionRules rules);
+        return failure.IsNone ? Narrow(x, model, rules) : failure;
+    }
+
+    /// <summary>What the model cannot do, whoever serves it.</summary>
+    private static Failure CheckAsked(Exchange x, ServedModel model)
+    {
+        if (x.Embeds != model.Config.Embeddings)
+        {
+            return new Failure(
+                Reason.Capability,
+                x.Embeds
+                    ? $"{model.Id} answers prompts and embeds no texts. Call POST /v1/chat/completions, /v1/responses " +
+                        "or /v1/messages, or choose a model that embeds."
+                    : $"{model.Id} embeds texts and answers no prompts. Call POST /v1/embeddings, or choose another " +
+                        "model.",
+                "model");
+        }
+
+        if (x.Facts.Background)
+        {
+            return new Failure(
+                Reason.BadRequest,
+                "background: answers are not computed in the background here, for what they use could not be metered. " +
+                "Leave it out, and send stream: true for long answers.",
+                "background");
+        }
+
+        string param = x.Dialect == Dialect.Responses ? "max_output_tokens" : "max_tokens";
+        return x.Facts.MaxTokens > model.Config.MaxOutputTokens
+            ? new Failure(
+                Reason.BadRequest,
+                $"{param}: {x.Facts.MaxTokens} is more than {model.Config.MaxOutputTokens}, the most that " +
+                $"{model.Id} may produce. Ask for fewer.",
+                param)
+            : Failure.None;
+    }
+
+    /// <summary>Finds who may serve it.</summary>
+    private static Failure Narrow(Exchange x, ServedModel model, PermissionRules rules)
+    {
         x.Rules = rules;
         x.RulesKnown = true;
         Permit permit = PermitOf(x, x.InForce);
         x.Eligible = permit.Set;
-        return permit.Reason == Reason.None ? Failure.None : Refusal(x, model, permit.Reason);
+        if (permit.Reason != Reason.None || !x.Embeds)
+        {
+            return permit.Reason == Reason.None ? Failure.None : Refusal(x, model, permit.Reason);
+        }
+
+        // Embeddings are never translated: only OpenAI's form of them is known.
+        Translating.KeepNative(x);
+        return x.Eligible.Count > 0 ? Failure.None : Refusal(x, model, Reason.Overloaded);
     }
 
     /// <summary>Where the request may be served under what is in force: one lookup.</summary>
@@ -65,12 +111,12 @@ internal static class Policing
     /// or sent to: it was accepted and goes on wherever it now may. Its tenant keeps the tier that its reservation was
     /// made by.
     /// </summary>
-    public static Failure CheckAgain(Exchange x, InForce inForce)
+    public static Failure CheckAgain(Exchange x, InForce inForce, FleetState state)
     {
         Tenant accepted = x.Tenant!;
         x.InForce = inForce;
         x.Tenant = inForce.Model.FindTenant(accepted.Id) ?? accepted;
-        Failure failure = Check(x);
+        Failure failure = Check(x, state);
         x.Tenant = accepted;
         return failure;
     }
@@ -84,7 +130,7 @@ internal static class Policing
             | (x.Facts.Features.HasFlag(RequestFeatures.Images) ? RequestNeeds.Images : 0)
             | (x.Facts.Features.HasFlag(RequestFeatures.Documents) ? RequestNeeds.Documents : 0)
             | (x.Facts.Features.HasFlag(RequestFeatures.Audio) ? RequestNeeds.Audio : 0),
-        x.Facts.EstimatedInputTokens,
+        x.ContextTokens,
         x.Facts.MaxTokens);
 
     private static Failure NoSuchModel(Exchange x)

@@ -80,7 +80,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
         }
 
         // 4. Police: who may use what, where; where only another dialect is spoken, whether it can be said there.
-        failure = Policing.Check(x);
+        failure = Policing.Check(x, runtime.State);
         failure = failure.IsNone ? Continuing.Check(x) : failure;
         failure = failure.IsNone ? Pinned.Check(x, runtime) : failure;
         failure = failure.IsNone ? Versioning.Check(x, runtime) : failure;
@@ -124,7 +124,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             new LimitRequest(
                 model.Id,
                 model.LimitClass,
-                Math.Min(x.Facts.EstimatedInputTokens, model.Config.ContextTokens),
+                Math.Min(x.ExpectedInputTokens, (long)model.Config.ContextTokens * x.Items),
                 x.Facts.MaxTokens ?? model.Config.MaxOutputTokens,
                 x.Batch is { Prepaid: true } ? default : model.Prices.At(now.WallUnixMs, x.Batch is not null),
                 SpendOnly: x.Batch is not null),
@@ -144,7 +144,7 @@ internal sealed class RequestPipeline(GatewayRuntime runtime)
             x.Tenant!.Id,
             x.Key!.Id,
             model.Id,
-            x.Facts.EstimatedInputTokens,
+            x.ExpectedInputTokens,
             decision.Reservation.OutputTokens,
             x.Batch is not null));
         x.AcceptRecorded = true;

@@ -1,3 +1,5 @@
+using Forebay.Core.Capacity.Quotas;
+using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
 using Forebay.Core.Serving.Routing;
 using Forebay.Core.Time;
@@ -25,7 +27,7 @@ internal static class Routing
         var query = new RouteQuery
         {
             Dialect = x.Dialect,
-            InputTokens = Math.Max(1, tokens ?? x.Facts.EstimatedInputTokens),
+            InputTokens = Math.Max(1, tokens ?? x.ExpectedInputTokens),
             OutputTokens = runtime.State.OutputOf(x.Model!).Expect(x.Facts.MaxTokens),
             BodyBytes = x.Body!.Length,
             Region = x.Region = ClientRegion.Of(x),
@@ -35,29 +37,92 @@ internal static class Routing
         };
         RouteTable table = runtime.State.TableOf(among);
         RouteCandidate[]? seen = x.Story is null ? null : RouteExplanation.Read(query, table, scratch, now);
-        bool entered = Router.TryEnter(query, table, config, scratch, now, out Route route);
+        // Counting tokens is asked of no quota.
+        bool entered = Enter(x, runtime, query, table, scratch, now, seen, takesQuota: tokens is null);
+
+        // One that waits may be looked at often in vain: that is told once.
+        if (seen is not null && (entered || !x.NoPlaceTold))
+        {
+            x.NoPlaceTold = !entered;
+            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, entered ? x.Route.Deployment.Id : null));
+        }
+
         if (entered)
+        {
+            Router.Remember(runtime.State.Routing, config, prefix, x.Route);
+        }
+
+        return entered;
+    }
+
+    /// <summary>Takes the best place whose pool's quota has room for the request.</summary>
+    private static bool Enter(
+        Exchange x,
+        GatewayRuntime runtime,
+        RouteQuery query,
+        RouteTable table,
+        RouteScratch scratch,
+        Instant now,
+        RouteCandidate[]? seen,
+        bool takesQuota)
+    {
+        while (Router.TryEnter(query, table, x.Fleet.Config.Server.Routing, scratch, now, out Route route))
         {
             // First of all, so that the place is given back whatever happens next.
             x.Route = route;
             x.RouteAnswered = false;
             x.EnteredNs = Instant.MonotonicNsOf(runtime.Time);
             x.FirstTokenNs = 0;
+            x.Quota = null;
+            if (!takesQuota || TakesQuota(x, runtime, query))
+            {
+                return true;
+            }
+
+            Undo(x, runtime);
+            int[] excludedToo = [.. query.Tried, route.Deployment.Index];
+            query = query with { Tried = excludedToo };
+            int excluded = seen is null ? -1 : Array.FindIndex(seen, c => c.Deployment == route.Deployment.Id);
+            if (excluded >= 0)
+            {
+                seen![excluded] = seen[excluded] with { ExcludedBy = RouteExplanation.OutOfQuota };
+            }
         }
 
-        // One that waits may be looked at often in vain: that is told once.
-        if (seen is not null && (entered || !x.NoPlaceTold))
+        return false;
+    }
+
+    /// <summary>Takes the request's share of the quota of the pool that it was sent to; false where that has none left.
+    /// </summary>
+    private static bool TakesQuota(Exchange x, GatewayRuntime runtime, in RouteQuery query)
+    {
+        if (runtime.State.QuotaOf(x.Route.Deployment, x.EnteredNs) is not { } meter)
         {
-            x.NoPlaceTold = !entered;
-            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, entered ? route.Deployment.Id : null));
+            return true;
         }
 
-        if (entered)
+        ModelConfig model = x.Model!.Config;
+        long output = meter.Config.ReservesMaxTokens
+            ? x.Facts.MaxTokens ?? model.MaxOutputTokens
+            : (long)Math.Min(query.OutputTokens, model.MaxOutputTokens);
+        var share = new QuotaUse(query.InputTokens, output);
+        if (!meter.TryTake(share, x.EnteredNs, out _))
         {
-            Router.Remember(runtime.State.Routing, config, prefix, route);
+            return false;
         }
 
-        return entered;
+        (x.Quota, x.QuotaTaken) = (meter, share);
+        return true;
+    }
+
+    /// <summary>Puts what the attempt used in the place of the share that it took.</summary>
+    private static void SettleQuota(Exchange x, long nowNs)
+    {
+        if (x.Quota is { } meter)
+        {
+            x.Quota = null;
+            meter.Settle(x.QuotaTaken, new QuotaUse(x.Tokens.Input + x.Tokens.CacheWrite, x.Tokens.Output), nowNs);
+        }
     }
 
     /// <summary>The first token of an attempt came.</summary>
@@ -93,13 +158,20 @@ internal static class Routing
         Answered(x);
         route.Load.Left(route);
         long nowNs = Instant.MonotonicNsOf(runtime.Time);
+        SettleQuota(x, nowNs);
         runtime.State.QueueOf(x.Model!).Release(route.Deployment, x.EnteredNs, nowNs);
     }
 
     /// <summary>Gives a place back that was taken a moment ago, and is not to be used: it is offered to nobody yet.
     /// </summary>
-    public static void Undo(Exchange x)
+    public static void Undo(Exchange x, GatewayRuntime runtime)
     {
+        if (x.Quota is { } meter)
+        {
+            x.Quota = null;
+            meter.Return(x.QuotaTaken, Instant.MonotonicNsOf(runtime.Time));
+        }
+
         Answered(x);
         x.Route.Load.Left(x.Route);
         x.Route.State.Leave(x.EnteredNs);

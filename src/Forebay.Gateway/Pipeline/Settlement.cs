@@ -3,6 +3,7 @@ using Forebay.Core.Limits;
 using Forebay.Core.Time;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Telemetry;
+using Forebay.Protocols;
 
 namespace Forebay.Gateway.Pipeline;
 
@@ -27,6 +28,11 @@ internal static class Settlement
         var now = Instant.From(runtime.Time);
         CutImplausible(x, runtime);
         SettleService(x);
+        if (outcome == UsageOutcome.Completed)
+        {
+            Calibrate(x, runtime);
+        }
+
         long acceptedMs = x.ReservedAt.WallUnixMs;
         bool charged = (outcome is UsageOutcome.Completed or UsageOutcome.ClientGone)
             && x.Batch is not { Prepaid: true };
@@ -76,6 +82,24 @@ internal static class Settlement
         }
     }
 
+    /// <summary>Learns what the model's tokenizer makes of text, from usage that an upstream told of one whole answer.
+    /// </summary>
+    private static void Calibrate(Exchange x, GatewayRuntime runtime)
+    {
+        // Neither of these is told by its text: media, and what an account stores.
+        const RequestFeatures other = RequestFeatures.Images | RequestFeatures.Documents | RequestFeatures.Audio
+            | RequestFeatures.ServerState;
+        if (x.TokensEstimated || x.Answer is { Times: > 0 } || (x.Facts.Features & other) != 0)
+        {
+            return;
+        }
+
+        if (runtime.State.InputOf(x.Model!).Observe(x.Facts.EstimatedInputTokens, x.Tokens.Prompt))
+        {
+            runtime.Metrics.InputEstimated(x);
+        }
+    }
+
     /// <summary>Replaces the reservation by what was used. Cache reads do not count towards limits.</summary>
     private static void SettleLimits(
         Exchange x, GatewayRuntime runtime, long priceMicros, UsageOutcome outcome, Instant now)
@@ -94,7 +118,7 @@ internal static class Settlement
     {
         TokenUsage told = x.Tokens;
         x.Tokens = PlausibleUsage.Of(
-            told, x.Model!.Config.ContextTokens, x.Model.Config.MaxOutputTokens, out bool implausible);
+            told, (long)x.Model!.Config.ContextTokens * x.Items, x.Model.Config.MaxOutputTokens, out bool implausible);
         if (implausible)
         {
             x.TokensEstimated = true;

@@ -109,7 +109,7 @@ internal sealed class Waiting(
 
     public override Deployment? Route(EligibleSet among, long nowNs) => route(among);
 
-    public override void Undo() => Routing.Undo(x);
+    public override void Undo() => Routing.Undo(x, runtime);
 
     public override void Notify(QueueNotice notice)
     {
@@ -129,7 +129,7 @@ internal sealed class Waiting(
         _signal = Fresh();
         if (_known)
         {
-            Return(untried, x.Service.IsOpen ? 0 : x.Facts.EstimatedInputTokens);
+            Return(untried, x.Service.IsOpen ? 0 : x.ExpectedInputTokens);
             return;
         }
 
@@ -140,7 +140,7 @@ internal sealed class Waiting(
             queue.CounterOf(x.Tenant!, x.Batch is not null),
             x.Priority,
             untried,
-            x.Service.IsOpen ? 0 : x.Facts.EstimatedInputTokens,
+            x.Service.IsOpen ? 0 : x.ExpectedInputTokens,
             Math.Min(nowNs + (long)(seconds * Instant.NsPerSecond), x.ClientDeadlineNs));
         if (letInBefore)
         {

@@ -3,6 +3,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Time;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Translation;
 using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
@@ -53,7 +54,7 @@ internal static class BodyRelay
             await LongWork.ElsewhereAsync();
         }
 
-        if (!ResponseReader.TryRead(foreign?.Wire ?? x.Wire, buffer.Written, out ResponseFacts facts) || facts.IsError)
+        if (!TryRead(x, foreign, buffer.Written, out ResponseFacts facts) || facts.IsError)
         {
             return AttemptResult.Elsewhere(new Failure(
                 Reason.UpstreamProtocol,
@@ -72,7 +73,7 @@ internal static class BodyRelay
         SetHead(x, response, foreign is not null);
         if (x.Issued is { } issued)
         {
-            IssuedState.ReadAnswer(buffer.Written, issued);
+            IssuedState.ReadAnswer(x.Wire, translated is null ? buffer.Written : translated.Written, issued);
         }
 
         settle(facts.Usage, buffer.Length);
@@ -82,14 +83,15 @@ internal static class BodyRelay
         return AttemptResult.Served;
     }
 
-    /// <summary>Relays an upstream's own 4xx word for word: clients match on its wording. One in another dialect keeps
-    /// its message, in the client's envelope.</summary>
+    /// <summary>Relays an upstream's own 4xx word for word: clients match on its wording. One in another dialect, or in
+    /// an envelope of the provider's own, keeps its message, in the client's envelope.</summary>
     public static async Task<AttemptResult> RunVerbatimAsync(
         Exchange x,
         HttpResponseMessage response,
         AttemptClock clock,
         GatewayRuntime runtime,
         Action settle,
+        ProviderAdapter adapter,
         ForeignAnswer? foreign = null)
     {
         const int maxErrorBytes = 4 * 1024 * 1024;
@@ -106,10 +108,13 @@ internal static class BodyRelay
             return AttemptResult.Fail(new Failure(Reason.UpstreamRefused, words), blame: false);
         }
 
-        SetHead(x, response, foreign is not null);
+        int status = (int)response.StatusCode;
+        string? message = adapter.ErrorMessageOf(response, buffer.Written);
+        SetHead(x, response, foreign is not null || message is not null);
         settle();
-        ReadOnlyMemory<byte> body = foreign?.TranslateError((int)response.StatusCode, buffer.Written)
-            ?? buffer.WrittenMemory;
+        ReadOnlyMemory<byte> body = message is not null ? ForeignAnswer.ErrorOf(x, status, message)
+            : adapter.CountOf(buffer.Written) is { } count ? CountTokens.Of(count)
+            : foreign?.TranslateError(status, buffer.Written) ?? buffer.WrittenMemory;
         await SendAsync(x, body, default, default, runtime.Time);
         return AttemptResult.Served;
     }
@@ -118,6 +123,10 @@ internal static class BodyRelay
     public static AttemptResult Broken(Failure failure) => failure.Reason == Reason.MemoryBudget
         ? AttemptResult.Fail(failure, blame: false)
         : AttemptResult.Elsewhere(failure);
+
+    private static bool TryRead(Exchange x, ForeignAnswer? foreign, ReadOnlySpan<byte> body, out ResponseFacts facts) =>
+        x.Embeds ? ResponseReader.TryReadEmbeddings(body, out facts)
+            : ResponseReader.TryRead(foreign?.Wire ?? x.Wire, body, out facts);
 
     private static void SetHead(Exchange x, HttpResponseMessage response, bool translated)
     {

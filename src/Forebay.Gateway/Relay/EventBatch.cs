@@ -29,9 +29,15 @@ internal sealed class EventBatch(
     /// own.</summary>
     private const int TranslatedTimes = 14;
 
+    /// <summary>How often an answer that is held is said again at its end.</summary>
+    private const int RepeatedTimes = 5;
+
     private readonly PooledBuffer _events = new(memory, budgetLimitBytes);
     private ArrayBufferWriter<byte> _rewritten = new();
     private int _searched;
+
+    /// <summary>The number of the client's next event, in a dialect that counts its events.</summary>
+    public long NextSequence(StreamObserver observer) => translator?.NextSequence ?? observer.NextSequence;
 
     /// <summary>Events to send.</summary>
     public ReadOnlySpan<byte> Events => _events.Written;
@@ -98,6 +104,7 @@ internal sealed class EventBatch(
     {
         int times = translator is null ? 2 : TranslatedTimes;
         long copies = wholeEvent.Length > LargeEventBytes ? (long)times * wholeEvent.Length : 0;
+        copies += translator is { HeldBytes: > LargeEventBytes } ? (long)RepeatedTimes * translator.HeldBytes : 0;
         if (copies > 0 && !memory.TryTake(copies, budgetLimitBytes))
         {
             Failure = BodyRelay.OverBudget;
@@ -177,7 +184,8 @@ internal sealed class EventBatch(
             ? type
             : "of no known type";
 
-    private static bool IsOverload(string? type) => type is "overloaded_error" or "rate_limit_error";
+    private static bool IsOverload(string? type) =>
+        type is "overloaded_error" or "rate_limit_error" or "rate_limit_exceeded" or "server_is_overloaded";
 
     /// <summary>Adds events in the client's dialect.</summary>
     private void Add(ReadOnlySpan<byte> events)

@@ -126,6 +126,7 @@ internal static class StreamRelay
     private static void NoteProgress(Exchange x, EventBatch batch, StreamObserver observer, GatewayRuntime runtime)
     {
         x.Service.Produced(observer.ContentEvents);
+        x.NextSequence = batch.NextSequence(observer);
         if (batch.HasContent && x.FirstTokenNs == 0)
         {
             long nowNs = Instant.MonotonicNsOf(runtime.Time);
@@ -148,7 +149,7 @@ internal static class StreamRelay
             clock.Within(EndPatience);
             _ = await source.ReadAsync(buffer.Free, clock.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or InvalidDataException)
         {
             // The answer is whole; only the connection is lost.
         }
@@ -160,7 +161,7 @@ internal static class StreamRelay
         if (x.Issued is { } issued)
         {
             // Before the client can come back with it.
-            IssuedState.ReadEvents(batch.Events, issued);
+            IssuedState.ReadEvents(x.Wire, batch.Events, issued);
         }
 
         await SendAsync(client, batch, x.Http.RequestAborted);

@@ -41,7 +41,7 @@ internal static class ErrorReply
             var last = new ArrayBufferWriter<byte>(512);
             Words words = Words.Of(x.Wire, failure);
             ErrorEnvelope.WriteStreamEvent(
-                last, x.Wire, words.Type, words.Code, failure.Message, failure.Param, x.IdText);
+                last, x.Wire, words.Type, words.Code, failure.Message, failure.Param, x.IdText, x.NextSequence);
             await IgnoreGoneAsync(x.Stream!.EndAsync(last.WrittenMemory, x.Http.RequestAborted));
             return;
         }

@@ -4,6 +4,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Gateway.Pinning;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Relay;
 using Forebay.Gateway.Replies;
 using Forebay.Gateway.Translation;
@@ -64,7 +65,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
 
         if (failure.IsNone)
         {
-            failure = Policing.Check(x);
+            failure = Policing.Check(x, runtime.State);
         }
 
         if (!failure.IsNone)
@@ -80,7 +81,7 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
 
         x.Http.Response.Headers[EstimateHeader] = "true";
         var body = new ArrayBufferWriter<byte>(64);
-        CountTokens.Write(body, x.Facts.EstimatedInputTokens);
+        CountTokens.Write(body, x.ExpectedInputTokens);
         x.Http.Response.ContentType = "application/json";
         x.Http.Response.ContentLength = body.WrittenCount;
         await x.Http.Response.Body.WriteAsync(body.WrittenMemory, x.Http.RequestAborted);
@@ -110,29 +111,29 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
                 return false;
             }
 
-            ReadOnlyMemory<byte> rename = deployment.UpstreamModel == x.Facts.Model ? default : upstream.ModelJson;
-            using var request = new HttpRequestMessage(
-                HttpMethod.Post, upstream.CountTokensUri(x.Http.Request.QueryString.Value))
+            ProviderAdapter adapter = upstream.Adapter;
+            if (!adapter.Does(ProviderCall.CountTokens, Dialect.Anthropic))
             {
-                Content = new SplicedContent(
-                    x.Body!.WrittenMemory, RequestSplicer.For(in x.Facts, x.Body.Written, rename, false)),
-            };
-            HeaderPolicy.CopyRequest(
-                x.Http.Request.Headers, request, Dialect.Anthropic, deployment.Backing, upstream.Secret);
+                return false;
+            }
+
+            using HttpRequestMessage request = adapter.Build(RequestOf(x));
+            await adapter.AuthorizeAsync(request, Dialect.Anthropic, clock.Token);
             using HttpResponseMessage response = await upstream.Invoker.SendAsync(request, clock.Token);
-            int status = (int)response.StatusCode;
-            if (!UpstreamVerdict.IsSuccess(response.StatusCode)
-                && (status == 404 || !UpstreamVerdict.IsVerbatim(response.StatusCode)))
+            AnswerMeaning meaning = adapter.MeaningOf(response);
+            if (meaning is not (AnswerMeaning.Success or AnswerMeaning.Refusal) || (int)response.StatusCode == 404)
             {
                 return false;
             }
 
             x.Deployment = deployment;
-            AttemptResult result = await BodyRelay.RunVerbatimAsync(x, response, clock, runtime, static () => { });
+            AttemptResult result = await BodyRelay.RunVerbatimAsync(
+                x, response, clock, runtime, static () => { }, adapter);
             return result.End == AttemptEnd.Served;
         }
-        catch (Exception e) when ((UpstreamFault.Is(e) || e is OperationCanceledException)
-            && !x.ClientGone)
+        catch (Exception e) when (
+            (UpstreamFault.Is(e) || e is OperationCanceledException or ProviderCredentialException
+                or ProviderRequestException) && !x.ClientGone)
         {
             return false;
         }
@@ -142,4 +143,14 @@ internal sealed class CountTokensSurface(GatewayRuntime runtime)
             Routing.Leave(x, runtime);
         }
     }
+
+    private static ProviderRequest RequestOf(Exchange x) => new()
+    {
+        Call = ProviderCall.CountTokens,
+        Dialect = Dialect.Anthropic,
+        Query = x.Http.Request.QueryString.Value,
+        Headers = x.Http.Request.Headers,
+        Body = x.Body!.WrittenMemory,
+        Facts = x.Facts,
+    };
 }

@@ -19,12 +19,15 @@ internal sealed class GatewayHandler
     private const string Messages = "/v1/messages";
     private const string CountTokens = "/v1/messages/count_tokens";
     private const string ChatCompletions = "/v1/chat/completions";
+    private const string Responses = "/v1/responses";
+    private const string Embeddings = "/v1/embeddings";
     private const string Models = "/v1/models";
     private const string Limits = "/v1/limits";
 
     private readonly GatewayRuntime _runtime;
     private readonly RequestPipeline _pipeline;
     private readonly ModelsSurface _models;
+    private readonly ResponsesSurface _responses;
     private readonly BatchHandler? _batches;
     private readonly Func<Exchange, Task> _call;
     private readonly Func<Exchange, Task> _countTokens;
@@ -36,6 +39,7 @@ internal sealed class GatewayHandler
         _runtime = runtime;
         _pipeline = new RequestPipeline(runtime);
         _models = new ModelsSurface(runtime);
+        _responses = new ResponsesSurface(runtime);
         _batches = runtime.Batches is { } desk ? new BatchHandler(runtime, desk) : null;
         _call = CallAsync;
         _countTokens = new CountTokensSurface(runtime).HandleAsync;
@@ -50,10 +54,15 @@ internal sealed class GatewayHandler
         {
             Messages => ServeAsync(http, memo, Dialect.Anthropic, "POST", _call),
             ChatCompletions => ServeAsync(http, memo, Dialect.OpenAi, "POST", _call),
+            Responses => ServeAsync(http, memo, Dialect.Responses, "POST", _call),
+            Embeddings => ServeAsync(http, memo, Dialect.OpenAi, "POST", _call, embeds: true),
             CountTokens => ServeAsync(http, memo, Dialect.Anthropic, "POST", _countTokens),
             Models => ServeAsync(http, memo, DialectOf(http), "GET", _listModels),
             Limits => ServeAsync(http, memo, DialectOf(http), "GET", _limits),
             "/" or "/api/hello" => HelloAsync(http),
+            _ when StoredResponse.TryParse(path, out StoredResponse stored) =>
+                ServeAsync(http, memo, Dialect.Responses, stored.MethodFor(http.Request.Method), x =>
+                    _responses.HandleAsync(x, stored)),
             _ when path.StartsWith(Models + "/", StringComparison.Ordinal) =>
                 ServeAsync(http, memo, DialectOf(http), "GET", x => _models.OneAsync(x, ModelIdOf(path))),
             _ when _batches is not null && BatchHandler.Serves(path) => _batches.HandleAsync(http, memo, path),
@@ -72,12 +81,18 @@ internal sealed class GatewayHandler
         http.Request.Headers.ContainsKey("anthropic-version") ? Dialect.Anthropic : Dialect.OpenAi;
 
     private Task ServeAsync(
-        HttpContext http, SecretMemo memo, Dialect dialect, string method, Func<Exchange, Task> serve)
+        HttpContext http,
+        SecretMemo memo,
+        Dialect dialect,
+        string method,
+        Func<Exchange, Task> serve,
+        bool embeds = false)
     {
         var now = Instant.From(_runtime.Time);
         var x = new Exchange(http, _runtime.State.InForce, dialect, RequestId.New(now.WallUnixMs), now)
         {
             Memo = memo,
+            Embeds = embeds,
         };
         PipelineHeaders.RequestId(http, x.IdText);
         string actual = http.Request.Method;
@@ -128,8 +143,8 @@ internal sealed class GatewayHandler
         x.Wire,
         new Failure(
             Reason.NoSuchPath,
-            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions} " +
-            $"GET {Models} or GET {Limits}."),
+            $"Nothing is served at {Short(path)}. Call POST {Messages}, POST {CountTokens}, POST {ChatCompletions}, " +
+            $"POST {Responses}, POST {Embeddings}, GET {Models} or GET {Limits}."),
         x.IdText);
 
     private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";

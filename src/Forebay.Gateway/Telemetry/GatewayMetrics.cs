@@ -29,6 +29,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _timeToFirstToken;
     private readonly Histogram<double> _queue;
+    private readonly Histogram<double> _inputError;
     private readonly Counter<long> _refused;
     private readonly Counter<long> _linesDropped;
     private readonly Counter<long> _violationsPrevented;
@@ -61,6 +62,12 @@ internal sealed class GatewayMetrics : IDisposable
             "forebay.gateway.time_to_first_token", "s", "Acceptance to the first token relayed.");
         _queue = _meter.CreateHistogram<double>(
             "forebay.gateway.queue.duration", "s", "Time spent waiting for a place.");
+        _inputError = _meter.CreateHistogram(
+            "forebay.gateway.input_estimate.ratio", "1", "Tokens of a prompt by its usage, for each that was expected.",
+            advice: new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 4],
+            });
         _refused = _meter.CreateCounter<long>(
             "forebay.gateway.connections.refused", "{connection}", "Connections refused, by the bound they met.");
         _linesDropped = _meter.CreateCounter<long>(
@@ -157,6 +164,11 @@ internal sealed class GatewayMetrics : IDisposable
         1,
         new KeyValuePair<string, object?>("model", x.Model?.Id),
         new KeyValuePair<string, object?>("bar", JsonNamingPolicy.SnakeCaseLower.ConvertName(bar.ToString())));
+
+    /// <summary>Counts how far what was expected of a prompt was from what it came to.</summary>
+    public void InputEstimated(Exchange x) => _inputError.Record(
+        x.Tokens.Prompt / (double)Math.Max(1, x.ExpectedInputTokens),
+        new KeyValuePair<string, object?>("model", x.Model?.Id));
 
     /// <summary>Counts a finished call.</summary>
     public void Finished(Exchange x, Failure failure, Instant now)

@@ -16,7 +16,11 @@ internal sealed class ForeignAnswer(Exchange x, GatewayRuntime runtime, Dialect 
         x.Body!.WrittenMemory.Slice(x.Facts.ModelValue.Start, x.Facts.ModelValue.Length),
         x.Accepted.WallUnixMs / 1000,
         x.Facts.EstimatedInputTokens,
-        x.Facts.IncludeUsage == true);
+        x.Facts.IncludeUsage == true)
+    {
+        Request = x.Dialect == Dialect.Responses ? x.Body!.WrittenMemory : default,
+        NamespacedTools = x.Foreign?[dialect]?.NamespacedTools ?? [],
+    };
 
     /// <summary>The upstream's dialect.</summary>
     public WireDialect Wire => (WireDialect)dialect;
@@ -48,6 +52,12 @@ internal sealed class ForeignAnswer(Exchange x, GatewayRuntime runtime, Dialect 
         string message = facts is { IsError: true, ErrorMessage: { Length: > 0 } told }
             ? told
             : $"The provider refused the request with status {status}.";
+        return ErrorOf(x, status, message);
+    }
+
+    /// <summary>A provider's refusal in the client's envelope.</summary>
+    public static ReadOnlyMemory<byte> ErrorOf(Exchange x, int status, string message)
+    {
         string type = (status, x.Wire) switch
         {
             (403, _) => "permission_error",

@@ -3,8 +3,8 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Relay;
-using Forebay.Gateway.Upstreams;
 using Forebay.Protocols;
 
 namespace Forebay.Gateway.Translation;
@@ -12,11 +12,6 @@ namespace Forebay.Gateway.Translation;
 /// <summary>A request said in a dialect that is not the client's: made once, sent as often as it is tried.</summary>
 internal sealed class ForeignRequest : IDisposable
 {
-    private const string Version = "anthropic-version";
-
-    /// <summary>The version that every Anthropic endpoint knows, engines included.</summary>
-    private const string KnownVersion = "2023-06-01";
-
     private const string Beta = "anthropic-beta";
 
     /// <summary>What the canonical form takes beside the body, at most, as a share of it: its blocks are as small as
@@ -24,18 +19,21 @@ internal sealed class ForeignRequest : IDisposable
     private const int FormShare = 3;
 
     private readonly PooledBuffer _body;
-    private readonly ByteRange _modelValue;
+    private readonly RequestFacts _facts;
 
-    private ForeignRequest(Dialect dialect, PooledBuffer body, ByteRange modelValue, string dropped, Failure failure)
+    private ForeignRequest(Dialect dialect, PooledBuffer body, RequestFacts facts, string dropped, Failure failure)
     {
         Dialect = dialect;
         _body = body;
-        _modelValue = modelValue;
+        _facts = facts;
         Dropped = dropped;
         Failure = failure;
     }
 
     public Dialect Dialect { get; }
+
+    /// <summary>Tools whose namespace became part of their name.</summary>
+    public IReadOnlyList<NamespacedTool> NamespacedTools { get; private init; } = [];
 
     /// <summary>What was dropped, for the header; empty for nothing.</summary>
     public string Dropped { get; }
@@ -79,39 +77,23 @@ internal sealed class ForeignRequest : IDisposable
         Failure failure = result.Problems.Count > 0 ? Refusal(x, dialect, result.Problems)
             : writer.Overflowed ? BodyRelay.OverBudget
             : Failure.None;
-        return new ForeignRequest(dialect, body, result.ModelValue, DroppedOf(x, result.Dropped), failure);
+        return new ForeignRequest(dialect, body, result.Facts, DroppedOf(x, result.Dropped), failure)
+        {
+            NamespacedTools = result.NamespacedTools,
+        };
     }
 
     /// <summary>The request for a deployment that speaks the dialect.</summary>
-    public HttpRequestMessage BuildRequest(Exchange x, Deployment deployment, Upstream upstream)
+    public ProviderRequest For(Exchange x, Deployment deployment) => new()
     {
-        var splices = default(SpliceList);
-        if (deployment.UpstreamModel != x.Facts.Model)
-        {
-            splices.Add(new Splice(_modelValue.Start, _modelValue.Length, upstream.ModelJson));
-        }
-
-        GeographySplice geography = AskedPlaces.SpliceFor(x, deployment, Dialect);
-        if (!geography.Json.IsEmpty)
-        {
-            // What the translator writes begins with its brace.
-            splices.Add(RequestSplicer.AskForGeography(1, geography.Json));
-        }
-
-        var request = new HttpRequestMessage(
-            HttpMethod.Post, Dialect == Dialect.Anthropic ? upstream.MessagesUri(null) : upstream.ChatCompletionsUri)
-        {
-            Content = new SplicedContent(_body.WrittenMemory, splices),
-        };
-        HeaderPolicy.CopyRequest(
-            x.Http.Request.Headers, request, Dialect, deployment.Backing, upstream.Secret, HeaderPolicy.IsOfOneDialect);
-        if (Dialect == Dialect.Anthropic)
-        {
-            request.Headers.TryAddWithoutValidation(Version, KnownVersion);
-        }
-
-        return request;
-    }
+        Call = ProviderCall.Generate,
+        Dialect = Dialect,
+        Translated = true,
+        Headers = x.Http.Request.Headers,
+        Body = _body.WrittenMemory,
+        Facts = _facts,
+        Geography = AskedPlaces.SpliceFor(x, deployment, Dialect),
+    };
 
     public void Dispose() => _body.Dispose();
 
@@ -127,11 +109,17 @@ internal sealed class ForeignRequest : IDisposable
 
     private static Failure Refusal(Exchange x, Dialect dialect, IReadOnlyList<string> problems)
     {
-        string name = dialect == Dialect.Anthropic ? "Anthropic" : "OpenAI";
-        string path = dialect == Dialect.Anthropic ? "/v1/messages" : "/v1/chat/completions";
+        (string name, string? path) = dialect switch
+        {
+            Dialect.Anthropic => ("Anthropic", "/v1/messages"),
+            Dialect.OpenAi => ("OpenAI", "/v1/chat/completions"),
+            Dialect.Responses => ("OpenAI responses", "/v1/responses"),
+            _ => ("Bedrock Converse", null),
+        };
+        string instead = path is null ? "or" : $"call POST {path}, or";
         return new Failure(
             Reason.Untranslatable,
             $"{x.Model!.Id} is served in the {name} dialect, in which this request cannot be said. Change what " +
-            $"follows, call POST {path}, or choose another model. {string.Join(". ", problems)}.");
+            $"follows, {instead} choose another model. {string.Join(". ", problems)}.");
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
-using Forebay.Core.Serving;
+using Forebay.Gateway.Providers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -23,7 +23,7 @@ public static class HeaderPolicy
         "Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "Cookie",
         // The client's account at a vendor says nothing about ours.
         "Anthropic-Workspace-Id", "Anthropic-Organization-Id", "Anthropic-User-Profile-Id", "OpenAI-Organization",
-        "OpenAI-Project",
+        "OpenAI-Project", "X-Goog-User-Project",
         // Ours.
         "X-Request-Id", "Request-Id",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
@@ -45,20 +45,16 @@ public static class HeaderPolicy
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Select(c => (char)c).Where(c => c != '\t'), (char)127]);
 
-    /// <summary>Copies a client's headers to an upstream request and adds our credential.</summary>
+    /// <summary>Copies a client's headers to an upstream request.</summary>
     /// <param name="from">The client's headers.</param>
     /// <param name="to">The request, its content set.</param>
-    /// <param name="dialect">The upstream's dialect.</param>
-    /// <param name="backing">What stands behind it.</param>
-    /// <param name="secret">The credential, or null.</param>
-    /// <param name="isDropped">Names that are left out besides.</param>
-    public static void CopyRequest(
+    /// <param name="adapter">Says which others stay behind.</param>
+    /// <param name="request">What it is asked about.</param>
+    internal static void CopyRequest(
         IHeaderDictionary from,
         HttpRequestMessage to,
-        Dialect dialect,
-        Backing backing,
-        string? secret,
-        Func<string, bool>? isDropped = null)
+        ProviderAdapter? adapter = null,
+        in ProviderRequest request = default)
     {
         string[] named = ConnectionNamed(from.Connection);
         foreach (KeyValuePair<string, StringValues> header in from)
@@ -67,7 +63,7 @@ public static class HeaderPolicy
             if (name.StartsWith(':')
                 || RequestDropped.Contains(name)
                 || name.StartsWith("x-forebay-", StringComparison.OrdinalIgnoreCase)
-                || isDropped?.Invoke(name) == true
+                || adapter?.Drops(name, in request) == true
                 || (named.Length > 0 && named.Contains(name, StringComparer.OrdinalIgnoreCase)))
             {
                 continue;
@@ -82,8 +78,6 @@ public static class HeaderPolicy
                 to.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)header.Value);
             }
         }
-
-        AddCredential(to, dialect, backing, secret);
     }
 
     /// <summary>Whether a header means something in one dialect only.</summary>
@@ -103,25 +97,6 @@ public static class HeaderPolicy
             : [];
         Copy(from.Headers.NonValidated, to, named, translated);
         Copy(from.Content.Headers.NonValidated, to, named, translated);
-    }
-
-    /// <summary>Adds the deployment's own credential, as its endpoint reads it.</summary>
-    public static void AddCredential(HttpRequestMessage to, Dialect dialect, Backing backing, string? secret)
-    {
-        if (secret is null)
-        {
-            return;
-        }
-
-        // Vendors' Anthropic endpoints read x-api-key; self-hosted engines read Bearer in both dialects.
-        if (dialect == Dialect.Anthropic && backing == Backing.Cloud)
-        {
-            to.Headers.TryAddWithoutValidation("x-api-key", secret);
-        }
-        else
-        {
-            to.Headers.TryAddWithoutValidation("Authorization", "Bearer " + secret);
-        }
     }
 
     private static void Copy(HttpHeadersNonValidated from, IHeaderDictionary to, string[] named, bool translated)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Forebay.Protocols;
 
 namespace Forebay.Gateway.Upstreams;
@@ -7,6 +8,18 @@ namespace Forebay.Gateway.Upstreams;
 /// between them, never a copy of the whole.</summary>
 internal sealed class SplicedContent(ReadOnlyMemory<byte> body, SpliceList splices) : HttpContent
 {
+    /// <summary>Whether it takes long to go through.</summary>
+    public bool IsLong => body.Length > LongWork.Bytes;
+
+    /// <summary>Hashes what is sent.</summary>
+    public void AppendTo(IncrementalHash hash)
+    {
+        foreach (ReadOnlyMemory<byte> segment in splices.Segments(body))
+        {
+            hash.AppendData(segment.Span);
+        }
+    }
+
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 

@@ -6,10 +6,10 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Providers;
+using Forebay.Gateway.Providers;
 
 namespace Forebay.Gateway.Upstreams;
 
@@ -19,44 +19,30 @@ namespace Forebay.Gateway.Upstreams;
 /// </summary>
 public sealed class Upstream : IDisposable
 {
-    /// <summary>The one query that older clients send with beta features. No other is passed on: it may hold the
-    /// client's credential.</summary>
-    private const string Beta = "?beta=true";
-
-    private readonly Uri _messagesUri;
-    private readonly Uri _messagesBetaUri;
-    private readonly Uri _countTokensUri;
-    private readonly Uri _countTokensBetaUri;
     private readonly SocketsHttpHandler _handler;
     private readonly OpenSockets _sockets;
     private int _leases = 1;
 
-    private Upstream(UpstreamIdentity identity, SocketsHttpHandler handler, OpenSockets sockets, string? secret)
+    private Upstream(
+        UpstreamIdentity identity, SocketsHttpHandler handler, OpenSockets sockets, string? secret)
     {
         _sockets = sockets;
         Identity = identity;
         Secret = secret;
         _handler = handler;
         Invoker = new HttpMessageInvoker(handler, disposeHandler: false);
-        _messagesUri = Under(identity.Endpoint, "v1/messages");
-        _messagesBetaUri = new Uri(_messagesUri, Beta);
-        _countTokensUri = Under(identity.Endpoint, "v1/messages/count_tokens");
-        _countTokensBetaUri = new Uri(_countTokensUri, Beta);
-        ChatCompletionsUri = Under(identity.Endpoint, "v1/chat/completions");
-        ModelJson = JsonSerializer.SerializeToUtf8Bytes(identity.Model, UpstreamJson.Default.String);
+        Adapter = ProviderAdapters.Create(identity, secret);
     }
 
     public UpstreamIdentity Identity { get; }
 
     public HttpMessageInvoker Invoker { get; }
 
-    /// <summary>The credential sent, or null.</summary>
+    /// <summary>The credential that the fleet file refers to, or null.</summary>
     public string? Secret { get; }
 
-    /// <summary>The model's name at the endpoint as a JSON string, quotes included.</summary>
-    public ReadOnlyMemory<byte> ModelJson { get; }
-
-    public Uri ChatCompletionsUri { get; }
+    /// <summary>How its provider is called.</summary>
+    internal ProviderAdapter Adapter { get; }
 
     /// <summary>Opens the connection pool of a deployment.</summary>
     /// <exception cref="IOException">A certificate file cannot be read.</exception>
@@ -94,12 +80,6 @@ public sealed class Upstream : IDisposable
         return new Upstream(identity, handler, sockets, secret);
     }
 
-    /// <summary>Where messages go, asked for with the client's query.</summary>
-    public Uri MessagesUri(string? query) => query == Beta ? _messagesBetaUri : _messagesUri;
-
-    /// <summary>Where tokens are counted, asked for with the client's query.</summary>
-    public Uri CountTokensUri(string? query) => query == Beta ? _countTokensBetaUri : _countTokensUri;
-
     /// <summary>A path of the endpoint's that is not part of the API, such as <c>/health</c>.</summary>
     public Uri PathUri(string path) => Under(Identity.Endpoint, path.TrimStart('/'));
 
@@ -126,6 +106,7 @@ public sealed class Upstream : IDisposable
     {
         if (Interlocked.Decrement(ref _leases) == 0)
         {
+            Adapter.Dispose();
             Invoker.Dispose();
             _handler.Dispose();
         }
@@ -200,6 +181,8 @@ public sealed class Upstream : IDisposable
 }
 
 /// <summary>What makes two upstreams the same: everything a connection pool is made from.</summary>
+/// <param name="Api">How it is called.</param>
+/// <param name="Backing">What stands behind it.</param>
 /// <param name="Endpoint">Base address.</param>
 /// <param name="Model">The model's name there.</param>
 /// <param name="Credential">Reference to the secret sent, or null.</param>
@@ -208,6 +191,8 @@ public sealed class Upstream : IDisposable
 /// <param name="Proxy">Egress proxy, or null.</param>
 /// <param name="ConnectSeconds">Deadline for opening a connection.</param>
 public sealed record UpstreamIdentity(
+    ProviderApi Api,
+    Backing Backing,
     Uri Endpoint,
     string Model,
     string? Credential,
@@ -216,22 +201,43 @@ public sealed record UpstreamIdentity(
     Uri? Proxy,
     double ConnectSeconds)
 {
+    /// <summary>Where it is on Google Vertex.</summary>
+    public GoogleConfig? Google { get; init; }
+
+    /// <summary>Where it is on Amazon Bedrock.</summary>
+    public AwsConfig? Aws { get; init; }
+
+    /// <summary>Which Azure resource it is.</summary>
+    public AzureConfig? Azure { get; init; }
+
     /// <exception cref="IOException">A certificate file cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">A certificate file may not be read.</exception>
     public static UpstreamIdentity Of(Deployment deployment) => new(
+        deployment.Config.Api,
+        deployment.Backing,
         deployment.Endpoint ?? throw new ArgumentException("A served deployment has an endpoint."),
         deployment.UpstreamModel,
         deployment.Config.Credential,
         deployment.Config.Tls,
         DigestOf(deployment.Config.Tls),
         deployment.Config.Proxy,
-        deployment.Config.Timeouts.ConnectSeconds);
+        deployment.Config.Timeouts.ConnectSeconds)
+    {
+        Google = deployment.Config.Google,
+        Aws = deployment.Config.Aws,
+        Azure = deployment.Config.Azure,
+    };
 
     /// <summary>Whether a deployment means this upstream. Costs no allocation: asked on every attempt.</summary>
     public bool Serves(Deployment deployment) =>
         Endpoint == deployment.Endpoint
+        && Api == deployment.Config.Api
+        && Backing == deployment.Backing
         && Model == deployment.UpstreamModel
         && Credential == deployment.Config.Credential
+        && Google == deployment.Config.Google
+        && Aws == deployment.Config.Aws
+        && Azure == deployment.Config.Azure
         && Tls == deployment.Config.Tls
         && Proxy == deployment.Config.Proxy
         && ConnectSeconds.Equals(deployment.Config.Timeouts.ConnectSeconds);
@@ -248,6 +254,3 @@ public sealed record UpstreamIdentity(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }
-
-[JsonSerializable(typeof(string))]
-internal sealed partial class UpstreamJson : JsonSerializerContext;

@@ -40,7 +40,7 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
             try
             {
                 UpstreamIdentity identity = UpstreamIdentity.Of(deployment);
-                string? secret = identity.Credential is { } reference ? resolveSecret(reference) : null;
+                string? secret = identity.Credential is { } reference ? SecretOf(reference) : null;
                 if (old.TryGetValue(deployment.Id, out Upstream? kept)
                     && kept.Identity == identity
                     && kept.Secret == secret)
@@ -85,6 +85,12 @@ public sealed class UpstreamSet(Func<string, string> resolveSecret) : IDisposabl
 
         return [];
     }
+
+    /// <summary>An identity that its provider's library finds is no secret: the reference stands for it.</summary>
+    private string SecretOf(string reference) =>
+        SecretReference.TryParse(reference, out SecretReference parsed) && parsed.Kind == SecretKind.Identity
+            ? reference
+            : resolveSecret(reference);
 
     /// <summary>Leases the upstream of a deployment; null when it is gone, or another one under the same id, since the
     /// request's snapshot: what was policed by one address is never sent to another.</summary>

@@ -172,6 +172,9 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> json, int start = 0)
         }
     }
 
+    /// <summary>Passes over a value that was read before: goes to its end.</summary>
+    public void JumpTo(int end) => Position = end;
+
     /// <summary>Whether nothing but white space is left; a fault otherwise.</summary>
     public bool AtEnd()
     {

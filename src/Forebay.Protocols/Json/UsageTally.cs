@@ -97,6 +97,104 @@ internal struct UsageTally
         }
     }
 
+    /// <summary>Reads a <c>usage</c> object of the Responses dialect.</summary>
+    public void ReadResponses(ref JsonCursor cursor)
+    {
+        _promptIncludesCached = true;
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("input_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("output_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("total_tokens"u8))
+            {
+                ReadCount(ref cursor, ref _total);
+            }
+            else if (member.SequenceEqual("input_tokens_details"u8))
+            {
+                ReadDetail(ref cursor, "cached_tokens"u8, ref _cacheRead, "cache_write_tokens"u8, ref _cacheWrite);
+            }
+            else if (member.SequenceEqual("output_tokens_details"u8))
+            {
+                ReadDetail(ref cursor, "reasoning_tokens"u8, ref _reasoning, default, ref _reasoning);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
+    /// <summary>Reads the <c>usage</c> object of Bedrock's Converse. Its input leaves caches out.</summary>
+    public void ReadConverse(ref JsonCursor cursor)
+    {
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("inputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("outputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("cacheReadInputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _cacheRead);
+            }
+            else if (member.SequenceEqual("cacheWriteInputTokens"u8))
+            {
+                ReadCount(ref cursor, ref _cacheWrite);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
+    /// <summary>Reads the measurements that Bedrock adds to the end of a stream.</summary>
+    public void ReadInvocationMetrics(ref JsonCursor cursor)
+    {
+        Span<byte> scratch = stackalloc byte[32];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
+            if (member.SequenceEqual("inputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _prompt);
+            }
+            else if (member.SequenceEqual("outputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _output);
+            }
+            else if (member.SequenceEqual("cacheReadInputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _cacheRead);
+            }
+            else if (member.SequenceEqual("cacheWriteInputTokenCount"u8))
+            {
+                ReadCount(ref cursor, ref _cacheWrite);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
     /// <summary>The counts so far, disjoint.</summary>
     public readonly WireUsage ToUsage()
     {

@@ -5,14 +5,15 @@ namespace Forebay.Protocols.Metrics;
 
 /// <summary>
 /// Reads the few metrics that matter off an engine's Prometheus page (text format 0.0.4, OpenMetrics alike), line by
-/// line as it arrives: vLLM's names, those of its older versions, and SGLang's. Whatever else is there is passed over;
-/// hostile input can at worst make a value wrong, never anything grow. A line costs a look at its name.
+/// line as it arrives: the names of vLLM, of its older versions, SGLang, TGI and llama.cpp. Whatever else is there is
+/// passed over; hostile input can at worst make a value wrong, never anything grow. A line costs a look at its name.
 /// </summary>
 /// <remarks>
 /// Replicas tell themselves apart by labels (<c>engine</c>, <c>dp_rank</c>) and are summed, shares averaged. SGLang's
 /// ranks of tensor and pipeline parallelism (<c>tp_rank</c>, <c>pp_rank</c>) describe the same requests: rank 0 speaks
-/// for all. Where it breaks a gauge down by <c>priority</c>, the series without one is the total. Where a page has a
-/// metric under its old and its new name, the new one counts.
+/// for all. Where it breaks a gauge down by <c>priority</c>, the series without one is the total. TGI tells tokens only
+/// as the sums of histograms, and no KV memory. Where a page has a metric under its old and its new name, the new one
+/// counts.
 /// </remarks>
 public sealed class EngineMetricsReader
 {
@@ -38,6 +39,16 @@ public sealed class EngineMetricsReader
         ("sglang:gen_throughput", Figure.GenerationRate, 0),
         ("sglang:prompt_tokens", Figure.PromptTokens, 0),
         ("sglang:generation_tokens", Figure.GenerationTokens, 0),
+        ("tgi_batch_current_size", Figure.Running, 0),
+        ("tgi_queue_size", Figure.Waiting, 0),
+        ("tgi_request_input_length_sum", Figure.PromptTokens, 0),
+        ("tgi_request_generated_tokens_sum", Figure.GenerationTokens, 0),
+        ("llamacpp:requests_processing", Figure.Running, 0),
+        ("llamacpp:requests_deferred", Figure.Waiting, 0),
+        ("llamacpp:kv_cache_usage_ratio", Figure.KvUsage, 0),
+        ("llamacpp:prompt_tokens", Figure.PromptTokens, 0),
+        ("llamacpp:tokens_predicted", Figure.GenerationTokens, 0),
+        ("llamacpp:predicted_tokens_seconds", Figure.GenerationRate, 0),
     ];
 
     private static readonly byte[][] Names = [.. Known.Select(k => Encoding.ASCII.GetBytes(k.Name))];
@@ -61,7 +72,7 @@ public sealed class EngineMetricsReader
     /// <summary>Takes in one line, its end left out.</summary>
     public void Read(ReadOnlySpan<byte> line)
     {
-        if (line.Length == 0 || line[0] is not ((byte)'v' or (byte)'s'))
+        if (line.Length == 0 || line[0] is not ((byte)'v' or (byte)'s' or (byte)'t' or (byte)'l'))
         {
             return;
         }

@@ -40,6 +40,18 @@ public static class ConversationHash
         var reader = new Utf8JsonReader(body.Slice(facts.Messages.Start, facts.Messages.Length));
         while (reader.Read())
         {
+            if (reader.TokenType == JsonTokenType.String && reader.CurrentDepth == 0)
+            {
+                // The text that a user wrote, as the Responses dialect allows.
+                ulong hash = Basis ^ salt;
+                foreach (byte b in reader.ValueSpan)
+                {
+                    hash = (hash ^ b) * Prime;
+                }
+
+                return hash;
+            }
+
             if (reader.TokenType == JsonTokenType.StartObject && reader.CurrentDepth == 1)
             {
                 ulong hash = Basis ^ salt;
@@ -69,7 +81,7 @@ public static class ConversationHash
             bool isRole = reader.CurrentDepth == depth + 1 && reader.ValueTextEquals("role"u8);
             bool counts = reader.ValueTextEquals("content"u8) || reader.ValueTextEquals("text"u8)
                 || reader.ValueTextEquals("data"u8) || reader.ValueTextEquals("url"u8)
-                || reader.ValueTextEquals("file_id"u8);
+                || reader.ValueTextEquals("file_id"u8) || reader.ValueTextEquals("image_url"u8);
             if (reader.Read() && reader.TokenType == JsonTokenType.String)
             {
                 isUser |= isRole && reader.ValueTextEquals("user"u8);

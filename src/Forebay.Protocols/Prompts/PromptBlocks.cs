@@ -31,7 +31,11 @@ public static class PromptBlocks
     /// <returns>How many hashes were written. Cost is linear in the prompt's bytes.</returns>
     public static int Hash(in RequestFacts facts, ReadOnlySpan<byte> body, ulong salt, Span<ulong> hashes)
     {
-        var walker = new PromptWalker<BlockHasher>(body, 0) { Sink = new BlockHasher(salt, hashes) };
+        var walker = new PromptWalker<BlockHasher>(body, 0)
+        {
+            Sink = new BlockHasher(salt, hashes),
+            InItems = facts.Dialect == WireDialect.Responses,
+        };
         walker.Sink.Section();
         if (!facts.Tools.IsEmpty)
         {
@@ -50,7 +54,7 @@ public static class PromptBlocks
         if (!facts.Messages.IsEmpty)
         {
             walker.MoveTo(facts.Messages.Start);
-            _ = walker.Messages();
+            _ = walker.Input();
         }
 
         return walker.Sink.Count;

@@ -15,6 +15,9 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
 
     public TSink Sink;
 
+    /// <summary>Whether the request is one of the Responses dialect, whose prompt consists of items.</summary>
+    public bool InItems;
+
     /// <summary>What the parts walked so far ask for.</summary>
     public RequestFeatures Features;
 
@@ -23,6 +26,9 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
 
     /// <summary>The last name of something that one account holds, quotes included.</summary>
     public ByteRange StateId;
+
+    /// <summary>The last item that stands for one that an account stores: its name, quotes included.</summary>
+    public ByteRange StoredItem;
 
     /// <summary>Elements of the array walked last; the index of the one at fault, where there is a fault.</summary>
     public int Elements;
@@ -83,6 +89,20 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
         return !Stopped;
     }
 
+    /// <summary>Walks the input of a Responses request: a text that the user wrote, or an array of items.</summary>
+    public bool Input()
+    {
+        if (Cursor.Peek() != JsonKind.String)
+        {
+            return Messages();
+        }
+
+        Elements = 1;
+        Sink.Message("user"u8);
+        Content();
+        return !Stopped;
+    }
+
     private bool Message()
     {
         if (TSink.NeedsRoleFirst)
@@ -106,6 +126,10 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
 
                 _ = Cursor.Skip();
             }
+            else if (InItems && keyword.SequenceEqual("type"u8) && Cursor.Peek() == JsonKind.String)
+            {
+                ReadType(ref block, inSource: false);
+            }
             else if (keyword.SequenceEqual("content"u8)
                      && Cursor.Peek() is var kind and (JsonKind.Object or JsonKind.Number or JsonKind.True
                          or JsonKind.False))
@@ -114,30 +138,51 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
             }
             else
             {
-                Member(PromptNames.Classify(keyword, inSource: false), ref block);
+                block.HasContent |= keyword.SequenceEqual("content"u8) && Cursor.Peek() == JsonKind.Array;
+                Member(ClassOf(keyword, inSource: false), ref block);
             }
+        }
+
+        if (InItems && !Stopped)
+        {
+            Finish(block);
         }
 
         return !Stopped;
     }
 
-    /// <summary>Looks ahead for the role of the message that stands next; most clients write it first.</summary>
+    private readonly PromptMember ClassOf(scoped ReadOnlySpan<byte> name, bool inSource) => InItems
+        ? PromptNames.ClassifyItem(name)
+        : PromptNames.Classify(name, inSource);
+
+    /// <summary>Looks ahead for the role of the message that stands next; most clients write it first. An item without
+    /// one goes by its type.</summary>
     private readonly ReadOnlySpan<byte> FindRole()
     {
         Span<byte> scratch = stackalloc byte[PromptNames.LongestName];
+        ReadOnlySpan<byte> type = [];
         JsonCursor ahead = Cursor;
         bool first = true;
         for (_ = ahead.Enter(); ahead.NextMember(ref first, out JsonString name);)
         {
-            if (name.Keyword(_json, scratch).SequenceEqual("role"u8))
+            ReadOnlySpan<byte> keyword = name.Keyword(_json, scratch);
+            if (keyword.SequenceEqual("role"u8))
             {
                 return ahead.Peek() == JsonKind.String && ahead.ReadString(out JsonString role) ? role.Raw(_json) : [];
             }
 
-            _ = ahead.Skip();
+            bool isType = InItems && keyword.SequenceEqual("type"u8) && ahead.Peek() == JsonKind.String;
+            if (isType && ahead.ReadString(out JsonString word))
+            {
+                type = word.Raw(_json);
+            }
+            else
+            {
+                _ = ahead.Skip();
+            }
         }
 
-        return [];
+        return type;
     }
 
     /// <summary>A value that holds text, a block, or a list of them.</summary>
@@ -177,7 +222,7 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
         bool first = true;
         for (_ = Cursor.Enter(); Cursor.NextMember(ref first, out JsonString name);)
         {
-            PromptMember member = PromptNames.Classify(name.Keyword(_json, scratch), inSource);
+            PromptMember member = ClassOf(name.Keyword(_json, scratch), inSource);
             if (member == PromptMember.Type && Cursor.Peek() == JsonKind.String)
             {
                 ReadType(ref block, inSource);
@@ -226,6 +271,10 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
                 break;
             case PromptMember.Signature or PromptMember.Encrypted when kind == JsonKind.String:
                 Sign(member);
+                block.IsSealed = true;
+                break;
+            case PromptMember.ItemId when kind == JsonKind.String:
+                _ = Cursor.ReadString(out block.Id);
                 break;
             case PromptMember.CacheControl:
                 Features |= kind == JsonKind.Null ? RequestFeatures.None : RequestFeatures.CacheControl;
@@ -252,7 +301,9 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
 
         if (signature.Length == 0)
         {
-            Features |= member == PromptMember.Signature ? RequestFeatures.UnsignedHistory : RequestFeatures.None;
+            Features |= member == PromptMember.Signature && !InItems
+                ? RequestFeatures.UnsignedHistory
+                : RequestFeatures.None;
             return;
         }
 
@@ -283,6 +334,11 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
                 break;
             case BlockKind.Sealed:
                 Features |= RequestFeatures.SignedHistory;
+                break;
+            case BlockKind.Reference when block.Id.Length > 0:
+            case BlockKind.Reasoning when InItems && block.Id.Length > 0 && !block.IsSealed && !block.HasContent:
+                Features |= RequestFeatures.ServerState;
+                StoredItem = block.Id.Token;
                 break;
             default:
                 Features |= block.Kind == BlockKind.Document ? RequestFeatures.Documents : RequestFeatures.None;
@@ -340,7 +396,10 @@ internal ref struct PromptWalker<TSink>(ReadOnlySpan<byte> json, int start)
     {
         public BlockKind Kind;
         public bool SourceIsText;
+        public bool IsSealed;
+        public bool HasContent;
         public JsonString Payload;
+        public JsonString Id;
     }
 }
 

@@ -6,8 +6,17 @@ namespace Forebay.Protocols;
 /// </summary>
 public struct RequestFacts
 {
+    /// <summary>The dialect that the body is in.</summary>
+    public WireDialect Dialect { get; set; }
+
     /// <summary>The model's JSON string token, quotes included.</summary>
     public ByteRange ModelValue { get; set; }
+
+    /// <summary>The model's member: its name and its value, no comma.</summary>
+    public ByteRange ModelMember { get; set; }
+
+    /// <summary>The <c>stream</c> member: its name and its value, no comma; empty where absent.</summary>
+    public ByteRange StreamMember { get; set; }
 
     /// <summary>The model's name, unescaped.</summary>
     public string Model { get; set; }
@@ -15,7 +24,8 @@ public struct RequestFacts
     /// <summary>Whether the client asked for a stream.</summary>
     public bool Stream { get; set; }
 
-    /// <summary>Most tokens to produce: <c>max_tokens</c>, or <c>max_completion_tokens</c> where both stand.</summary>
+    /// <summary>Most tokens to produce: <c>max_tokens</c>, or <c>max_completion_tokens</c> where both stand. Responses:
+    /// <c>max_output_tokens</c>.</summary>
     public long? MaxTokens { get; set; }
 
     public RequestFeatures Features { get; set; }
@@ -33,10 +43,12 @@ public struct RequestFacts
     /// <summary>The whole <c>tools</c> (or OpenAI's older <c>functions</c>) value; empty where absent.</summary>
     public ByteRange Tools { get; set; }
 
-    /// <summary>The whole <c>system</c> value (Anthropic); empty where absent.</summary>
+    /// <summary>The whole <c>system</c> value (Anthropic) or <c>instructions</c> (Responses); empty where absent.
+    /// </summary>
     public ByteRange System { get; set; }
 
-    /// <summary>The whole <c>messages</c> value.</summary>
+    /// <summary>The whole <c>messages</c> value. Responses: <c>input</c>, a string or an array; empty where a stored
+    /// conversation alone is gone on with.</summary>
     public ByteRange Messages { get; set; }
 
     /// <summary>The last signature of reasoning, or last block of sealed reasoning, in the history: a JSON string,
@@ -46,6 +58,17 @@ public struct RequestFacts
     /// <summary>The last name of server-side state, a container's or an uploaded file's: a JSON string, quotes
     /// included; empty where there is none.</summary>
     public ByteRange StateId { get; set; }
+
+    /// <summary>Responses: the response that this one goes on from: a JSON string, quotes included; empty where there is
+    /// none.</summary>
+    public ByteRange PreviousResponse { get; set; }
+
+    /// <summary>Responses: the last item that stands for one that is stored: a JSON string, quotes included; empty
+    /// where there is none.</summary>
+    public ByteRange StoredItem { get; set; }
+
+    /// <summary>Responses: <c>background</c>: the answer is to be computed after the request has ended.</summary>
+    public bool Background { get; set; }
 
     /// <summary>Offset just after the body's opening brace.</summary>
     public int ObjectStart { get; set; }
@@ -64,14 +87,14 @@ public struct RequestFacts
 
     public string? ServiceTier { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c>; null where absent or null.</summary>
+    /// <summary><c>inference_geo</c>, a field of Anthropic's that clients of either dialect may
+    /// send; null where absent or null.</summary>
     public string? InferenceGeo { get; set; }
 
-    /// <summary>Anthropic: the value of <c>inference_geo</c>, null included; empty where absent.</summary>
+    /// <summary>The value of <c>inference_geo</c>, null included; empty where absent.</summary>
     public ByteRange InferenceGeoValue { get; set; }
 
-    /// <summary>Anthropic: <c>inference_geo</c> with its name and the one comma that goes with it, so that a body
-    /// without these bytes is whole; empty where absent.</summary>
+    /// <summary>The <c>inference_geo</c> member: its name and its value, no comma; empty where absent.</summary>
     public ByteRange InferenceGeoMember { get; set; }
 
     /// <summary>Anthropic: <c>metadata.user_id</c>. OpenAI: <c>safety_identifier</c>, or else <c>user</c>.</summary>

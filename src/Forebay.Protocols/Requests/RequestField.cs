@@ -25,6 +25,15 @@ internal enum RequestField : byte
     Modalities,
     User,
     SafetyIdentifier,
+    Input,
+    Instructions,
+    MaxOutputTokens,
+    Reasoning,
+    Text,
+    PreviousResponse,
+    Conversation,
+    Prompt,
+    Background,
 }
 
 internal static class RequestFields
@@ -35,11 +44,13 @@ internal static class RequestFields
     public static RequestField Named(WireDialect dialect, scoped ReadOnlySpan<byte> name) => name switch
     {
         _ when name.SequenceEqual("model"u8) => RequestField.Model,
-        _ when name.SequenceEqual("messages"u8) => RequestField.Messages,
         _ when name.SequenceEqual("stream"u8) => RequestField.Stream,
-        _ when name.SequenceEqual("max_tokens"u8) => RequestField.MaxTokens,
         _ when name.SequenceEqual("tools"u8) => RequestField.Tools,
         _ when name.SequenceEqual("service_tier"u8) => RequestField.ServiceTier,
+        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
+        _ when dialect == WireDialect.Responses => Responses(name),
+        _ when name.SequenceEqual("messages"u8) => RequestField.Messages,
+        _ when name.SequenceEqual("max_tokens"u8) => RequestField.MaxTokens,
         _ => dialect == WireDialect.Anthropic ? Anthropic(name) : OpenAi(name),
     };
 
@@ -47,7 +58,8 @@ internal static class RequestFields
     /// we meter must be what they run.</summary>
     public static bool MustBeSingle(RequestField field) => field is RequestField.Model or RequestField.Messages
         or RequestField.Stream or RequestField.MaxTokens or RequestField.MaxCompletionTokens
-        or RequestField.StreamOptions or RequestField.InferenceGeo;
+        or RequestField.StreamOptions or RequestField.InferenceGeo or RequestField.Input
+        or RequestField.MaxOutputTokens or RequestField.PreviousResponse or RequestField.Background;
 
     private static RequestField Anthropic(scoped ReadOnlySpan<byte> name) => name switch
     {
@@ -58,7 +70,6 @@ internal static class RequestFields
         _ when name.SequenceEqual("output_format"u8) => RequestField.OutputFormat,
         _ when name.SequenceEqual("container"u8) => RequestField.Container,
         _ when name.SequenceEqual("cache_control"u8) => RequestField.CacheControl,
-        _ when name.SequenceEqual("inference_geo"u8) => RequestField.InferenceGeo,
         _ => RequestField.Other,
     };
 
@@ -70,6 +81,22 @@ internal static class RequestFields
         _ when name.SequenceEqual("response_format"u8) => RequestField.OutputFormat,
         _ when name.SequenceEqual("reasoning_effort"u8) => RequestField.ReasoningEffort,
         _ when name.SequenceEqual("modalities"u8) => RequestField.Modalities,
+        _ when name.SequenceEqual("user"u8) => RequestField.User,
+        _ when name.SequenceEqual("safety_identifier"u8) => RequestField.SafetyIdentifier,
+        _ => RequestField.Other,
+    };
+
+    private static RequestField Responses(scoped ReadOnlySpan<byte> name) => name switch
+    {
+        _ when name.SequenceEqual("input"u8) => RequestField.Input,
+        _ when name.SequenceEqual("instructions"u8) => RequestField.Instructions,
+        _ when name.SequenceEqual("max_output_tokens"u8) => RequestField.MaxOutputTokens,
+        _ when name.SequenceEqual("reasoning"u8) => RequestField.Reasoning,
+        _ when name.SequenceEqual("text"u8) => RequestField.Text,
+        _ when name.SequenceEqual("previous_response_id"u8) => RequestField.PreviousResponse,
+        _ when name.SequenceEqual("conversation"u8) => RequestField.Conversation,
+        _ when name.SequenceEqual("prompt"u8) => RequestField.Prompt,
+        _ when name.SequenceEqual("background"u8) => RequestField.Background,
         _ when name.SequenceEqual("user"u8) => RequestField.User,
         _ when name.SequenceEqual("safety_identifier"u8) => RequestField.SafetyIdentifier,
         _ => RequestField.Other,

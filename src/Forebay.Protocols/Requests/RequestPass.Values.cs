@@ -122,9 +122,12 @@ internal ref partial struct RequestPass
 
     private bool RefuseMessage()
     {
-        string message = _dialect == WireDialect.Anthropic
-            ? $"messages.{_walker.Elements}"
-            : $"messages[{_walker.Elements}]";
+        string message = _dialect switch
+        {
+            WireDialect.Anthropic => $"messages.{_walker.Elements}",
+            WireDialect.Responses => $"input[{_walker.Elements}]",
+            _ => $"messages[{_walker.Elements}]",
+        };
         (string param, string expected) = _walker.Fault switch
         {
             PromptFault.RoleNotString => (message + ".role", "a string"),

@@ -12,7 +12,10 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
     private readonly WireDialect _dialect = dialect;
     private readonly ReadOnlySpan<byte> _body = body;
 
-    private PromptWalker<TokenEstimate> _walker = new(body, RequestReader.ByteOrderMarkLength(body));
+    private PromptWalker<TokenEstimate> _walker = new(body, RequestReader.ByteOrderMarkLength(body))
+    {
+        InItems = dialect == WireDialect.Responses,
+    };
     private TokenEstimate _toolTokens;
     private TokenEstimate _systemTokens;
     private TokenEstimate _messageTokens;
@@ -20,13 +23,15 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
     private long? _maxCompletionTokens;
     private bool _toolsFromFunctions;
     private string? _user;
-    private uint _seen;
+    private ulong _seen;
 
     public bool Read(bool countTokens)
     {
         bool good = ReadFields() && CheckRequired(countTokens);
+        Facts.Dialect = _dialect;
         Facts.Features = _features | _walker.Features;
         Facts.Signature = _walker.Signature;
+        Facts.StoredItem = _walker.StoredItem;
         Facts.StateId = Facts.StateId.IsEmpty ? _walker.StateId : Facts.StateId;
         Facts.MaxTokens = _maxCompletionTokens ?? Facts.MaxTokens;
         Facts.UserId ??= _user;
@@ -50,7 +55,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         while (entered && _walker.Cursor.NextMember(ref first, out JsonString name))
         {
             RequestField field = RequestFields.Named(_dialect, name.Keyword(_body, scratch));
-            uint bit = 1u << (int)field;
+            ulong bit = 1ul << (int)field;
             if ((_seen & bit) != 0 && RequestFields.MustBeSingle(field))
             {
                 string twice = NameOf(field);
@@ -63,11 +68,7 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
                 return NotJsonOr(good: false);
             }
 
-            if (field == RequestField.InferenceGeo)
-            {
-                Facts.InferenceGeoMember = MemberAfter(end);
-            }
-
+            NoteMember(field, end);
             end = _walker.Cursor.Position;
         }
 
@@ -128,22 +129,33 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             case RequestField.User:
                 return ReadText(field, out _user);
             default:
-                return _walker.Cursor.Skip();
+                return ReadResponsesField(field);
         }
     }
 
-    /// <summary>The member just read, from the end of the one before it: with the comma between the two or, where it
-    /// is the first, with the one behind it.</summary>
-    private readonly ByteRange MemberAfter(int end)
+    /// <summary>Keeps where the member just read stands, for those that may be taken out.</summary>
+    private void NoteMember(RequestField field, int endOfLast)
     {
-        int behind = _walker.Cursor.Position;
-        if (end == Facts.ObjectStart)
+        if (field is not (RequestField.Model or RequestField.Stream or RequestField.InferenceGeo))
         {
-            int comma = _body[behind..].IndexOfAnyExcept(" \t\r\n"u8);
-            behind += comma >= 0 && _body[behind + comma] == ',' ? comma + 1 : 0;
+            return;
         }
 
-        return ByteRange.Between(end, behind);
+        // Between two members stand white space and a comma.
+        int start = endOfLast + _body[endOfLast..].IndexOf((byte)'"');
+        var member = ByteRange.Between(start, _walker.Cursor.Position);
+        if (field == RequestField.Model)
+        {
+            Facts.ModelMember = member;
+        }
+        else if (field == RequestField.Stream)
+        {
+            Facts.StreamMember = member;
+        }
+        else
+        {
+            Facts.InferenceGeoMember = member;
+        }
     }
 
     private bool CheckRequired(bool countTokens)
@@ -158,11 +170,17 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
             return Refuse("max_tokens", "max_tokens: is required; say how many tokens may be produced at most.");
         }
 
+        if (_dialect == WireDialect.Responses)
+        {
+            return Seen(RequestField.Input) || HasStoredInput
+                || Refuse("input", "input: is required; send a text or an array with at least one item.");
+        }
+
         return Seen(RequestField.Messages)
             || Refuse("messages", "messages: is required; send an array with at least one message.");
     }
 
-    private readonly bool Seen(RequestField field) => (_seen & 1u << (int)field) != 0;
+    private readonly bool Seen(RequestField field) => (_seen & 1ul << (int)field) != 0;
 
     private bool Refuse(string? param, string message)
     {
@@ -212,6 +230,15 @@ internal ref partial struct RequestPass(WireDialect dialect, ReadOnlySpan<byte> 
         RequestField.Modalities => "modalities",
         RequestField.User => "user",
         RequestField.SafetyIdentifier => "safety_identifier",
+        RequestField.Input => "input",
+        RequestField.Instructions => "instructions",
+        RequestField.MaxOutputTokens => "max_output_tokens",
+        RequestField.Reasoning => "reasoning",
+        RequestField.Text => "text",
+        RequestField.PreviousResponse => "previous_response_id",
+        RequestField.Conversation => "conversation",
+        RequestField.Prompt => "prompt",
+        RequestField.Background => "background",
         _ => "",
     };
 }

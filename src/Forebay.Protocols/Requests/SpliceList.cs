@@ -4,13 +4,13 @@ using System.Runtime.CompilerServices;
 namespace Forebay.Protocols;
 
 /// <summary>
-/// At most four changes to one body, in order and apart from each other, held inline. The result is the original's
+/// At most eight changes to one body, in order and apart from each other, held inline. The result is the original's
 /// bytes with nothing else touched, so signatures and cached prefixes inside survive.
 /// </summary>
 public struct SpliceList
 {
     /// <summary>Most splices that one list holds.</summary>
-    public const int Capacity = 4;
+    public const int Capacity = 8;
 
     private Slots _splices;
 

@@ -1,17 +1,47 @@
 using System.Buffers;
 using Forebay.Protocols.Continuation;
 using Forebay.Protocols.Json;
+using Forebay.Protocols.Translation;
 
 namespace Forebay.Protocols;
 
 /// <summary>
-/// Finds in Anthropic answers what only the account that gave it takes back: signatures of reasoning, sealed reasoning,
-/// and the containers of code execution.
+/// Finds in answers what only the account that gave it takes back. Anthropic: signatures of reasoning, sealed reasoning,
+/// and the containers of code execution. Responses: encrypted reasoning, and the ids of responses and of their items.
 /// </summary>
 public static class IssuedState
 {
     /// <summary>Takes a value, escapes resolved.</summary>
     public delegate void Sink(ReadOnlySpan<byte> value);
+
+    /// <summary>Reads whole events of a dialect.</summary>
+    public static void ReadEvents(WireDialect dialect, ReadOnlySpan<byte> events, Sink sink)
+    {
+        if (dialect == WireDialect.Responses)
+        {
+            ReadResponseEvents(events, sink);
+        }
+        else
+        {
+            ReadEvents(events, sink);
+        }
+    }
+
+    /// <summary>Reads a whole answer of a dialect.</summary>
+    public static void ReadAnswer(WireDialect dialect, ReadOnlySpan<byte> body, Sink sink)
+    {
+        if (dialect == WireDialect.Responses)
+        {
+            ReadResponse(body, sink);
+        }
+        else
+        {
+            ReadAnswer(body, sink);
+        }
+    }
+
+    /// <summary>Whether a value is what another vendor's upstream has signed or sealed.</summary>
+    public static bool IsForeignSeal(ReadOnlySpan<byte> value) => Seals.IsMarked(value);
 
     /// <summary>Reads whole events. Costs a search of their bytes where there is nothing, which is nearly always.
     /// </summary>
@@ -49,6 +79,94 @@ public static class IssuedState
     {
         var text = new ArrayBufferWriter<byte>(Math.Max(1, token.Length));
         return TextContent.TryDecode(token.Of(body)[1..^1], text, out _) ? text.WrittenSpan.ToArray() : [];
+    }
+
+    /// <summary>Reads whole events of a Responses stream: each item as it is done, the response as it is created.
+    /// </summary>
+    public static void ReadResponseEvents(ReadOnlySpan<byte> events, Sink sink)
+    {
+        while (SseFraming.TryReadEvent(events, 0, atEnd: true, out int length))
+        {
+            ReadOnlySpan<byte> ev = events[..length];
+            SseEvent fields = SseEvent.Parse(ev);
+            ReadOnlySpan<byte> name = fields.Name.Of(ev);
+            if (fields.DataLines == 1
+                && (name.SequenceEqual("response.created"u8) || name.SequenceEqual("response.output_item.done"u8)))
+            {
+                ReadWithin(fields.Data.Of(ev), name[^1] == 'd' ? "response"u8 : "item"u8, sink);
+            }
+
+            events = events[length..];
+        }
+    }
+
+    /// <summary>Reads a whole response.</summary>
+    public static void ReadResponse(ReadOnlySpan<byte> body, Sink sink)
+    {
+        var cursor = new JsonCursor(body, RequestReader.ByteOrderMarkLength(body));
+        if (cursor.Peek() == JsonKind.Object)
+        {
+            ReadIssued(ref cursor, sink);
+        }
+    }
+
+    private static void ReadWithin(ReadOnlySpan<byte> data, ReadOnlySpan<byte> wanted, Sink sink)
+    {
+        var cursor = new JsonCursor(data);
+        Span<byte> scratch = stackalloc byte[16];
+        bool first = true;
+        for (bool entered = cursor.Peek() == JsonKind.Object && cursor.Enter();
+            entered && cursor.NextMember(ref first, out JsonString name);)
+        {
+            if (cursor.Peek() == JsonKind.Object && name.Keyword(data, scratch).SequenceEqual(wanted))
+            {
+                ReadIssued(ref cursor, sink);
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
+    }
+
+    /// <summary>Reads the id and the sealed reasoning of a response or an item, and of the items within.</summary>
+    private static void ReadIssued(ref JsonCursor cursor, Sink sink)
+    {
+        ReadOnlySpan<byte> json = cursor.Json;
+        Span<byte> scratch = stackalloc byte[20];
+        bool first = true;
+        for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
+        {
+            ReadOnlySpan<byte> member = name.Keyword(json, scratch);
+            JsonKind kind = cursor.Peek();
+            bool isIssued = member.SequenceEqual("id"u8) || member.SequenceEqual("encrypted_content"u8);
+            if (isIssued && kind == JsonKind.String)
+            {
+                if (cursor.ReadString(out JsonString value) && value.Length > 0)
+                {
+                    sink(ValueOf(json, value.Token));
+                }
+            }
+            else if (kind == JsonKind.Array && member.SequenceEqual("output"u8))
+            {
+                bool firstItem = true;
+                for (_ = cursor.Enter(); cursor.NextElement(ref firstItem);)
+                {
+                    if (cursor.Peek() == JsonKind.Object)
+                    {
+                        ReadIssued(ref cursor, sink);
+                    }
+                    else
+                    {
+                        _ = cursor.Skip();
+                    }
+                }
+            }
+            else
+            {
+                _ = cursor.Skip();
+            }
+        }
     }
 
     private static bool MayHold(ReadOnlySpan<byte> bytes) => bytes.IndexOf("signature"u8) >= 0

@@ -43,6 +43,13 @@ internal static class OpenAiEvents
             return StreamEventKind.Error;
         }
 
+        if (!state.Started && chunk.IsTyped && !chunk.IsChunk)
+        {
+            // Another dialect's events, which tell their type, are well-formed too: nothing of them may reach a client
+            // of this one.
+            return StreamEventKind.Malformed;
+        }
+
         StreamEventKind kind = chunk.HasOutput ? StreamEventKind.Content
             : chunk.HasUsage ? StreamEventKind.Usage
             : state.Started ? StreamEventKind.Other
@@ -90,7 +97,13 @@ internal static class OpenAiEvents
             JsonKind kind = cursor.Peek();
             if (kind == JsonKind.Array && member.SequenceEqual("choices"u8))
             {
+                chunk.IsChunk = true;
                 ReadChoices(ref state, ref cursor, ref chunk);
+            }
+            else if (kind == JsonKind.String && member.SequenceEqual("type"u8))
+            {
+                chunk.IsTyped = true;
+                _ = cursor.Skip();
             }
             else if (kind == JsonKind.String && member.SequenceEqual("model"u8))
             {
@@ -185,6 +198,8 @@ internal static class OpenAiEvents
 
     private struct Chunk
     {
+        public bool IsChunk;
+        public bool IsTyped;
         public bool HasChoices;
         public bool HasOutput;
         public bool HasUsage;

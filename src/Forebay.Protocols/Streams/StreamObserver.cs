@@ -50,6 +50,9 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
 
     public string? ErrorMessage => _state.ErrorMessage;
 
+    /// <summary>The number that the next event would have, in a dialect that counts its events.</summary>
+    public long NextSequence => (_state.Sequence ?? -1) + 1;
+
     /// <summary>Makes the observer new for another stream.</summary>
     public void Reset(WireDialect dialect, StreamRewrite rewrite)
     {
@@ -85,9 +88,13 @@ public sealed class StreamObserver(WireDialect dialect, StreamRewrite rewrite)
 
         var splices = default(SpliceList);
         bool drop = false;
-        StreamEventKind kind = _dialect == WireDialect.Anthropic
-            ? AnthropicEvents.Observe(ref _state, ev, fields, _rewrite, ref splices)
-            : OpenAiEvents.Observe(ref _state, ev, fields, _rewrite, ref splices, out drop);
+        StreamEventKind kind = _dialect switch
+        {
+            WireDialect.Anthropic => AnthropicEvents.Observe(ref _state, ev, fields, _rewrite, ref splices),
+            WireDialect.Responses => ResponsesEvents.Observe(ref _state, ev, fields, _rewrite, ref splices),
+            WireDialect.Converse => ConverseEvents.Observe(ref _state, ev, fields),
+            _ => OpenAiEvents.Observe(ref _state, ev, fields, _rewrite, ref splices, out drop),
+        };
         if (drop)
         {
             action = StreamAction.Drop;

@@ -14,8 +14,13 @@ internal struct StreamState
     public string? ErrorType;
     public string? ErrorMessage;
 
+    /// <summary>The last <c>sequence_number</c>; only the Responses dialect counts its events.</summary>
+    public long? Sequence;
+
     /// <summary>Reads the value of an <c>error</c> member: an object with type and message, or a bare string.</summary>
-    public void ReadError(ref JsonCursor cursor)
+    /// <param name="cursor">Before it.</param>
+    /// <param name="codeIsType">Whether a <c>code</c> says what kind of error it is.</param>
+    public void ReadError(ref JsonCursor cursor, bool codeIsType = false)
     {
         if (cursor.Peek() == JsonKind.String && cursor.ReadString(out JsonString bare))
         {
@@ -34,7 +39,7 @@ internal struct StreamState
         for (_ = cursor.Enter(); cursor.NextMember(ref first, out JsonString name);)
         {
             ReadOnlySpan<byte> member = name.Keyword(cursor.Json, scratch);
-            bool isType = member.SequenceEqual("type"u8);
+            bool isType = member.SequenceEqual(codeIsType ? "code"u8 : "type"u8);
             if ((!isType && !member.SequenceEqual("message"u8)) || cursor.Peek() != JsonKind.String)
             {
                 _ = cursor.Skip();

@@ -20,11 +20,26 @@ public sealed class StreamTranslator
     /// <param name="frame">What the answer says that the upstream's does not.</param>
     public StreamTranslator(WireDialect from, WireDialect to, StreamObserver observer, AnswerFrame frame)
     {
-        _reader = from == WireDialect.Anthropic ? new AnthropicStreamReader() : new OpenAiStreamReader();
-        _writer = to == WireDialect.Anthropic
-            ? new AnthropicStreamWriter(observer, frame)
-            : new OpenAiStreamWriter(observer, frame);
+        _reader = from switch
+        {
+            WireDialect.Anthropic => new AnthropicStreamReader(),
+            WireDialect.Responses => new ResponsesStreamReader(),
+            WireDialect.Converse => new ConverseStreamReader(),
+            _ => new OpenAiStreamReader(),
+        };
+        _writer = to switch
+        {
+            WireDialect.Anthropic => new AnthropicStreamWriter(observer, frame),
+            WireDialect.Responses => new ResponsesStreamWriter(observer, frame),
+            _ => new OpenAiStreamWriter(observer, frame),
+        };
     }
+
+    /// <summary>Bytes of the answer that are held until its end; what ends it says them again.</summary>
+    public int HeldBytes => _writer.HeldBytes;
+
+    /// <summary>The number of the client's next event, in a dialect that counts its events.</summary>
+    public long NextSequence => _writer.NextSequence;
 
     /// <summary>Why the stream cannot go on, for the log; null while it can.</summary>
     public string? Problem => _writer.Problem;

@@ -14,4 +14,12 @@ public static class CountTokens
         json.WriteNumber("input_tokens"u8, inputTokens);
         json.WriteEndObject();
     }
+
+    /// <summary>The answer as bytes.</summary>
+    public static ReadOnlyMemory<byte> Of(long inputTokens)
+    {
+        var output = new ArrayBufferWriter<byte>(32);
+        Write(output, inputTokens);
+        return output.WrittenMemory;
+    }
 }

@@ -42,7 +42,14 @@ public static class ErrorEnvelope
 
     /// <summary>Writes the error as the last event of a stream. After it the connection closes: no
     /// <c>message_stop</c>, no <c>[DONE]</c>, since clients take those for a complete answer.</summary>
-    /// <inheritdoc cref="Write"/>
+    /// <param name="output">Where to.</param>
+    /// <param name="dialect">The client's dialect.</param>
+    /// <param name="type">The dialect's error type.</param>
+    /// <param name="code">A finer code.</param>
+    /// <param name="message">What went wrong and what to do.</param>
+    /// <param name="param">The field at fault.</param>
+    /// <param name="requestId">The request's id.</param>
+    /// <param name="sequence">The event's number, in a dialect that counts its events.</param>
     public static void WriteStreamEvent(
         IBufferWriter<byte> output,
         WireDialect dialect,
@@ -50,11 +57,36 @@ public static class ErrorEnvelope
         string? code,
         string message,
         string? param,
-        string requestId)
+        string requestId,
+        long sequence = 0)
     {
+        if (dialect == WireDialect.Responses)
+        {
+            output.Write("event: error\ndata: "u8);
+            WriteResponses(output, type, code, message, param, sequence);
+            output.Write("\n\n"u8);
+            return;
+        }
+
         output.Write(dialect == WireDialect.Anthropic ? "event: error\ndata: "u8 : "data: "u8);
         Write(output, dialect, type, code, message, param, requestId);
         output.Write("\n\n"u8);
+    }
+
+    /// <summary>Writes what the dialect says in the event itself, and the same as an <c>error</c> within: some of the
+    /// vendor's clients look there.</summary>
+    private static void WriteResponses(
+        IBufferWriter<byte> output, string type, string? code, string message, string? param, long sequence)
+    {
+        using Utf8JsonWriter json = JsonOutput.To(output);
+        json.WriteStartObject();
+        json.WriteString("type"u8, "error"u8);
+        json.WriteNumber("sequence_number"u8, sequence);
+        json.WriteString("code"u8, code ?? type);
+        json.WriteString("message"u8, message);
+        json.WriteString("param"u8, param);
+        WriteOpenAi(json, type, code, message, param);
+        json.WriteEndObject();
     }
 
     private static void WriteAnthropic(

@@ -9,9 +9,10 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
 {
     private const string ProposalColumns =
         "id, at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, decided_ms, "
-        + "decided_by";
+        + "decided_by, by_ms";
 
-    private static readonly string[] Causes = ["raise", "reduce_hours", "lower", "capacity_lost"];
+    /// <summary>What is lowered by a known time is stored as lowered, with that time.</summary>
+    private static readonly string[] Causes = ["raise", "reduce_hours", "lower", "capacity_lost", "lower"];
     private static readonly string[] States = ["open", "applied", "replaced"];
 
     public Task<RecordedProposal> AddAsync(
@@ -23,8 +24,9 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
                 using SqliteCommand command = connection.CreateCommand();
                 command.CommandText = """
                     INSERT INTO limit_proposals
-                        (at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state)
-                    VALUES ($at, $base, $cause, $multipliers, $announce, $arithmetic, $by, 'open') RETURNING id
+                        (at_ms, base_version, cause, multipliers, announce_ms, arithmetic, proposed_by, state, by_ms)
+                    VALUES ($at, $base, $cause, $multipliers, $announce, $arithmetic, $by, 'open', $latest)
+                    RETURNING id
                     """;
                 command.Parameters.AddWithValue("$at", at.ToUnixTimeMilliseconds());
                 command.Parameters.AddWithValue("$base", baseVersion);
@@ -33,12 +35,63 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
                 command.Parameters.AddWithValue("$announce", proposal.AnnounceMs);
                 command.Parameters.AddWithValue("$arithmetic", string.Join('\n', proposal.Arithmetic));
                 command.Parameters.AddWithValue("$by", proposedBy);
+                command.Parameters.AddWithValue("$latest", (object?)proposal.ByUnixMs ?? DBNull.Value);
                 long id = (long)command.ExecuteScalar()!;
                 return new RecordedProposal(
                     id, TimeOf(at.ToUnixTimeMilliseconds()), baseVersion, proposal, proposedBy, ProposalState.Open,
                     null, null);
             },
             cancel);
+
+    public Task SaveHoldsAsync(StoredHolds holds, CancellationToken cancel) => store.WriteAsync(
+        connection =>
+        {
+            SqliteStore.Execute(connection, "DELETE FROM limit_holds");
+            foreach ((string modelClass, ClassHold hold) in holds.Holds)
+            {
+                using SqliteCommand command = connection.CreateCommand();
+                command.CommandText = """
+                    INSERT INTO limit_holds
+                        (class, version, at_ms, raise_since_ms, raise_to, short_since_ms, covered_input, covered_output)
+                    VALUES ($class, $version, $at, $raise_since, $raise, $short_since, $input, $output)
+                    """;
+                command.Parameters.AddWithValue("$class", modelClass);
+                command.Parameters.AddWithValue("$version", holds.Version);
+                command.Parameters.AddWithValue("$at", holds.At.ToUnixTimeMilliseconds());
+                command.Parameters.AddWithValue("$raise_since", (object?)hold.RaiseSinceMs ?? DBNull.Value);
+                command.Parameters.AddWithValue("$raise", TierMultipliers.Of(hold.Raise).ToText());
+                command.Parameters.AddWithValue("$short_since", (object?)hold.ShortSinceMs ?? DBNull.Value);
+                command.Parameters.AddWithValue("$input", hold.CoveredInput);
+                command.Parameters.AddWithValue("$output", hold.CoveredOutput);
+                command.ExecuteNonQuery();
+            }
+
+            return true;
+        },
+        cancel);
+
+    public Task<StoredHolds?> LoadHoldsAsync(CancellationToken cancel) => store.ReadAsync<StoredHolds?>(
+        connection =>
+        {
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = """
+                SELECT class, version, at_ms, raise_since_ms, raise_to, short_since_ms, covered_input, covered_output
+                FROM limit_holds
+                """;
+            using SqliteDataReader row = command.ExecuteReader();
+            var holds = new Dictionary<string, ClassHold>(StringComparer.Ordinal);
+            (long Version, long AtMs) last = default;
+            while (row.Read())
+            {
+                last = (row.GetInt64(1), row.GetInt64(2));
+                holds.Add(row.GetString(0), new ClassHold(
+                    row.IsDBNull(3) ? null : row.GetInt64(3), [.. Parse(row.GetString(4)).Entries],
+                    row.IsDBNull(5) ? null : row.GetInt64(5), row.GetDouble(6), row.GetDouble(7)));
+            }
+
+            return holds.Count == 0 ? null : new StoredHolds(last.Version, TimeOf(last.AtMs), holds);
+        },
+        cancel);
 
     public Task WithdrawAsync(string by, DateTimeOffset at, CancellationToken cancel) => store.WriteAsync(
         connection =>
@@ -173,11 +226,15 @@ internal sealed class SqliteLimitProposals(SqliteStore store) : ILimitProposals
         var proposals = new List<RecordedProposal>();
         while (row.Read())
         {
+            long? latest = row.IsDBNull(11) ? null : row.GetInt64(11);
             var proposal = new LimitProposal(
-                (ProposalCause)Array.IndexOf(Causes, row.GetString(3)),
+                latest is null ? (ProposalCause)Array.IndexOf(Causes, row.GetString(3)) : ProposalCause.CapacityEnds,
                 Parse(row.GetString(4)),
                 row.GetInt64(5),
-                [.. row.GetString(6).Split('\n', StringSplitOptions.RemoveEmptyEntries)]);
+                [.. row.GetString(6).Split('\n', StringSplitOptions.RemoveEmptyEntries)])
+            {
+                ByUnixMs = latest,
+            };
             proposals.Add(new RecordedProposal(
                 row.GetInt64(0), TimeOf(row.GetInt64(1)), row.GetInt64(2), proposal, row.GetString(7),
                 (ProposalState)Array.IndexOf(States, row.GetString(8)),

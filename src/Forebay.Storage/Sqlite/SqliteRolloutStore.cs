@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Forebay.Core.Serving.Rollout;
 using Microsoft.Data.Sqlite;
 
@@ -63,6 +65,47 @@ internal sealed class SqliteRolloutStore(SqliteStore store) : IRolloutStore
         },
         cancel);
 
+    public Task<IReadOnlyList<RolloutCounts>> ListCountsAsync(CancellationToken cancel) => store.ReadAsync(
+        IReadOnlyList<RolloutCounts> (connection) =>
+        {
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = "SELECT rollout, at_ms, step_base, looked, looked_ms, arms FROM rollout_counts";
+            using SqliteDataReader row = command.ExecuteReader();
+            var counts = new List<RolloutCounts>();
+            while (row.Read())
+            {
+                counts.Add(new RolloutCounts(
+                    row.GetInt64(0),
+                    row.GetInt64(1),
+                    new RolloutMark(row.GetInt64(2), row.GetInt64(3), row.GetInt64(4)),
+                    JsonSerializer.Deserialize(row.GetString(5), RolloutStoreJson.Default.ArmCountsArray) ?? []));
+            }
+
+            return counts;
+        },
+        cancel);
+
+    public Task SaveCountsAsync(RolloutCounts counts, CancellationToken cancel) => store.WriteAsync(
+        connection =>
+        {
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = """
+                INSERT INTO rollout_counts (rollout, at_ms, step_base, looked, looked_ms, arms)
+                VALUES ($rollout, $at, $base, $looked, $looked_ms, $arms)
+                ON CONFLICT (rollout) DO UPDATE SET at_ms = excluded.at_ms, step_base = excluded.step_base,
+                    looked = excluded.looked, looked_ms = excluded.looked_ms, arms = excluded.arms
+                """;
+            command.Parameters.AddWithValue("$rollout", counts.Rollout);
+            command.Parameters.AddWithValue("$at", counts.AtUnixMs);
+            command.Parameters.AddWithValue("$base", counts.Mark.StepBase);
+            command.Parameters.AddWithValue("$looked", counts.Mark.Looked);
+            command.Parameters.AddWithValue("$looked_ms", counts.Mark.LookedUnixMs);
+            command.Parameters.AddWithValue(
+                "$arms", JsonSerializer.Serialize([.. counts.Arms], RolloutStoreJson.Default.ArmCountsArray));
+            return command.ExecuteNonQuery();
+        },
+        cancel);
+
     private static ModelRollout Read(SqliteDataReader row)
     {
         string word = row.GetString(9);
@@ -91,3 +134,7 @@ internal sealed class SqliteRolloutStore(SqliteStore store) : IRolloutStore
         };
     }
 }
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ArmCounts[]))]
+internal sealed partial class RolloutStoreJson : JsonSerializerContext;

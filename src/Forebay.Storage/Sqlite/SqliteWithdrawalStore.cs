@@ -10,7 +10,7 @@ internal sealed class SqliteWithdrawalStore(SqliteStore store) : IWithdrawalStor
 {
     private const string Columns =
         "id, kind, scope, target, actor, asked_ms, from_ms, cut_ms, return_ms, short_notice_days, phase, taken_out_ms, "
-        + "was_cut_ms, emptied_ms, returned_ms, in_flight_at_start, cut_requests, report";
+        + "was_cut_ms, emptied_ms, returned_ms, in_flight_at_start, cut_requests, report, quantity, partner";
 
     public Task<IReadOnlyList<WithdrawalRecord>> ListWithdrawalsAsync(CancellationToken cancel) => store.ReadAsync(
         IReadOnlyList<WithdrawalRecord> (connection) =>
@@ -35,7 +35,7 @@ internal sealed class SqliteWithdrawalStore(SqliteStore store) : IWithdrawalStor
             command.CommandText = $"""
                 INSERT INTO withdrawals ({Columns})
                 VALUES ($id, $kind, $scope, $target, $actor, $asked, $from, $cut, $return, $short, $phase, $taken,
-                    $was_cut, $emptied, $returned, $in_flight, $cut_requests, $report)
+                    $was_cut, $emptied, $returned, $in_flight, $cut_requests, $report, $quantity, $partner)
                 ON CONFLICT (id) DO UPDATE SET return_ms = excluded.return_ms, phase = excluded.phase,
                     taken_out_ms = excluded.taken_out_ms, was_cut_ms = excluded.was_cut_ms,
                     emptied_ms = excluded.emptied_ms, returned_ms = excluded.returned_ms,
@@ -53,6 +53,8 @@ internal sealed class SqliteWithdrawalStore(SqliteStore store) : IWithdrawalStor
             command.Parameters.AddWithValue("$cut", asked.CutUnixMs);
             command.Parameters.AddWithValue("$return", OrNull(asked.ReturnUnixMs));
             command.Parameters.AddWithValue("$short", asked.ShortNoticeDays);
+            command.Parameters.AddWithValue("$quantity", OrNull(asked.Quantity));
+            command.Parameters.AddWithValue("$partner", (object?)asked.Partner ?? DBNull.Value);
             command.Parameters.AddWithValue("$phase", progress.Phase.Word());
             command.Parameters.AddWithValue("$taken", OrNull(progress.TakenOutUnixMs));
             command.Parameters.AddWithValue("$was_cut", OrNull(progress.CutUnixMs));
@@ -79,6 +81,8 @@ internal sealed class SqliteWithdrawalStore(SqliteStore store) : IWithdrawalStor
         Number(row, 8))
     {
         ShortNoticeDays = row.GetDouble(9),
+        Quantity = Number(row, 18),
+        Partner = row.IsDBNull(19) ? null : row.GetString(19),
     };
 
     private static WithdrawalProgress ProgressOf(SqliteDataReader row) => new()

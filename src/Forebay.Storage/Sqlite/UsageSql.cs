@@ -116,6 +116,7 @@ internal static class UsageSql
         UsageDimension.Provider => "provider",
         UsageDimension.Backing => "backing",
         UsageDimension.Outcome => "outcome",
+        UsageDimension.Pool => "pool",
         UsageDimension.Batch => "iif(batch, 'yes', 'no')",
         _ => throw new ArgumentOutOfRangeException(nameof(dimension), dimension, "A dimension without a column."),
     };

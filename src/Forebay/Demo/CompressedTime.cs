@@ -11,7 +11,11 @@ public sealed class CompressedTime(double factor, TimeProvider real, DateTimeOff
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
 
     private readonly DateTimeOffset _wall = start ?? real.GetUtcNow();
+    private readonly DateTimeOffset _realWall = real.GetUtcNow();
     private readonly long _stamp = real.GetTimestamp();
+
+    /// <summary>What it says, or said, when the real one says a time.</summary>
+    public DateTimeOffset Of(DateTimeOffset realTime) => _wall + (realTime - _realWall) * factor;
 
     /// <summary>Seconds of this clock in a real one.</summary>
     public double Factor => factor;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Forebay.Core.Capacity;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
+using Forebay.Core.Serving.Providers;
 using Forebay.Emulator;
 using Forebay.Executors.Local;
 using Microsoft.Extensions.Logging;
@@ -33,7 +34,7 @@ public sealed partial class EmulatedEngines(double timeScale, TimeProvider time,
     public async Task<IReadOnlyDictionary<string, Uri>> EnsureAsync(FleetConfig config, CancellationToken cancel)
     {
         var wanted = config.Deployments
-            .Where(d => d.Endpoint is null)
+            .Where(d => ProviderEndpoint.Of(d) is null)
             .Select(d => SpecOf(config, d))
             .ToDictionary(s => s.Id, s => (Spec: s, Identity: IdentityOf(s)));
         EmulatedDeploymentSpec[] missing =

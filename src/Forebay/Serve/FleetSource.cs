@@ -6,6 +6,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
+using Forebay.Core.Serving;
 using Forebay.Gateway.Upstreams;
 
 namespace Forebay.Serve;
@@ -29,6 +30,13 @@ public sealed class FleetSource(
 
     /// <summary>Runs after a fleet was put in force.</summary>
     public Func<FleetModel, FleetOrigin, CancellationToken, Task>? Applied { get; init; }
+
+    /// <summary>Looks whether what a file deploys anew has room before it is put in force; null where nobody does.
+    /// </summary>
+    public RoomCheck? Room { get; set; }
+
+    /// <summary>What the fleet file in force deploys.</summary>
+    public IReadOnlyCollection<DeploymentConfig> Deployed => Volatile.Read(ref _file).Deployments;
 
     /// <summary>What the API manages in the fleet in force. What is set before the first fleet is put in force joins
     /// it.</summary>
@@ -65,7 +73,7 @@ public sealed class FleetSource(
             var note = new AuditNote(origin.Actor, "fleet.apply", origin.Path, detail);
             return await AuditedAsync(change, note, async () =>
             {
-                IReadOnlyList<ConfigProblem> problems = await PutInForceAsync(config, _managed, cancel);
+                IReadOnlyList<ConfigProblem> problems = await PutFileInForceAsync(config, origin, cancel);
                 if (problems.Count == 0)
                 {
                     await (Applied?.Invoke(state.Model, origin, cancel) ?? Task.CompletedTask);
@@ -137,6 +145,19 @@ public sealed class FleetSource(
         }
     }
 
+    private async Task<IReadOnlyList<ConfigProblem>> PutFileInForceAsync(
+        FleetConfig file, FleetOrigin origin, CancellationToken cancel)
+    {
+        if (Room is not { } room)
+        {
+            return await PutInForceAsync(file, _managed, cancel);
+        }
+
+        var composed = FleetComposition.Compose(file, _managed, KnownAccelerators);
+        return composed.Problems.Count > 0 ? composed.Problems : await room(
+            composed.Config, file.Deployments, () => PutInForceAsync(file, _managed, cancel), origin.Actor, cancel);
+    }
+
     private async Task<IReadOnlyList<ConfigProblem>> PutInForceAsync(
         FleetConfig file, ManagedObjects managed, CancellationToken cancel)
     {
@@ -184,6 +205,19 @@ public sealed class FleetSource(
         public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
     }
 }
+
+/// <summary>Puts a fleet file in force if what it deploys anew has room, and takes its leases.</summary>
+/// <param name="whole">The fleet as it would be.</param>
+/// <param name="deployed">What the file would deploy.</param>
+/// <param name="putInForce">Puts it in force; where it returns problems, nothing was changed.</param>
+/// <param name="actor">Who.</param>
+/// <param name="cancel">Gives up.</param>
+public delegate Task<IReadOnlyList<ConfigProblem>> RoomCheck(
+    FleetConfig whole,
+    IReadOnlyCollection<DeploymentConfig> deployed,
+    Func<Task<IReadOnlyList<ConfigProblem>>> putInForce,
+    string actor,
+    CancellationToken cancel);
 
 /// <summary>Where a fleet comes from, for the audit log.</summary>
 /// <param name="Actor"><c>startup</c> or <c>file</c>.</param>

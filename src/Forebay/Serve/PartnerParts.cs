@@ -3,8 +3,10 @@ using Forebay.Control.Capacity;
 using Forebay.Control.FleetFile;
 using Forebay.Control.Partners;
 using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
+using Forebay.Core.Serving;
 using Forebay.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -26,7 +28,11 @@ internal sealed partial class PartnerParts : IDisposable
         Partners = new PartnerService(
             store.Partners, Capacity, () => Fleet!, () => state.Model, _probe, change, contractTime,
             logs.CreateLogger<PartnerService>());
-        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, contractTime);
+        Reports = new CapacityReports(Capacity, Partners, () => state.Model, change, contractTime)
+        {
+            // Usage goes by the machine's clock: where contracts run faster, an hour of theirs is none of it.
+            Usage = ReferenceEquals(time, contractTime) ? store.Ledger : null,
+        };
     }
 
     public CapacityService Capacity { get; }
@@ -85,6 +91,39 @@ internal sealed partial class PartnerParts : IDisposable
         catch (StorageException e)
         {
             LedgerNotFollowed(_logger, e.Message);
+        }
+    }
+
+    /// <summary>Puts a fleet file in force with the leases of what it deploys. A ledger that cannot be written then
+    /// stops no reload, as above.</summary>
+    public async Task<IReadOnlyList<ConfigProblem>> PutInForceAsync(
+        FleetConfig whole,
+        IReadOnlyCollection<DeploymentConfig> deployed,
+        Func<Task<IReadOnlyList<ConfigProblem>>> putInForce,
+        string actor,
+        CancellationToken cancel)
+    {
+        IReadOnlyList<ConfigProblem> problems = [];
+        bool isInForce = false;
+        try
+        {
+            return await Capacity.PutInForceAsync(
+                whole,
+                deployed,
+                Partners.Partners,
+                async () =>
+                {
+                    problems = await putInForce();
+                    isInForce = true;
+                    return problems;
+                },
+                actor,
+                cancel);
+        }
+        catch (StorageException e) when (isInForce)
+        {
+            LedgerNotFollowed(_logger, e.Message);
+            return problems;
         }
     }
 

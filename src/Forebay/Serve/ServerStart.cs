@@ -20,7 +20,9 @@ using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Fleet.Managed;
+using Forebay.Core.Limits.Following;
 using Forebay.Core.Time;
+using Forebay.Demo;
 using Forebay.Gateway;
 using Forebay.Gateway.Upstreams;
 using Forebay.Storage;
@@ -77,15 +79,21 @@ internal sealed partial class ServerStart(
         // 3. The fleet: the user's own upstreams, emulated engines, connection pools; what is withdrawn of it; and what
         // tenants used of their limits before.
         _upstreams = Own(new UpstreamSet(ReadSecret));
-        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs);
+        var withdrawals = new WithdrawalService(_state, _store.Withdrawals, _change, time, logs)
+        {
+            ContractTime = ContractTime,
+            ContractSecondsPerSecond = (ContractTime as CompressedTime)?.Factor ?? 1,
+        };
         _partners = Own(await PartnerParts.LoadAsync(
             _state, _store, _change, ReadSecret, time, ContractTime, logs, cancel));
+        withdrawals.Notices = _partners.Partners;
         ManagedObjects managed = _partners.Managed.With(
             WithdrawalService.Owner, await LoadAsync(withdrawals.LoadAsync, cancel));
         _following = await LoadFollowingAsync(cancel);
         FleetSource source = Own(SourceOf(await ConnectOwnAsync(cancel), managed));
         var origin = new FleetOrigin(StartActor, settings.FleetFile ?? DefaultFleet.FileName, file.Sha256);
         ThrowIfAny(file, await source.ApplyAsync(config, _change, origin, cancel));
+        source.Room = _partners.PutInForceAsync;
         await RebuildLimitsAsync(cancel);
 
         // 4. What the admin API changes: keys, tokens, where models may run.
@@ -242,7 +250,7 @@ internal sealed partial class ServerStart(
             new MetricsCollector(new MetricsCollectorOptions(), logs.CreateLogger<MetricsCollector>()));
         Own(new FleetMetrics(_state, _store.Journal, time));
         Own(new QueueMetrics(_state, time));
-        Own(new FollowingMetrics(_following, _state, time));
+        Own(new FollowingMetrics(_following, _state, ContractTime));
         Own(new BatchMetrics(_batches, time));
         if (OtlpExport.Start(config.Server.Telemetry, Environment.GetEnvironmentVariable) is { } otlp)
         {
@@ -297,7 +305,7 @@ internal sealed partial class ServerStart(
     private FleetSource SourceOf(IReadOnlyList<UserUpstream> own, ManagedObjects managed)
     {
         EmulatedEngines? engines = settings.Emulate ? Own(new EmulatedEngines(settings.TimeScale, time, logs)) : null;
-        return new FleetSource(_state, _upstreams, engines, own)
+        var source = new FleetSource(_state, _upstreams, engines, own)
         {
             Managed = managed,
             Applied = async (model, from, stop) =>
@@ -307,13 +315,15 @@ internal sealed partial class ServerStart(
                 _placement?.Nudge();
             },
         };
+        _partners.Capacity.Deployed = () => source.Deployed;
+        return source;
     }
 
     /// <summary>What was decided on limits holds before the fleet does: nobody is held to less in between.</summary>
     private async Task<LimitFollowing> LoadFollowingAsync(CancellationToken cancel)
     {
         var following = new LimitFollowing(
-            _state, _store.LimitProposals, _change, time, logs.CreateLogger<LimitFollowing>());
+            _state, _store.LimitProposals, _change, ContractTime, logs.CreateLogger<LimitFollowing>());
         await LoadAsync(
             async stop =>
             {
@@ -321,8 +331,13 @@ internal sealed partial class ServerStart(
                 return true;
             },
             cancel);
-        following.Inputs = Own(new LiveInputs(_state, _store.Demand, following.At, time));
-        Own(new FollowingLoop(following, time));
+        var compressed = ContractTime as CompressedTime;
+        LiveInputs inputs = Own(new LiveInputs(
+            _state, _store.Demand, at => following.At(compressed?.Of(at) ?? at), time));
+        inputs.Outlook = () => new CapacityOutlook(
+            _partners.Capacity.Ledger, ContractTime.GetUtcNow().ToUnixTimeMilliseconds(), _partners.Partners.IsDrained);
+        following.Inputs = inputs;
+        Own(new FollowingLoop(following, time, ContractTime, compressed?.Factor ?? 1));
         return following;
     }
 

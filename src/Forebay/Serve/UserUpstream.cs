@@ -80,7 +80,12 @@ public sealed class UserUpstream
         string id = only is null ? $"own-{number}" : text;
         using var http = new HttpClient { Timeout = Patience };
         IReadOnlyList<FoundModel> models = await ListAsync(http, endpoint, only, secret, cancel);
-        Dialect[] dialects = only is { } one ? [one] : await ProbeAsync(http, endpoint, secret, cancel);
+        Dialect[] dialects = only switch
+        {
+            Dialect.OpenAi => [Dialect.OpenAi, Dialect.Responses],
+            { } one => [one],
+            null => await ProbeAsync(http, endpoint, secret, cancel),
+        };
         string? credential = string.IsNullOrEmpty(secret) ? null : "env:" + variable;
         return new UserUpstream(id, endpoint, backing, credential, dialects, models);
     }

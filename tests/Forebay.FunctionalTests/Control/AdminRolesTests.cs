@@ -61,7 +61,6 @@ public sealed class AdminRolesTests
         ("POST", "/v1/providers/{id}/sign", Operator),
         ("POST", "/v1/providers/{id}/connect", Operator),
         ("POST", "/v1/providers/{id}/accept", Operator),
-        ("POST", "/v1/providers/{id}/reclaim", Operator),
         ("POST", "/v1/providers/{id}/drain", Operator),
         ("POST", "/v1/providers/{id}/exit", Operator),
         ("GET", "/v1/capacity", Viewer),

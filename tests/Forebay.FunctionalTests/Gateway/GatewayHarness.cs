@@ -25,10 +25,11 @@ public sealed class GatewayHarness : IAsyncDisposable
     public const string OtherSecret = "fb-other-secret-0123456789";
     public const string Model = "atlas";
 
-    private readonly UpstreamSet _upstreams = new(reference => "secret-of-" + reference);
+    private readonly UpstreamSet _upstreams;
 
-    private GatewayHarness(FleetConfig config, params ApiKey[] more)
+    private GatewayHarness(FleetConfig config, Func<string, string>? secrets, params ApiKey[] more)
     {
+        _upstreams = new UpstreamSet(secrets ?? (reference => "secret-of-" + reference));
         State.Model = FleetModel.Build(config, FrozenDictionary<string, Uri>.Empty);
         State.Keys = new KeyRing([KeyOf("key_test", "acme", Secret), KeyOf("key_other", "globex", OtherSecret), .. more]);
     }
@@ -62,6 +63,13 @@ public sealed class GatewayHarness : IAsyncDisposable
         Func<FleetConfig, FleetConfig>? change = null,
         params ApiKey[] keys) => StartAsync(upstreams, time, loggers, null, change, keys);
 
+    /// <summary>Starts a gateway whose secrets are found as the test says.</summary>
+    public static Task<GatewayHarness> StartAsync(
+        IReadOnlyList<Uri> upstreams,
+        Func<FleetConfig, FleetConfig> change,
+        Func<string, string> secrets) => StartAsync(
+            upstreams, TimeProvider.System, NullLoggerFactory.Instance, null, change, [], secrets);
+
     /// <summary>Starts a gateway that speaks TLS; the client of the harness trusts that certificate.</summary>
     public static Task<GatewayHarness> StartTlsAsync(
         IReadOnlyList<Uri> upstreams,
@@ -75,10 +83,11 @@ public sealed class GatewayHarness : IAsyncDisposable
         ILoggerFactory loggers,
         X509Certificate2? certificate,
         Func<FleetConfig, FleetConfig>? change,
-        ApiKey[] keys)
+        ApiKey[] keys,
+        Func<string, string>? secrets = null)
     {
         FleetConfig config = Fleet(upstreams);
-        var harness = new GatewayHarness(change?.Invoke(config) ?? config, keys);
+        var harness = new GatewayHarness(change?.Invoke(config) ?? config, secrets, keys);
         IReadOnlyList<ConfigProblem> problems = harness._upstreams.Update(
             harness.State.Model, static () => { });
         if (problems.Count > 0)

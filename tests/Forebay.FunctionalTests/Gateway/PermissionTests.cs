@@ -35,6 +35,62 @@ public sealed class PermissionTests
     }
 
     [Theory]
+    [InlineData("us", "d0")]
+    [InlineData("eu", "d1")]
+    public async Task A_geography_in_an_OpenAI_body_is_obeyed_and_cut_out(string geo, string deployment)
+    {
+        await using Fleet fleet = await Fleet.StartAsync(c => c with
+        {
+            Deployments = [.. c.Deployments.Select(d => d with { Backing = Backing.Cloud, UpstreamModel = null })],
+        });
+
+        for (int i = 0; i < 4; i++)
+        {
+            using HttpResponseMessage response = await fleet.Gateway.Client.SendAsync(
+                GatewayHarness.Chat(GatewayHarness.ChatBody(false, $",\"inference_geo\":\"{geo}\"")));
+
+            Assert.Equal(deployment, Header(response, "x-forebay-deployment"));
+        }
+
+        Assert.All(fleet.Bodies, body => Assert.Equal(GatewayHarness.ChatBody(false), body));
+    }
+
+    [Fact]
+    public async Task A_geography_in_an_OpenAI_body_reaches_a_providers_account_of_the_other_dialect()
+    {
+        await using Fleet fleet = await Fleet.StartAsync(c => c with
+        {
+            Deployments =
+            [
+                .. c.Deployments.Select(d => d with { Dialects = [Dialect.Anthropic], Backing = Backing.Cloud }),
+            ],
+        });
+
+        using HttpResponseMessage response = await fleet.Gateway.Client.SendAsync(
+            GatewayHarness.Chat(GatewayHarness.ChatBody(false, ",\"inference_geo\":\"us\"")));
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("d0", Header(response, "x-forebay-deployment"));
+        Assert.StartsWith("{\"inference_geo\":\"us\",", Assert.Single(fleet.Bodies), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(",\"inference_geo\":\"mars\"")]
+    [InlineData(",\"inference_geo\":7")]
+    [InlineData(",\"inference_geo\":\"us\",\"inference_geo\":\"us\"")]
+    public async Task A_geography_in_an_OpenAI_body_that_cannot_be_obeyed_is_refused(string field)
+    {
+        await using Fleet fleet = await Fleet.StartAsync();
+
+        using HttpResponseMessage response = await fleet.Gateway.Client.SendAsync(
+            GatewayHarness.Chat(GatewayHarness.ChatBody(false, field)));
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("inference_geo", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, fleet.Received);
+    }
+
+    [Theory]
     [InlineData(",\"inference_geo\":\"mars\"", null, "mars")]
     [InlineData(",\"inference_geo\":\"US\"", null, "US")]
     [InlineData(",\"inference_geo\":\"\"", null, "''")]
@@ -218,7 +274,12 @@ public sealed class PermissionTests
                 fleet._upstreams.Add(await ScriptedUpstream.StartAsync((http, request) =>
                     request.Text.Contains("\"stream\":true", StringComparison.Ordinal)
                         ? ScriptedUpstream.StreamAsync(http, Answers.AnthropicStream)
-                        : ScriptedUpstream.JsonAsync(http, 200, Answers.AnthropicMessage)));
+                        : ScriptedUpstream.JsonAsync(
+                            http,
+                            200,
+                            request.Path.EndsWith("/chat/completions", StringComparison.Ordinal)
+                                ? Answers.OpenAiCompletion
+                                : Answers.AnthropicMessage)));
             }
 
             fleet.Gateway = await GatewayHarness.StartAsync(

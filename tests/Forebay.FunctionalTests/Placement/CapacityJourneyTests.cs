@@ -83,7 +83,7 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
 
         // 5. The partner takes half of what it gave back.
         await Server.Cli.OkAsync(
-            _server.Data, "provider", "reclaim", "east", "--quantity", "8",
+            _server.Data, "reclaim", "east-terms", "--quantity", "8",
             "--at", TimeProvider.System.GetUtcNow().ToString("O"));
         await _server.ReadyAsync("east-pool", 1);
         Assert.Equal(8, (await _server.LaneAsync("east-pool")).Available);
@@ -92,7 +92,7 @@ public sealed class CapacityJourneyTests : IAsyncLifetime
         await Server.Cli.OkAsync(_server.Data, "drain", "alpha-pool");
         await _server.ReadyAsync("alpha-pool", 0);
         Assert.Equal(0, (await _server.LaneAsync("alpha-pool")).Leased);
-        await Server.Cli.OkAsync(_server.Data, "withdrawals", "w-2", "--return");
+        await Server.Cli.OkAsync(_server.Data, "withdrawals", "w-3", "--return");
         await _server.ReadyAsync("alpha-pool", 1);
 
         // 7. The partner leaves.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Forebay.TestKit;
 
@@ -7,9 +8,6 @@ namespace Forebay.FunctionalTests.Placement;
 internal sealed record JourneyFleet
 {
     public const string Model = "atlas";
-
-    /// <summary>As fast as the router expects of such an engine, so that a new one draws requests from the first.</summary>
-    private const int TimeScale = 1;
 
     private const int WeightBytes = 200_000;
 
@@ -30,11 +28,17 @@ internal sealed record JourneyFleet
 
     private string Weights => _folder.File("weights.bin");
 
-    /// <summary>What the build is run by, as YAML.</summary>
-    public string Engine { get; init; } =
-        $"{{emulated: {{time_scale: {TimeScale}}}, dialects: [openai, anthropic], start_seconds: 1}}";
+    /// <summary>What the build is run by, as YAML; emulated engines when null.</summary>
+    public string? Engine { get; init; }
+
+    /// <summary>Seconds of an emulated engine in a real one. At 1 it is as fast as the router expects of such an engine,
+    /// so that a new one draws requests from the first.</summary>
+    public int TimeScale { get; init; } = 1;
 
     public int MinimumReplicas { get; init; } = 4;
+
+    /// <summary>Seconds between two decisions about placement, of the clock that contracts go by.</summary>
+    public int PlacementSeconds { get; init; } = 1;
 
     /// <summary>Further keys of the alpha group, as YAML flow.</summary>
     public string AlphaGroup { get; init; } = "";
@@ -45,10 +49,12 @@ internal sealed record JourneyFleet
     public string Write()
     {
         string fresh = Path + ".new";
+        string engine = Engine
+            ?? $"{{emulated: {{time_scale: {TimeScale}}}, dialects: [openai, anthropic], start_seconds: 1}}";
         File.WriteAllText(fresh, $$$"""
             version: 1
             server:
-              placement: {interval_seconds: 1, minimum_dwell_minutes: 0}
+              placement: {interval_seconds: {{{PlacementSeconds}}}, minimum_dwell_minutes: 0}
             concentration_groups:
               - {id: alpha-grid{{{AlphaGroup}}}}
               - {id: beta-grid}
@@ -82,7 +88,7 @@ internal sealed record JourneyFleet
                         precision: fp8
                         accelerators_per_replica: 8
                         max_concurrency: 64
-                        engine: {{{Engine}}}
+                        engine: {{{engine}}}
             tiers: [{id: open}]
             tenants:
               - {id: anywhere, tier: open}
@@ -93,10 +99,16 @@ internal sealed record JourneyFleet
         return Path;
     }
 
-    /// <summary>The file of a partner in the United States with four replicas' worth, half of it from this year on.
-    /// </summary>
-    public string WriteOffer(string id, Uri endpoint)
+    /// <summary>The file of a partner in the United States with four replicas' worth, half of it from the first day
+    /// on.</summary>
+    /// <param name="id">The partner's id.</param>
+    /// <param name="endpoint">Where its acceptance is measured.</param>
+    /// <param name="starts">The term's first day; the first of this year when left out.</param>
+    /// <param name="full">The day on which the other half comes; never in this test when left out.</param>
+    public string WriteOffer(string id, Uri endpoint, DateTimeOffset? starts = null, DateTimeOffset? full = null)
     {
+        string first = Day(starts ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        string second = Day(full ?? new DateTimeOffset(2126, 1, 1, 0, 0, 0, TimeSpan.Zero));
         string file = _folder.File($"onboard-{id}.yaml");
         File.WriteAllText(file, $$$"""
             id: {{{id}}}
@@ -108,12 +120,13 @@ internal sealed record JourneyFleet
               provider: {{{id}}}
               unit: accelerators
               quantity: 32
-              starts: 2026-01-01
+              starts: {{{first}}}
               ends: 2126-12-31
               ramp:
-                - {from: 2026-01-01, quantity: 16}
-                - {from: 2126-01-01, quantity: 32}
+                - {from: {{{first}}}, quantity: 16}
+                - {from: {{{second}}}, quantity: 32}
               price: {usd: 2, per: accelerator_hour}
+              notice_days: 10
               cure_days: 30
             pools:
               - id: {{{id}}}-pool
@@ -127,4 +140,6 @@ internal sealed record JourneyFleet
             """);
         return file;
     }
+
+    private static string Day(DateTimeOffset at) => at.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 }

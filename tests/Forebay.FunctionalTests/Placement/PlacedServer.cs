@@ -1,24 +1,34 @@
 using Forebay.Control.Admin.Contract;
 using Forebay.Core.Execution;
 using Forebay.Executors.Local;
+using Forebay.FunctionalTests.Hostile;
 using Forebay.FunctionalTests.Server;
+using Forebay.Serve;
 using Forebay.TestKit;
+using Microsoft.Extensions.Logging;
 
 namespace Forebay.FunctionalTests.Placement;
 
-/// <summary>A server process that places replicas by itself, watched from its admin API, killed and started again at
-/// will. Engines outlive it and are ended with this.</summary>
+/// <summary>A server that places replicas by itself, watched from its admin API: a process, killed and started again at
+/// will, or hosted here where contracts are to run faster than requests. Engines outlive it and are ended with this.
+/// </summary>
 internal sealed class PlacedServer : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder;
     private readonly CancellationTokenSource _stop = new();
+    private readonly RecordingLogs _logs = new();
     private Task _watching = Task.CompletedTask;
+    private ForebayServer? _hosted;
+    private ILoggerFactory? _factory;
 
     public PlacedServer(TemporaryFolder folder) => _folder = folder;
 
     public ForebayProcess Process { get; private set; } = null!;
 
     public string Data => _folder.File("data");
+
+    /// <summary>What it logged, for what a failing test says.</summary>
+    public string Errors => Process is { } process ? process.Errors : string.Join('\n', _logs.Lines.TakeLast(200));
 
     /// <summary>Lanes seen with more leased than available.</summary>
     public List<string> Overdrawn { get; } = [];
@@ -32,6 +42,20 @@ internal sealed class PlacedServer : IAsyncDisposable
         _watching = WatchAsync(_stop.Token);
     }
 
+    /// <summary>Starts it in this process, with a clock of its own for contracts.</summary>
+    /// <returns>Where clients call.</returns>
+    public async Task<Uri> HostAsync(string fleet, TimeProvider contractTime)
+    {
+        _factory = _logs.CreateFactory();
+        var settings = new ServeSettings
+        {
+            FleetFile = fleet, DataDirectory = Data, Port = 0, AdminPort = 0, ContractTime = contractTime,
+        };
+        _hosted = await ForebayServer.StartAsync(settings, TimeProvider.System, _factory, default);
+        _watching = WatchAsync(_stop.Token);
+        return _hosted.BaseUrl;
+    }
+
     public async Task KillAsync()
     {
         await EndWatchAsync();
@@ -43,7 +67,14 @@ internal sealed class PlacedServer : IAsyncDisposable
     public async Task StopAsync()
     {
         await EndWatchAsync();
-        await Process.StopAsync();
+        if (_hosted is null)
+        {
+            await Process.StopAsync();
+            return;
+        }
+
+        await _hosted.StopAsync(CancellationToken.None);
+        await EndHostAsync();
     }
 
     /// <summary>Replicas on a pool, in any phase but stopped.</summary>
@@ -57,14 +88,19 @@ internal sealed class PlacedServer : IAsyncDisposable
     public Task ReadyAsync(string pool, int count) => Eventually.TrueAsync(
         async () => await OnAsync(pool) is var there && there.Length == count
             && there.All(r => r is { Phase: "ready", Routed: true }),
-        () => $"{pool} has not {count}: {Process.Errors}");
+        () => $"{pool} has not {count}: {Errors}");
 
     public async Task<LaneView> LaneAsync(string pool) => (await CapacityAsync()).Lanes.Single(l => l.Pool == pool);
 
     public async ValueTask DisposeAsync()
     {
         await EndWatchAsync();
-        await Process.DisposeAsync();
+        await EndHostAsync();
+        if (Process is { } process)
+        {
+            await process.DisposeAsync();
+        }
+
         using var executor = new LocalProcessExecutor(
             new LocalProcessOptions { Folder = Path.Combine(Data, "work") }, TimeProvider.System);
         foreach (WorkObservation work in await executor.ListAsync(default))
@@ -75,6 +111,16 @@ internal sealed class PlacedServer : IAsyncDisposable
         }
 
         _stop.Dispose();
+    }
+
+    private async Task EndHostAsync()
+    {
+        if (_hosted is { } hosted)
+        {
+            _hosted = null;
+            await hosted.DisposeAsync();
+            _factory!.Dispose();
+        }
     }
 
     private Task<CapacityView> CapacityAsync() => Server.Cli.JsonAsync(Data, AdminJson.Default.CapacityView, "capacity", "show");

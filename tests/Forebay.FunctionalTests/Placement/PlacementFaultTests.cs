@@ -63,6 +63,29 @@ public sealed class PlacementFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_engine_that_runs_and_never_becomes_healthy_is_given_its_time_and_then_replaced_by_one_that_does()
+    {
+        var fleet = new JourneyFleet(_folder)
+        {
+            MinimumReplicas = 1,
+            Engine = "{start_seconds: 1, start_timeout_seconds: 1, command: \"sh -c 'echo waiting; exec sleep 600'\"}",
+        };
+        await _server.StartAsync(fleet.Write());
+        await Eventually.TrueAsync(
+            async () => (await _server.OnAsync("beta-pool")).Any(r => r.Failures > 0 && r.Reason?.StartsWith(
+                "Its engine was not healthy within 1 s; /health said: ", StringComparison.Ordinal) == true),
+            () => _server.Errors);
+        Assert.All(await _server.OnAsync("beta-pool"), r => Assert.False(r.Routed));
+
+        (fleet with { Engine = null }).Write();
+        await Server.Cli.OkAsync(_server.Data, "reload");
+
+        await _server.ReadyAsync("beta-pool", 1);
+        await _server.StopAsync();
+        Assert.Empty(_server.Overdrawn);
+    }
+
+    [Fact]
     public async Task Weights_with_a_wrong_checksum_start_nothing_and_are_fetched_anew_once_the_file_has_the_right_one()
     {
         var fleet = new JourneyFleet(_folder) { MinimumReplicas = 1 };

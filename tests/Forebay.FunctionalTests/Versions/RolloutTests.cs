@@ -131,7 +131,10 @@ public sealed class RolloutTests
 
         Assert.Equal((RolloutPhase.Paused, 0.4), (rollout.Last.Phase, rollout.Last.Share));
         Assert.Equal(before, await AskAllAsync(rollout));
-        Assert.Equal(rollout.Time.GetUtcNow().ToUnixTimeMilliseconds(), rollout.Last.StepSinceUnixMs);
+
+        // The hour that the step was held counts on, but for what passed since that was stored last.
+        long heldMs = rollout.Time.GetUtcNow().ToUnixTimeMilliseconds() - rollout.Last.StepSinceUnixMs;
+        Assert.InRange(heldMs, 3_590_000, 3_600_000);
         await rollout.Rollouts.ResumeAsync("atlas", "test");
         await rollout.Rollouts.RollBackAsync("atlas", "test", "enough");
         await rollout.RestartAsync();

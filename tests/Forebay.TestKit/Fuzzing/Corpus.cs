@@ -25,6 +25,7 @@ public static class Corpus
     [
         Encoding.UTF8.GetBytes(Answers.AnthropicMessage),
         Encoding.UTF8.GetBytes(Answers.OpenAiCompletion),
+        Encoding.UTF8.GetBytes(Answers.Response),
         .. Wholes("anthropic__*.json"),
         .. Wholes("openai__*.json"),
     ];
@@ -41,6 +42,10 @@ public static class Corpus
         .. Recorded("openai__*.chunks.txt", named: false),
     ];
 
+    /// <summary>Whole streams of the Responses dialect.</summary>
+    public static IReadOnlyList<byte[]> ResponseStreams { get; } =
+        [Encoding.UTF8.GetBytes(string.Concat(Answers.ResponseStream))];
+
     /// <summary>A damaged member of a corpus.</summary>
     public static byte[] Damaged(IReadOnlyList<byte[]> corpus, Random random) => ByteMutation.Of(
         corpus[random.Next(corpus.Count)], corpus[random.Next(corpus.Count)], random);
@@ -49,6 +54,15 @@ public static class Corpus
     {
         yield return Written;
         yield return """{"model":"atlas","max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}""";
+        yield return """{"model":"atlas","input":"Hi","stream":true,"store":false,"include":["reasoning.encrypted_content"]}""";
+        yield return """
+            {"model":"atlas","instructions":"Be brief","previous_response_id":"resp_1","max_output_tokens":64,"input":[
+            {"role":"user","content":[{"type":"input_text","text":"a\n\"b\" é"},{"type":"input_image","image_url":"data:image/png;base64,AA"}]},
+            {"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAA"},{"type":"item_reference","id":"msg_1"},
+            {"type":"function_call","call_id":"c","name":"t","arguments":"{\"a\":1}"},
+            {"type":"function_call_output","call_id":"c","output":"ok"}],"tools":[{"type":"function","name":"t",
+            "parameters":{"type":"object"},"strict":true}],"reasoning":{"effort":"low"},"text":{"format":{"type":"text"}}}
+            """;
         yield return """{"stream_options":null,"stream":true,"model":"atlas","messages":[{"role":"user","content":"Hi"}]}""";
         if (SharedFiles.Find("api/data/captured") is not { } folder)
         {

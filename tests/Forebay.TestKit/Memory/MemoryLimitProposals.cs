@@ -19,6 +19,16 @@ public sealed class MemoryLimitProposals : ILimitProposals
     /// <summary>What each decision recorded of tenants' limits.</summary>
     public List<(long Version, IReadOnlyCollection<TenantTerms> Terms)> Recorded { get; } = [];
 
+    public StoredHolds? Holds { get; private set; }
+
+    public Task SaveHoldsAsync(StoredHolds holds, CancellationToken cancel)
+    {
+        Holds = holds;
+        return Task.CompletedTask;
+    }
+
+    public Task<StoredHolds?> LoadHoldsAsync(CancellationToken cancel) => Task.FromResult(Holds);
+
     public Task<RecordedProposal> AddAsync(
         LimitProposal proposal, long baseVersion, string proposedBy, DateTimeOffset at, CancellationToken cancel)
     {

@@ -7,6 +7,7 @@ public sealed class MemoryRolloutStore : IRolloutStore
 {
     private readonly Lock _lock = new();
     private readonly SortedDictionary<long, ModelRollout> _rollouts = [];
+    private readonly SortedDictionary<long, RolloutCounts> _counts = [];
 
     /// <summary>Thrown by the next writes while set.</summary>
     public Exception? WriteFailure { get; set; }
@@ -17,6 +18,29 @@ public sealed class MemoryRolloutStore : IRolloutStore
         {
             return Task.FromResult<IReadOnlyList<ModelRollout>>([.. _rollouts.Values]);
         }
+    }
+
+    public Task<IReadOnlyList<RolloutCounts>> ListCountsAsync(CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult<IReadOnlyList<RolloutCounts>>([.. _counts.Values]);
+        }
+    }
+
+    public Task SaveCountsAsync(RolloutCounts counts, CancellationToken cancel)
+    {
+        if (WriteFailure is { } failure)
+        {
+            return Task.FromException(failure);
+        }
+
+        lock (_lock)
+        {
+            _counts[counts.Rollout] = counts;
+        }
+
+        return Task.CompletedTask;
     }
 
     public Task SaveRolloutAsync(ModelRollout rollout, CancellationToken cancel)

@@ -1,4 +1,6 @@
 using Forebay.Control.Audit;
+using Forebay.Control.Capacity;
+using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
@@ -58,6 +60,38 @@ public sealed class FleetSourceTests : IDisposable
         Assert.Equal("deployments[4].id", Assert.Single(problems).Path);
         Assert.Same(before, _state.Model);
         Assert.Equal("fleet.apply.failed", _audit.Entries[^1].Action);
+    }
+
+    /// <summary>Replicas took the room: the reload is refused whole, and neither the fleet nor a lease changed.</summary>
+    [Fact]
+    public async Task A_file_that_deploys_what_replicas_hold_is_refused_and_changes_no_lease()
+    {
+        using var capacity = new CapacityService(new MemoryCapacity(), TimeProvider.System) { Deployed = () => _source.Deployed };
+        _source.Room = (whole, deployed, put, actor, cancel) =>
+            capacity.PutInForceAsync(whole, deployed, [], put, actor, cancel);
+        FleetConfig file = SmallFleet.Config with { Deployments = [SmallFleet.Config.Deployments[0]] };
+        await ReloadAsync(file);
+        var lane = new CapacityLane("oslo-h100", CapacityUnit.Accelerators);
+        long now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        Assert.Equal(1, capacity.Ledger.Leased(lane, now));
+
+        LedgerResult held = await capacity.ApplyAsync(
+            _ => [new GrantLease(new LeaseRequest("replica/r", LeaseHolder.Deployment, "r", lane, 7, now))],
+            "placement",
+            "",
+            default);
+        Assert.Null(held.Refusal);
+        FleetModel before = _state.Model;
+        long version = capacity.Ledger.Version;
+        ConfigProblem problem = Assert.Single(await ApplyAsync(SmallFleet.Config));
+        Assert.Contains("held by r", problem.Message, StringComparison.Ordinal);
+        Assert.Same(before, _state.Model);
+        Assert.Equal((version, 8L), (capacity.Ledger.Version, capacity.Ledger.Leased(lane, now)));
+
+        // What is there may be written otherwise all the same, and taken out.
+        await ReloadAsync(file with { Deployments = [file.Deployments[0] with { MaxConcurrency = 3 }] });
+        await ReloadAsync(file with { Deployments = [] });
+        Assert.Equal(7, capacity.Ledger.Leased(lane, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() + 1));
     }
 
     [Fact]

@@ -13,6 +13,9 @@ public sealed class RequestFuzzTests
 {
     private const string NotJson = "The request body is not valid";
 
+    private static readonly WireDialect[] Dialects =
+        [WireDialect.Anthropic, WireDialect.OpenAi, WireDialect.Responses];
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64 };
 
     /// <summary>System.Text.Json is the judge of what is JSON: what the reader accepts is JSON, what it calls no JSON is
@@ -22,7 +25,7 @@ public sealed class RequestFuzzTests
         "request bodies", 20_000, random =>
         {
             byte[] body = Corpus.Damaged(Corpus.Requests, random);
-            WireDialect dialect = random.Next(2) == 0 ? WireDialect.Anthropic : WireDialect.OpenAi;
+            WireDialect dialect = Dialects[random.Next(Dialects.Length)];
             bool good = RequestReader.TryRead(dialect, body, random.Next(8) == 0, out RequestFacts facts, out RequestProblem bad);
             bool json = IsJson(body);
             if (!good)
@@ -37,20 +40,27 @@ public sealed class RequestFuzzTests
             Assert.InRange(PromptBlocks.Hash(facts, body, 7, new ulong[32]), 0, 32);
             var spliced = new ArrayBufferWriter<byte>();
             SpliceList splices = RequestSplicer.For(
-                facts, body, "\"up/stream\""u8.ToArray(), dialect == WireDialect.OpenAi);
+                facts,
+                body,
+                new BodyChanges { ModelJson = "\"up/stream\""u8.ToArray(), AddUsage = dialect == WireDialect.OpenAi });
             splices.WriteTo(body, spliced);
             Assert.Equal(splices.ResultLength(body.Length), spliced.WrittenCount);
             Assert.True(IsJson(spliced.WrittenSpan.ToArray()), Shown("spliced", spliced.WrittenSpan.ToArray()));
             Assert.True(RequestReader.TryRead(dialect, spliced.WrittenSpan, true, out RequestFacts sent, out _));
             Assert.Equal("up/stream", sent.Model);
             Assert.Equal(facts.Stream, sent.Stream);
+
+            var bare = new ArrayBufferWriter<byte>();
+            RequestSplicer.For(facts, body, new BodyChanges { ModelMember = "\"v\":1"u8.ToArray(), DropStream = true })
+                .WriteTo(body, bare);
+            Assert.True(IsJson(bare.WrittenSpan.ToArray()), Shown("bare", bare.WrittenSpan.ToArray()));
         });
 
     [Fact]
     public void Damaged_answers_are_read_or_refused() => FuzzRun.Each("answer bodies", 20_000, random =>
     {
         byte[] body = Corpus.Damaged(Corpus.AnswerBodies, random);
-        WireDialect dialect = random.Next(2) == 0 ? WireDialect.Anthropic : WireDialect.OpenAi;
+        WireDialect dialect = Dialects[random.Next(Dialects.Length)];
         if (ResponseReader.TryRead(dialect, body, out ResponseFacts facts))
         {
             Assert.True(facts.Usage is { Input: >= 0, CacheRead: >= 0, CacheWrite: >= 0, Output: >= 0 });

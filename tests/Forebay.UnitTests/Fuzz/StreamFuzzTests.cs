@@ -15,9 +15,15 @@ public sealed class StreamFuzzTests
     [Fact]
     public void Damaged_streams_come_out_the_same_however_they_are_cut() => FuzzRun.Each("streams", 10_000, random =>
     {
-        WireDialect dialect = random.Next(2) == 0 ? WireDialect.Anthropic : WireDialect.OpenAi;
+        var dialect = (WireDialect)random.Next(3);
         byte[] stream = Corpus.Damaged(
-            dialect == WireDialect.Anthropic ? Corpus.AnthropicStreams : Corpus.OpenAiStreams, random);
+            dialect switch
+            {
+                WireDialect.Anthropic => Corpus.AnthropicStreams,
+                WireDialect.Responses => Corpus.ResponseStreams,
+                _ => Corpus.OpenAiStreams,
+            },
+            random);
         bool removeUsage = random.Next(2) == 0;
 
         Outcome whole = Relay(dialect, stream, removeUsage, () => stream.Length);

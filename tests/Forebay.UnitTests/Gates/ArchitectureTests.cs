@@ -19,7 +19,11 @@ public sealed class ArchitectureTests
         ["Forebay.Storage"] = ["Forebay.Core", AspNet, Extensions, "Microsoft.Data.Sqlite", "SQLitePCLRaw"],
         ["Forebay.Executors"] = ["Forebay.Core", AspNet, Extensions],
         ["Forebay.Control"] = ["Forebay.Core", AspNet, Extensions, "YamlDotNet"],
-        ["Forebay.Gateway"] = ["Forebay.Core", "Forebay.Protocols", AspNet, Extensions],
+        ["Forebay.Gateway"] =
+        [
+            "Forebay.Core", "Forebay.Protocols", AspNet, Extensions, "Microsoft.Net.Http.Headers", "AWSSDK.Core",
+            "Google.Apis", "Newtonsoft.Json",
+        ],
         ["Forebay.Emulator"] = ["Forebay.Core", "Forebay.Protocols", AspNet, Extensions],
         ["forebay"] = ["Forebay.", AspNet, Extensions, "OpenTelemetry", "Spectre.Console", "System.CommandLine"],
     };

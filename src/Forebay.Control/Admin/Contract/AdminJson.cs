@@ -57,7 +57,6 @@ namespace Forebay.Control.Admin.Contract;
 [JsonSerializable(typeof(ReplicaLogView))]
 [JsonSerializable(typeof(OnboardBody))]
 [JsonSerializable(typeof(SignBody))]
-[JsonSerializable(typeof(ReclaimBody))]
 [JsonSerializable(typeof(OnboardView))]
 [JsonSerializable(typeof(PartnerListView))]
 [JsonSerializable(typeof(PartnerView))]

@@ -8,8 +8,6 @@ public sealed record OnboardBody(string File, string Name, string? Contract);
 
 public sealed record SignBody(string? Contract);
 
-public sealed record ReclaimBody(DateTimeOffset At, double? Quantity);
-
 /// <summary>What came of onboarding.</summary>
 /// <param name="Partner">The partner; absent where the file has problems.</param>
 /// <param name="WaitsFor">What it waits for.</param>
@@ -52,14 +50,21 @@ public sealed record AcceptanceView(
     IReadOnlyList<string> Findings,
     IReadOnlyList<string> Problems);
 
-public sealed record ReclaimView(DateTimeOffset At, long? Quantity, DateTimeOffset Said, double NoticeShortByDays);
+public sealed record ReclaimView(
+    DateTimeOffset At,
+    long? Quantity,
+    DateTimeOffset Said,
+    double NoticeShortByDays,
+    string? Withdrawal,
+    DateTimeOffset? Returned);
 
 public sealed record PartnerEventView(long Revision, DateTimeOffset At, string Actor, string Event, string State);
 
 /// <summary>Capacity at a time.</summary>
 public sealed record CapacityView(DateTimeOffset At, long Version, IReadOnlyList<LaneView> Lanes);
 
-/// <summary>One kind of capacity of one pool.</summary>
+/// <summary>One kind of capacity of one pool. <c>Used</c> is what requests made of a quota in the five minutes before,
+/// per minute; left out where use is not measured.</summary>
 public sealed record LaneView(
     string Pool,
     string Unit,
@@ -69,6 +74,7 @@ public sealed record LaneView(
     long Available,
     long Leased,
     long Free,
+    decimal? Used,
     DateTimeOffset? NextChange);
 
 public sealed record LeaseListView(IReadOnlyList<LeaseView> Leases);
@@ -91,7 +97,8 @@ public sealed record LeaseView(
 /// <summary>US dollars, a range where the terms are one.</summary>
 public sealed record UsdView(decimal Low, decimal High);
 
-/// <summary>One hour of a commitment; quantities are means over the hour.</summary>
+/// <summary>One hour of a commitment; quantities are means over the hour. <c>Leased</c> is what was held;
+/// <c>Used</c> is measured for quotas, and what was held for all else.</summary>
 public sealed record CapacityHourView(
     DateTimeOffset Hour,
     string Unit,
@@ -99,6 +106,7 @@ public sealed record CapacityHourView(
     decimal Usable,
     decimal Delivered,
     decimal Available,
+    decimal Leased,
     decimal Used,
     UsdView Charge,
     UsdView Credit,

@@ -26,9 +26,9 @@ public sealed record LimitsFollowingView(
     long? ProposalId);
 
 /// <summary>What is proposed: why, all multipliers as they would be, and how long it would be announced ahead.
-/// </summary>
+/// <c>By</c> is when it takes effect at the latest, where capacity goes at a known time.</summary>
 public sealed record ProposedLimitsView(
-    string Cause, IReadOnlyList<MultiplierView> Multipliers, double AnnounceHours);
+    string Cause, IReadOnlyList<MultiplierView> Multipliers, double AnnounceHours, DateTimeOffset? By);
 
 /// <summary>A proposal on record.</summary>
 public sealed record LimitProposalView(

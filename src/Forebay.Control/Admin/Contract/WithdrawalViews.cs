@@ -7,8 +7,15 @@ namespace Forebay.Control.Admin.Contract;
 /// <param name="At">From when; now when left out.</param>
 /// <param name="CutSeconds">How long after that work in flight may go on; 600 when left out, 0 for a drill.</param>
 /// <param name="ForSeconds">How long it is out; until it is returned when left out, 60 for a drill.</param>
+/// <param name="Quantity">What a reclaim takes of each pool; all when left out.</param>
 public sealed record WithdrawalBody(
-    string Kind, string Scope, string Id, DateTimeOffset? At, double? CutSeconds, double? ForSeconds);
+    string Kind,
+    string Scope,
+    string Id,
+    DateTimeOffset? At,
+    double? CutSeconds,
+    double? ForSeconds,
+    double? Quantity = null);
 
 /// <summary>A withdrawal, how far it has come and what it meant.</summary>
 /// <param name="Id">w-1, w-2, ...</param>
@@ -27,7 +34,9 @@ public sealed record WithdrawalBody(
 /// <param name="Returned">When it served again.</param>
 /// <param name="InFlightAtStart">Requests in flight there when it was taken out.</param>
 /// <param name="CutRequests">Requests cut there.</param>
-/// <param name="Deployments">What it covers now.</param>
+/// <param name="Quantity">What is taken of each pool; left out for all.</param>
+/// <param name="Partner">The partner whose record has the notice.</param>
+/// <param name="Deployments">What it keeps requests from.</param>
 /// <param name="Impact">What it meant for requests; left out before it was taken out.</param>
 public sealed record WithdrawalView(
     string Id,
@@ -46,6 +55,8 @@ public sealed record WithdrawalView(
     DateTimeOffset? Returned,
     int InFlightAtStart,
     int CutRequests,
+    long? Quantity,
+    string? Partner,
     IReadOnlyList<string> Deployments,
     ImpactView? Impact);
 

@@ -2,6 +2,7 @@ using Forebay.Control.Admin.Contract;
 using Forebay.Control.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Statements;
+using Forebay.Core.Usage;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Control.Admin.Endpoints;
@@ -15,7 +16,10 @@ internal sealed class CapacityEndpoints(AdminServices services)
 
     private DateTimeOffset Now => (services.ContractTime ?? services.Time).GetUtcNow();
 
-    public Task ShowAsync(AdminCall call)
+    /// <summary>Minutes that use of a quota is a mean of.</summary>
+    private const int UsedMinutes = 5;
+
+    public async Task ShowAsync(AdminCall call)
     {
         var fields = new QueryFields(call.Http.Request.Query);
         DateTimeOffset at = fields.Time("at") ?? Now;
@@ -26,6 +30,7 @@ internal sealed class CapacityEndpoints(AdminServices services)
         var owners = services.Partners.Partners.Where(p => p.InFleet)
             .SelectMany(p => p.Offer.Pools.Select(o => (o.Id, p.Owner)))
             .ToDictionary(p => p.Id, p => p.Owner, StringComparer.Ordinal);
+        Dictionary<string, UsageRow> used = await UsedAsync(at, call.Cancel).ConfigureAwait(false);
         LaneView[] lanes =
         [
             .. ledger.Lanes.Where(l => pool is null || l.Pool == pool)
@@ -39,10 +44,28 @@ internal sealed class CapacityEndpoints(AdminServices services)
                     ledger.Available(l, ms),
                     ledger.Leased(l, ms),
                     ledger.Available(l, ms) - ledger.Leased(l, ms),
+                    !QuotaUse.IsMeasured(l.Unit) || services.CapacityReports.Usage is null ? null
+                        : used.TryGetValue(l.Pool, out UsageRow? row) ? QuotaUse.PerMinute(row, l.Unit, UsedMinutes)
+                        : 0,
                     ledger.NextChange(l, ms) is { } next ? DateTimeOffset.FromUnixTimeMilliseconds(next) : null)),
         ];
         var view = new CapacityView(at, ledger.Version, lanes);
-        return call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.CapacityView);
+        await call.ReplyAsync(StatusCodes.Status200OK, view, AdminJson.Default.CapacityView).ConfigureAwait(false);
+    }
+
+    /// <summary>What was used on each pool in the last whole minutes before a time.</summary>
+    private async Task<Dictionary<string, UsageRow>> UsedAsync(DateTimeOffset at, CancellationToken cancel)
+    {
+        if (services.CapacityReports.Usage is not { } usage)
+        {
+            return [];
+        }
+
+        var end = DateTimeOffset.FromUnixTimeSeconds(at.ToUnixTimeSeconds() / 60 * 60);
+        IReadOnlyList<UsageRow> rows = await usage
+            .QueryAsync(new UsageQuery(end.AddMinutes(-UsedMinutes), end, [UsageDimension.Pool]), cancel)
+            .ConfigureAwait(false);
+        return rows.ToDictionary(r => r.Group[0], StringComparer.Ordinal);
     }
 
     public Task LeasesAsync(AdminCall call)

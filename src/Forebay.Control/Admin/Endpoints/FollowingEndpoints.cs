@@ -152,7 +152,8 @@ internal sealed class FollowingEndpoints(AdminServices services)
         p.Proposal.Arithmetic);
 
     private static ProposedLimitsView ViewOf(LimitProposal p) => new(
-        ConfigShape.Of(typeof(ProposalCause)).WordOf(p.Cause), ViewOf(p.Next), p.AnnounceMs / HourMs);
+        ConfigShape.Of(typeof(ProposalCause)).WordOf(p.Cause), ViewOf(p.Next), p.AnnounceMs / HourMs,
+        p.ByUnixMs is { } by ? DateTimeOffset.FromUnixTimeMilliseconds(by) : null);
 
     private static LimitVersionView ViewOf(LimitVersion v) =>
         new(v.Number, v.At, v.EffectiveAt, v.Actor, v.Proposal, v.RolledBack, ViewOf(v.Multipliers));

@@ -52,27 +52,6 @@ internal sealed class PartnerEndpoints(AdminServices services)
         await ReplyAsync(call, Partners.SignAsync(call.Id, contract, call.Actor, call.Cancel)).ConfigureAwait(false);
     }
 
-    public async Task ReclaimAsync(AdminCall call)
-    {
-        BodyFields body = await call.ReadBodyAsync().ConfigureAwait(false);
-        DateTimeOffset? at = body.OptionalTime("at");
-        double? quantity = body.OptionalNumber("quantity", 1000);
-        if (at is null)
-        {
-            body.Add("at", "is missing.", "Send \"at\": \"2027-01-31T00:00:00Z\".");
-        }
-
-        if (quantity is { } q && (q != Math.Floor(q) || q is < 1 or > 1e15))
-        {
-            body.Add("quantity", "is not a whole number above 0.", "Send whole units, or leave it out for all.");
-        }
-
-        body.Done();
-        await ReplyAsync(
-            call, Partners.ReclaimAsync(call.Id, at!.Value, (long?)quantity, call.Actor, call.Cancel))
-            .ConfigureAwait(false);
-    }
-
     public Task ConnectAsync(AdminCall call) => StepAsync(call, Partners.ConnectAsync);
 
     public Task AcceptAsync(AdminCall call) => StepAsync(call, Partners.AcceptAsync);

@@ -94,7 +94,7 @@ internal sealed class PermissionEndpoints(AdminServices services)
 
     private static ExportPlaceView PlaceOf(Deployment d, ExportRuleConfig? file, ExportDenials mask)
     {
-        string? deniedBy = !ExportRule.Allows(file, d.Site) ? "file" : !ExportRule.Allows(mask, d.Site) ? "api" : null;
+        string? deniedBy = !ServingPlaces.Allows(file, d) ? "file" : !ServingPlaces.Allows(mask, d) ? "api" : null;
         return new ExportPlaceView(
             d.Id, d.Site.Id, d.Site.Jurisdiction, d.Site.Country, d.Site.Kind.Word(), deniedBy is null, deniedBy);
     }

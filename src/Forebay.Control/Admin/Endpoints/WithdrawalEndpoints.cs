@@ -37,6 +37,12 @@ internal sealed class WithdrawalEndpoints(AdminServices services)
         DateTimeOffset? at = body.OptionalTime("at");
         double? cut = body.OptionalNumber("cut_seconds", 600);
         double? length = body.OptionalNumber("for_seconds", 60);
+        double? quantity = body.OptionalNumber("quantity", 1000);
+        if (quantity is { } q && (q != Math.Floor(q) || q is < 1 or > 1e15))
+        {
+            body.Add("quantity", "is not a whole number above 0.", "Send whole units, or leave it out for all.");
+        }
+
         WithdrawalKind kind = Known(body, "kind", kindWord, WithdrawalWords.KindOf, "drain, reclaim or drill");
         WithdrawalScope scope = Known(
             body, "scope", scopeWord, WithdrawalWords.ScopeOf, "pool, commitment, site, provider or group");
@@ -46,7 +52,8 @@ internal sealed class WithdrawalEndpoints(AdminServices services)
             new WithdrawalTarget(scope, id),
             at,
             Span(cut) ?? (drill ? TimeSpan.Zero : StandardCut),
-            Span(length) ?? (drill ? StandardDrill : null));
+            Span(length) ?? (drill ? StandardDrill : null),
+            quantity is { } units ? (long)Math.Clamp(units, 0, 1e15) : null);
         body.Done(id.Length > 0 ? services.Withdrawals.Check(request) : []);
         await ReplyAsync(
             call,
@@ -97,7 +104,9 @@ internal sealed class WithdrawalEndpoints(AdminServices services)
             At(progress.ReturnedUnixMs),
             progress.InFlightAtStart,
             progress.CutRequests,
-            [.. services.Fleet.Model.Deployments.Where(asked.Target.Covers).Select(d => d.Id)],
+            asked.Quantity,
+            asked.Partner,
+            [.. services.Fleet.Model.Deployments.Where(asked.Covers).Select(d => d.Id)],
             report is null ? null : ViewOf(report));
     }
 

@@ -7,13 +7,22 @@ public sealed class FollowingLoop : IAsyncDisposable
 
     private readonly LimitFollowing _following;
     private readonly TimeProvider _time;
+    private readonly TimeProvider _contractTime;
+    private readonly double _speed;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
 
-    public FollowingLoop(LimitFollowing following, TimeProvider time)
+    /// <param name="following">What it steps.</param>
+    /// <param name="time">The machine's clock, which it waits by.</param>
+    /// <param name="contractTime">The clock that limits go by; the machine's where it is null.</param>
+    /// <param name="speed">Seconds of that clock in one of the machine's.</param>
+    public FollowingLoop(
+        LimitFollowing following, TimeProvider time, TimeProvider? contractTime = null, double speed = 1)
     {
         _following = following;
         _time = time;
+        _contractTime = contractTime ?? time;
+        _speed = speed;
         _loop = Task.Run(() => RunAsync(_stop.Token));
     }
 
@@ -36,7 +45,8 @@ public sealed class FollowingLoop : IAsyncDisposable
 
             // A decision made meanwhile may announce something sooner: nothing is waited for longer than a second.
             TimeSpan wait = TimeSpan.FromSeconds(1);
-            wait = due is { } at && at - now < wait ? at - now : wait;
+            TimeSpan? until = (due - _contractTime.GetUtcNow()) / _speed;
+            wait = until < wait ? until.Value : wait;
             await Task.Delay(wait > Shortest ? wait : Shortest, _time, stop).ConfigureAwait(false);
             now = _time.GetUtcNow();
             if (_following.Rules.Mode != Core.Limits.Following.FollowMode.Off

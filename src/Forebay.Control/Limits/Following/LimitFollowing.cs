@@ -72,6 +72,12 @@ public sealed class LimitFollowing(
         {
             LastRaiseMs = LimitVersions.LastRaise(versions)?.ToUnixTimeMilliseconds(),
         };
+        StoredHolds? holds = await store.LoadHoldsAsync(cancel).ConfigureAwait(false);
+        if (holds?.Version == LastOf(_versions).Number)
+        {
+            _state = _state with { Holds = holds.GoOn(time.GetUtcNow()) };
+        }
+
         PutInForce();
     }
 
@@ -184,7 +190,7 @@ public sealed class LimitFollowing(
 
             return await DecideAsync(
                 new LimitVersion(
-                    last.Number + 1, now, now.AddMilliseconds(proposal.Proposal.AnnounceMs), proposal.Proposal.Next,
+                    last.Number + 1, now, EffectiveAt(proposal.Proposal, now), proposal.Proposal.Next,
                     id, null, actor),
                 last, "limits.apply", $"proposal {id}").ConfigureAwait(false);
         }
@@ -273,6 +279,9 @@ public sealed class LimitFollowing(
         return now > last.At ? now : last.At;
     }
 
+    private static DateTimeOffset EffectiveAt(LimitProposal proposal, DateTimeOffset approved) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(proposal.EffectiveMs(approved.ToUnixTimeMilliseconds()));
+
     private async Task<FollowingStep> LookAsync(bool atOnce, bool keep, CancellationToken cancel)
     {
         IFollowingInputs source = Inputs
@@ -287,6 +296,9 @@ public sealed class LimitFollowing(
             {
                 _state = step.Next;
                 Alarm(step);
+                await store.SaveHoldsAsync(
+                    new StoredHolds(LastOf(_versions).Number, time.GetUtcNow(), step.Next.Holds), cancel)
+                    .ConfigureAwait(false);
                 await WithdrawAsync(inputs, cancel).ConfigureAwait(false);
             }
 

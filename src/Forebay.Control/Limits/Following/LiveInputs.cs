@@ -8,18 +8,21 @@ using Forebay.Core.Time;
 namespace Forebay.Control.Limits.Following;
 
 /// <summary>
-/// The controller's inputs from the fleet in force and the usage on record. The first reading goes through the weeks
-/// that demand is read from; later ones through what came since, and the minutes before it again, since usage is
+/// The controller's inputs from the capacity ledger, the fleet in force and the usage on record. The first reading
+/// goes through the weeks that demand is read from; later ones through what came since, and the minutes before it again, since usage is
 /// counted in the minute of acceptance once a request has ended.
 /// </summary>
 /// <param name="fleet">The fleet.</param>
 /// <param name="history">Usage by minute.</param>
 /// <param name="multipliersAt">What was in force at a time: limits then tell who was at theirs.</param>
-/// <param name="time">The clock.</param>
+/// <param name="time">The clock that usage is recorded by.</param>
 public sealed class LiveInputs(
     FleetState fleet, IDemandHistory history, Func<DateTimeOffset, TierMultipliers> multipliersAt, TimeProvider time)
     : IFollowingInputs, IDisposable
 {
+    /// <summary>Capacity over the coming week; the fleet's alone, in all hours, where it is null.</summary>
+    public Func<CapacityOutlook>? Outlook { get; set; }
+
     /// <summary>Minutes read again each time.</summary>
     public const int RereadMinutes = 60;
 
@@ -54,7 +57,8 @@ public sealed class LiveInputs(
             FleetModel model = fleet.Model;
             LimitsFollowConfig rules = model.Config.Server.LimitsFollow;
             DemandWindow window = await WindowAsync(model, rules.DemandWeeks, cancel).ConfigureAwait(false);
-            ImmutableArray<CapacitySource> capacity = FleetCapacity.Of(model, SpeedOf, m => ShapeOf(m.Id), rules);
+            ImmutableArray<CapacitySource> capacity = FleetCapacity.Of(
+                model, SpeedOf, m => ShapeOf(m.Id), rules, Outlook?.Invoke(), new FreeCapacity(fleet.Exports));
             var demand = from seen in window.Seen
                          where Array.Exists(model.Config.Tiers, t => t.Id == seen.Tier)
                          select DemandOf(model, window, seen.Tier, seen.Class, rules.DemandQuantile);
@@ -84,7 +88,8 @@ public sealed class LiveInputs(
             return _window;
         }
 
-        bool isYoung = first >= end || (first == end - 1 && first == _started.ToUnixTimeSeconds() / 60);
+        // What began within a minute of the start began in the midst of its minute.
+        bool isYoung = first >= end || (first == end - 1 && (first - _started.ToUnixTimeSeconds() / 60) is 0 or 1);
         if (isYoung)
         {
             return await FirstMinuteAsync(model, first.Value, end, cancel).ConfigureAwait(false);

@@ -16,6 +16,11 @@ public sealed record RemoveSupply(CapacityLane Lane) : LedgerChange;
 /// <summary>A lease is asked for; granted if every instant of it is covered.</summary>
 public sealed record GrantLease(LeaseRequest Request) : LedgerChange;
 
+/// <summary>A lease holds, at every instant from its start on, as much of its quantity as is free then, by whole
+/// granules: it goes with a ramp, an outage and an end that are known. The lease with its id is changed where there is
+/// one. Never refused for want of capacity.</summary>
+public sealed record HoldLease(LeaseRequest Request) : LedgerChange;
+
 /// <summary>A lease holds another quantity from a time on, until its end.</summary>
 /// <param name="Id">The lease.</param>
 /// <param name="Generation">The generation that the caller saw.</param>

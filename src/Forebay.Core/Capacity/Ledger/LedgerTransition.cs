@@ -25,6 +25,7 @@ internal sealed class LedgerTransition(
         SetSupply set => Supply(set.Supply, number),
         RemoveSupply remove => Remove(remove.Lane, number),
         GrantLease grant => Grant(grant.Request, number),
+        HoldLease hold => Hold(hold.Request, number),
         ResizeLease resize => Resize(resize, number),
         _ => throw new ArgumentException($"{change.GetType().Name} is no change of the ledger.", nameof(change)),
     };
@@ -115,16 +116,69 @@ internal sealed class LedgerTransition(
         return null;
     }
 
-    private LedgerRefusal? Grant(LeaseRequest asked, int number)
-    {
-        if (asked.Quantity is <= 0 or > MostQuantity || asked.Granule <= 0 || asked.Quantity % asked.Granule != 0
-            || asked.UntilUnixMs <= asked.FromUnixMs || asked.Id.Length == 0)
-        {
-            return new LedgerRefusal(
+    private static LedgerRefusal? Invalid(LeaseRequest asked, int number) =>
+        asked.Quantity is <= 0 or > MostQuantity || asked.Granule <= 0 || asked.Quantity % asked.Granule != 0
+            || asked.UntilUnixMs <= asked.FromUnixMs || asked.Id.Length == 0
+            ? new LedgerRefusal(
                 LedgerRefusalKind.Invalid,
                 number,
                 $"Lease '{asked.Id}' asks for {asked.Quantity} by {asked.Granule} from {asked.FromUnixMs} to " +
-                $"{asked.UntilUnixMs}. It needs an id, a quantity in whole granules above 0 and a later end.");
+                $"{asked.UntilUnixMs}. It needs an id, a quantity in whole granules above 0 and a later end.")
+            : null;
+
+    private static LedgerRefusal NoLane(CapacityLane lane, int number) =>
+        new(LedgerRefusalKind.NotFound, number, $"There is no capacity {lane} to lease from.");
+
+    private LedgerRefusal? Hold(LeaseRequest asked, int number)
+    {
+        if (Invalid(asked, number) is { } invalid)
+        {
+            return invalid;
+        }
+
+        Lease? old = _leases.GetValueOrDefault(asked.Id);
+        if (old is not null && old.Lane != asked.Lane)
+        {
+            return new LedgerRefusal(
+                LedgerRefusalKind.Conflict, number, $"Lease {asked.Id} is of {old.Lane}, not of {asked.Lane}.");
+        }
+
+        if (!_lanes.TryGetValue(asked.Lane, out LaneState? lane))
+        {
+            return NoLane(asked.Lane, number);
+        }
+
+        lane = old is null ? lane : lane.Without(old);
+        long end = asked.UntilUnixMs ?? long.MaxValue;
+        var steps = new List<CapacityStep>(old?.Held.Steps.Where(s => s.FromUnixMs < asked.FromUnixMs) ?? []);
+        for (long? at = asked.FromUnixMs; at < end; at = lane.Headroom.NextChange(at.Value))
+        {
+            long free = Math.Max(0, lane.Headroom.At(at.Value)) / asked.Granule * asked.Granule;
+            steps.Add(new CapacityStep(at.Value, Math.Min(asked.Quantity, free)));
+        }
+
+        if (asked.UntilUnixMs is { } until)
+        {
+            steps.Add(new CapacityStep(until, 0));
+        }
+
+        var lease = new Lease
+        {
+            Request = old is null ? asked
+                : asked with { FromUnixMs = Math.Min(old.Request.FromUnixMs, asked.FromUnixMs) },
+            Held = StepFunction.Of(steps),
+            Generation = (old?.Generation ?? 0) + 1,
+            Sequence = old?.Sequence ?? ++_sequence,
+        };
+        Put(lane.With(lease), lease);
+        return null;
+    }
+
+    private LedgerRefusal? Grant(LeaseRequest asked, int number)
+    {
+        if (Invalid(asked, number) is { } invalid)
+        {
+            return invalid;
         }
 
         if (_leases.ContainsKey(asked.Id))
@@ -137,8 +191,7 @@ internal sealed class LedgerTransition(
 
         if (!_lanes.TryGetValue(asked.Lane, out LaneState? lane))
         {
-            return new LedgerRefusal(
-                LedgerRefusalKind.NotFound, number, $"There is no capacity {asked.Lane} to lease from.");
+            return NoLane(asked.Lane, number);
         }
 
         long end = asked.UntilUnixMs ?? long.MaxValue;

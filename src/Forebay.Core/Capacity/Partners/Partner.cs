@@ -46,7 +46,14 @@ public enum PartnerState : byte
 /// <param name="Quantity">Of each pool, how much; null for all.</param>
 /// <param name="SaidUnixMs">When it was said.</param>
 /// <param name="ShortByDays">By how many days the notice is shorter than the contract's; 0 for none.</param>
-public sealed record ReclaimNotice(long AtUnixMs, long? Quantity, long SaidUnixMs, double ShortByDays);
+public sealed record ReclaimNotice(long AtUnixMs, long? Quantity, long SaidUnixMs, double ShortByDays)
+{
+    /// <summary>The withdrawal that carries it out; null for one that was put on record alone.</summary>
+    public string? Withdrawal { get; init; }
+
+    /// <summary>When the provider gave it back, or took the notice back; null while it stands.</summary>
+    public long? ReturnedUnixMs { get; init; }
+}
 
 /// <summary>What an acceptance made count from a time on: the past keeps the share it had.</summary>
 /// <param name="Pool">The pool.</param>

@@ -124,8 +124,19 @@ public static class PartnerLifecycle
     }
 
     /// <summary>The provider takes capacity back, also during the ramp.</summary>
-    public static PartnerStep Reclaim(Partner partner, long atUnixMs, long? quantity, long nowUnixMs)
+    /// <param name="partner">The partner.</param>
+    /// <param name="atUnixMs">From when.</param>
+    /// <param name="quantity">Of each pool; null for all.</param>
+    /// <param name="saidUnixMs">When it said so.</param>
+    /// <param name="withdrawal">The withdrawal that carries it out: its notice is put on record once.</param>
+    public static PartnerStep Reclaim(
+        Partner partner, long atUnixMs, long? quantity, long saidUnixMs, string? withdrawal = null)
     {
+        if (withdrawal is not null && partner.Reclaims.Any(r => r.Withdrawal == withdrawal))
+        {
+            return new PartnerStep(partner, "");
+        }
+
         if (!partner.InFleet)
         {
             return PartnerStep.Refused($"{partner.Id} is {WordOf(partner.State)}: it has nothing to take back.");
@@ -137,11 +148,29 @@ public static class PartnerLifecycle
         }
 
         double owed = partner.Offer.Commitment.NoticeDays is { HasNumber: true } notice ? (double)notice.Low : 0;
-        double given = (atUnixMs - nowUnixMs) / (double)MsPerDay;
-        var said = new ReclaimNotice(atUnixMs, quantity, nowUnixMs, Math.Max(0, owed - given));
+        double given = (atUnixMs - saidUnixMs) / (double)MsPerDay;
+        var said = new ReclaimNotice(atUnixMs, quantity, saidUnixMs, Math.Max(0, owed - given))
+        {
+            Withdrawal = withdrawal,
+        };
         return new PartnerStep(
             partner with { Revision = partner.Revision + 1, Reclaims = partner.Reclaims.Add(said) },
             said.ShortByDays > 0 ? "reclaim.short_notice" : "reclaim");
+    }
+
+    /// <summary>What was reclaimed is back, or will not be reclaimed: the notice of that withdrawal ends. No event
+    /// where it has ended, or was never on record.</summary>
+    public static PartnerStep ReturnReclaimed(Partner partner, string withdrawal, long nowUnixMs)
+    {
+        ReclaimNotice? notice = partner.Reclaims.FirstOrDefault(
+            r => r.Withdrawal == withdrawal && r.ReturnedUnixMs is null);
+        return notice is null ? new PartnerStep(partner, "") : new PartnerStep(
+            partner with
+            {
+                Revision = partner.Revision + 1,
+                Reclaims = partner.Reclaims.Replace(notice, notice with { ReturnedUnixMs = nowUnixMs }),
+            },
+            "reclaim.returned");
     }
 
     public static PartnerStep Drain(Partner partner, long nowUnixMs) =>

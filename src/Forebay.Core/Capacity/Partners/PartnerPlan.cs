@@ -56,8 +56,15 @@ public static class PartnerPlan
         for (int i = 0; i < partner.Reclaims.Length; i++)
         {
             ReclaimNotice reclaim = partner.Reclaims[i];
+            if (reclaim.ReturnedUnixMs <= reclaim.AtUnixMs)
+            {
+                // Taken back before its time: nothing was ever away.
+                continue;
+            }
+
             yield return new SupplyEvent(
-                $"{EventPrefix}reclaim-{i + 1}", SupplyEventKind.Reclaim, reclaim.AtUnixMs, null, reclaim.Quantity);
+                $"{EventPrefix}reclaim-{i + 1}", SupplyEventKind.Reclaim, reclaim.AtUnixMs,
+                reclaim.ReturnedUnixMs, reclaim.Quantity);
         }
 
         // Draining lets what runs go on; it is gone for good at the exit.

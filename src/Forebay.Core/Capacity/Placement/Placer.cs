@@ -12,13 +12,15 @@ public sealed class Placer
     private const double MsPerHour = 3_600_000;
 
     private CompiledProblem? _before;
+    private PlacementBoard? _board;
 
     /// <summary>Decides anew, remembering nothing.</summary>
     public static PlacementPlan Step(PlacementProblem problem, PlacementState current, Instant now, ulong seed) =>
         new Placer().Next(problem, current, now, seed);
 
     /// <summary>Decides as <see cref="Step"/> does, to the last decision, faster: what the problem shares with the one
-    /// before is not compiled again. For one caller at a time.</summary>
+    /// before is not compiled again, and who serves what is found anew only for versions whose capacity or demand is
+    /// another. For one caller at a time.</summary>
     /// <param name="problem">What to decide on; hour 0 of its horizon is the hour of <paramref name="now"/>.</param>
     /// <param name="current">What stands.</param>
     /// <param name="now">The time; only the wall part counts.</param>
@@ -32,7 +34,8 @@ public sealed class Placer
             problem.Terms.HorizonHours,
             problem.Terms.HalfLifeHours,
             (now.WallUnixMs - problem.StartUnixMs) / MsPerHour);
-        var board = new PlacementBoard(_before, clock, seed);
+        var board = new PlacementBoard(_before, clock, seed, _board);
+        _board = board;
         var search = new CandidateSearch(board);
 
         // 1. What stands: what may stay, what its pool has no room for, who serves what with it.

@@ -21,12 +21,14 @@ public static class CapacityAccount
     /// <param name="leases">Leases of those lanes in the time.</param>
     /// <param name="fromUnixMs">Start; the hour that it is in counts whole.</param>
     /// <param name="toUnixMs">End, exclusive; hours that begin before it count.</param>
+    /// <param name="use">What was measured of quotas; without it what was held counts as used.</param>
     public static CommitmentStatement Of(
         CommitmentConfig commitment,
         IReadOnlyCollection<PoolSupply> supplies,
         IReadOnlyCollection<Lease> leases,
         long fromUnixMs,
-        long toUnixMs)
+        long toUnixMs,
+        QuotaUse? use = null)
     {
         long from = fromUnixMs - Mod(fromUnixMs);
         long to = toUnixMs + (Mod(toUnixMs) == 0 ? 0 : MsPerHour - Mod(toUnixMs));
@@ -40,7 +42,7 @@ public static class CapacityAccount
             decimal full = unit.Sum(l => l.Full);
             for (long hour = from; hour < to; hour += MsPerHour)
             {
-                if (HourOf(commitment, [.. unit], unit.Key, hour, full, money) is { } stated)
+                if (HourOf(commitment, [.. unit], unit.Key, hour, full, money, use ?? QuotaUse.None) is { } stated)
                 {
                     hours.Add(stated);
                 }
@@ -54,7 +56,7 @@ public static class CapacityAccount
     }
 
     private static CapacityHour? HourOf(
-        CommitmentConfig terms, LaneYears[] lanes, CapacityUnit unit, long hour, decimal full, bool money)
+        CommitmentConfig terms, LaneYears[] lanes, CapacityUnit unit, long hour, decimal full, bool money, QuotaUse use)
     {
         long end = hour + MsPerHour;
         decimal contracted = lanes.Sum(l => l.Contracted.UnitHours(hour, end));
@@ -66,7 +68,8 @@ public static class CapacityAccount
         decimal usable = lanes.Sum(l => l.Usable.UnitHours(hour, end));
         decimal delivered = lanes.Sum(l => l.Delivered.UnitHours(hour, end));
         decimal available = lanes.Sum(l => l.Available.UnitHours(hour, end));
-        decimal used = lanes.Sum(l => l.Leases.Sum(s => s.Held.UnitHours(hour, end)));
+        decimal leased = lanes.Sum(l => l.LeasedOver(hour, end));
+        decimal used = lanes.Sum(l => use.At(l.Supply.Lane, hour) ?? l.LeasedOver(hour, end));
         UsdRange charge = money ? ChargeOf(terms, contracted, full) : default;
         decimal missing = (contracted - delivered) / contracted;
         var breaches = ImmutableArray.CreateBuilder<string>();
@@ -95,6 +98,7 @@ public static class CapacityAccount
             usable,
             delivered,
             available,
+            leased,
             used,
             charge,
             new UsdRange(charge.Low * missing, charge.High * missing),
@@ -136,6 +140,8 @@ public static class CapacityAccount
         IReadOnlyList<Lease> Leases)
     {
         public CapacityUnit Unit => Supply.Lane.Unit;
+
+        public decimal LeasedOver(long from, long to) => Leases.Sum(l => l.Held.UnitHours(from, to));
 
         public static LaneYears Of(PoolSupply supply, IEnumerable<Lease> leases) => new(
             supply,

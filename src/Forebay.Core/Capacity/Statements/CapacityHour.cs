@@ -18,7 +18,8 @@ public readonly record struct UsdRange(decimal Low, decimal High)
 /// <param name="Usable">Of that, what acceptances found usable.</param>
 /// <param name="Delivered">Of that, what the provider had there: without outages and reclaims.</param>
 /// <param name="Available">Of that, what was not drained by the operator.</param>
-/// <param name="Used">What deployments and jobs held of it.</param>
+/// <param name="Leased">What deployments and jobs held of it.</param>
+/// <param name="Used">What was used of it: of quotas as measured, of all else what was held.</param>
 /// <param name="Charge">What the hour costs if all is delivered.</param>
 /// <param name="Credit">What of the charge is not owed, in proportion to what was not delivered.</param>
 /// <param name="Waste">What is owed by take-or-pay for what was delivered and not used.</param>
@@ -30,6 +31,7 @@ public sealed record CapacityHour(
     decimal Usable,
     decimal Delivered,
     decimal Available,
+    decimal Leased,
     decimal Used,
     UsdRange Charge,
     UsdRange Credit,

@@ -84,4 +84,14 @@ public sealed record Withdrawal(
     /// <summary>Days by which a reclaim fell short of the commitment's notice; 0 where it kept it or none is known.
     /// </summary>
     public double ShortNoticeDays { get; init; }
+
+    /// <summary>What is taken of each pool, in its unit; null for all. A part keeps requests from nothing: leases give
+    /// way, and placement empties what ran on them.</summary>
+    public long? Quantity { get; init; }
+
+    /// <summary>The partner whose record has the provider's notice; null where none has.</summary>
+    public string? Partner { get; init; }
+
+    /// <summary>Whether requests are kept from a deployment.</summary>
+    public bool Covers(Deployment deployment) => Quantity is null && Target.Covers(deployment);
 }

@@ -58,7 +58,7 @@ public sealed class FleetComposition
 
         // 2. The rules of the fleet file hold for the whole; problems name the object, as no line shows it.
         composition._problems.AddRange(
-            FleetValidator.Validate(whole, knownAccelerators).Select(composition.Named));
+            FleetValidator.ValidateWhole(whole, knownAccelerators).Select(composition.Named));
         composition.Config = composition._problems.Count == 0 ? whole : file;
         return composition;
     }

@@ -13,20 +13,31 @@ public enum TokenKind : byte
 /// Capacity and demand of one class of models, hour by hour. What may be promised is the capacity less the reserve:
 /// that of the group whose loss would take most, in that hour and of those tokens, so that whichever one group is lost,
 /// no less than this is left. Adding capacity anywhere never makes it less: the largest group grows by what was added
-/// at most.
+/// at most. An hour of the week comes once in the coming week and again after it, so what counts in it is the lesser of
+/// what is there then and what is there when the week is over.
 /// </summary>
 internal sealed class ClassBalance
 {
+    /// <summary>Sums in another order may differ by this share.</summary>
+    private const double Rounding = 1e-9;
+
     public static readonly ImmutableArray<TokenKind> Kinds = [TokenKind.Input, TokenKind.Output];
 
     private readonly double[][] _total = [new double[HourOfWeek.Count], new double[HourOfWeek.Count]];
+    private readonly double[][] _present = [new double[HourOfWeek.Count], new double[HourOfWeek.Count]];
     private readonly double[][] _reserve = [new double[HourOfWeek.Count], new double[HourOfWeek.Count]];
     private readonly string[][] _largest = [new string[HourOfWeek.Count], new string[HourOfWeek.Count]];
     private readonly double _leastLimited;
+    private readonly bool _coming;
 
-    public ClassBalance(string modelClass, FollowingInputs inputs, LimitsFollowConfig rules)
+    /// <param name="modelClass">The class.</param>
+    /// <param name="inputs">Capacity and demand.</param>
+    /// <param name="rules">The rules.</param>
+    /// <param name="coming">Only the coming week counts, not what is left after it.</param>
+    public ClassBalance(string modelClass, FollowingInputs inputs, LimitsFollowConfig rules, bool coming = false)
     {
         Class = modelClass;
+        _coming = coming;
         _leastLimited = rules.LeastLimitedShare;
         Sources = [.. inputs.Capacity.Where(c => c.Class == modelClass)];
         Demand =
@@ -48,7 +59,22 @@ internal sealed class ClassBalance
 
     public double Total(TokenKind kind, int hour) => _total[(int)kind][hour];
 
-    public double MeanTotal(TokenKind kind) => _total[(int)kind].Average();
+    /// <summary>The mean over the week of what there is now.</summary>
+    public double MeanPresent(TokenKind kind) => _present[(int)kind].Average();
+
+    /// <summary>Whether less is announced for an hour than there is now.</summary>
+    public bool FallsBy(int hour)
+    {
+        foreach (TokenKind kind in Kinds)
+        {
+            if (_total[(int)kind][hour] < _present[(int)kind][hour] * (1 - Rounding))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     public double Reserve(TokenKind kind, int hour) => _reserve[(int)kind][hour];
 
@@ -89,8 +115,8 @@ internal sealed class ClassBalance
 
     /// <summary>Whether all that there is now covers it, the reserve included.</summary>
     public bool CoversNow(int hour, ReadOnlySpan<double> multipliers) =>
-        DemandAt(TokenKind.Input, hour, multipliers) <= Total(TokenKind.Input, hour)
-        && DemandAt(TokenKind.Output, hour, multipliers) <= Total(TokenKind.Output, hour);
+        DemandAt(TokenKind.Input, hour, multipliers) <= _present[(int)TokenKind.Input][hour]
+        && DemandAt(TokenKind.Output, hour, multipliers) <= _present[(int)TokenKind.Output][hour];
 
     /// <summary>Groups with their capacity in an hour, the largest first.</summary>
     public IEnumerable<(CapacityGroup Group, double Tokens)> Groups(TokenKind kind, int hour) => Sources
@@ -113,6 +139,7 @@ internal sealed class ClassBalance
             for (int hour = 0; hour < HourOfWeek.Count; hour++)
             {
                 _total[(int)kind][hour] += At(source, kind, hour);
+                _present[(int)kind][hour] += source.Now?.Of(kind) ?? CurveOf(source, kind)[hour];
             }
         }
 
@@ -140,6 +167,11 @@ internal sealed class ClassBalance
         }
     }
 
-    private static double At(CapacitySource source, TokenKind kind, int hour) =>
-        (kind == TokenKind.Input ? source.Input : source.Output)[hour];
+    /// <summary>What a source counts with in an hour.</summary>
+    public double At(CapacitySource source, TokenKind kind, int hour) => _coming
+        ? CurveOf(source, kind)[hour]
+        : Math.Min(CurveOf(source, kind)[hour], source.Lasting?.Of(kind) ?? double.PositiveInfinity);
+
+    private static WeekCurve CurveOf(CapacitySource source, TokenKind kind) =>
+        kind == TokenKind.Input ? source.Input : source.Output;
 }

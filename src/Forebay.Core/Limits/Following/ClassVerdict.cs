@@ -20,7 +20,10 @@ internal sealed record ClassVerdict
     /// <summary>Whether limits are above what is promised in an hour that is short.</summary>
     public required bool IsShort { get; init; }
 
-    /// <summary>Whether demand passes all capacity there is, in some hour.</summary>
+    /// <summary>Whether it is because less is announced for such an hour than there is now.</summary>
+    public bool IsEnding { get; init; }
+
+    /// <summary>Whether demand passes all capacity there is now, in some hour.</summary>
     public required bool IsShortNow { get; init; }
 
     /// <summary>Whether it does because capacity went away.</summary>
@@ -52,6 +55,7 @@ internal sealed record ClassVerdict
         ];
         HourSet lacking = default;
         bool isShort = false;
+        bool isEnding = false;
         bool isShortNow = false;
         for (int hour = 0; hour < HourOfWeek.Count; hour++)
         {
@@ -59,7 +63,9 @@ internal sealed record ClassVerdict
             if (!balance.Covers(hour, at, rules.KeepMargin))
             {
                 lacking = lacking.With(hour);
-                isShort |= Array.Exists(at, m => m > 1);
+                bool isAbove = Array.Exists(at, m => m > 1);
+                isShort |= isAbove;
+                isEnding |= isAbove && balance.FallsBy(hour);
             }
 
             isShortNow |= !balance.CoversNow(hour, at);
@@ -72,10 +78,11 @@ internal sealed record ClassVerdict
             InForce = current,
             ShortHours = lacking,
             IsShort = isShort,
+            IsEnding = isEnding,
             IsShortNow = isShortNow,
             IsLost = isShort && isShortNow
-                && (balance.MeanTotal(TokenKind.Input) < LimitController.LostBelowShare * hold.CoveredInput
-                    || balance.MeanTotal(TokenKind.Output) < LimitController.LostBelowShare * hold.CoveredOutput),
+                && (balance.MeanPresent(TokenKind.Input) < LimitController.LostBelowShare * hold.CoveredInput
+                    || balance.MeanPresent(TokenKind.Output) < LimitController.LostBelowShare * hold.CoveredOutput),
         };
         verdict = isShort ? verdict.WithLowering(rules) : verdict;
         return verdict.WithRaise(rules);
@@ -215,6 +222,28 @@ internal sealed record ClassVerdict
         }
 
         return hours;
+    }
+
+    /// <summary>When the first hour of the coming week begins that is not covered; the end of that week where only what
+    /// comes after it is not.</summary>
+    /// <param name="coming">The coming week alone.</param>
+    /// <param name="margin">By which demand is to be passed.</param>
+    /// <param name="nowMs">Now.</param>
+    public long FirstShortMs(ClassBalance coming, double margin, long nowMs)
+    {
+        long start = nowMs;
+        for (int i = 0; i < HourOfWeek.Count; i++)
+        {
+            int hour = HourOfWeek.Of(start);
+            if (!coming.Covers(hour, Column(InForce, hour), margin))
+            {
+                return start;
+            }
+
+            start = HourOfWeek.NextUnixMs(start);
+        }
+
+        return start;
     }
 
     private static double[] Column(double[][] byTier, int hour) => Array.ConvertAll(byTier, t => t[hour]);

@@ -7,14 +7,65 @@ namespace Forebay.Core.Limits.Following;
 /// <param name="IsProvider">Whether it is a provider by itself.</param>
 public readonly record struct CapacityGroup(string Id, bool IsProvider);
 
+/// <summary>Tokens per minute of both kinds.</summary>
+/// <param name="Input">Input tokens per minute.</param>
+/// <param name="Output">Output tokens per minute.</param>
+public readonly record struct CapacityLevel(double Input, double Output)
+{
+    public double Of(TokenKind kind) => kind == TokenKind.Input ? Input : Output;
+}
+
 /// <summary>Capacity that is lost as a whole: a pool's, a deployment's.</summary>
 /// <param name="Id">For people.</param>
 /// <param name="Class">The class of models it serves.</param>
 /// <param name="Groups">Everything it falls with; its provider too.</param>
-/// <param name="Input">Input tokens per minute, by hour of the week.</param>
-/// <param name="Output">Output tokens per minute, by hour of the week.</param>
+/// <param name="Input">Input tokens per minute, by hour of the week as it comes next.</param>
+/// <param name="Output">Output tokens likewise.</param>
 public sealed record CapacitySource(
-    string Id, string Class, ImmutableArray<CapacityGroup> Groups, WeekCurve Input, WeekCurve Output);
+    string Id, string Class, ImmutableArray<CapacityGroup> Groups, WeekCurve Input, WeekCurve Output)
+{
+    /// <summary>What it has at this instant; null where the curves say that too.</summary>
+    public CapacityLevel? Now { get; init; }
+
+    /// <summary>What is left of it when the coming week is over; null where the curves say that too.</summary>
+    public CapacityLevel? Lasting { get; init; }
+
+    /// <summary>Where its figures are from, in words.</summary>
+    public string Basis { get; init; } = "";
+
+    /// <summary>From what it has in each hour of the coming week.</summary>
+    /// <param name="id">For people.</param>
+    /// <param name="modelClass">The class of models it serves.</param>
+    /// <param name="groups">Everything it falls with.</param>
+    /// <param name="at">By hour of the week; null where it stays as it is.</param>
+    /// <param name="now">At this instant.</param>
+    /// <param name="lasting">When the week is over.</param>
+    public static CapacitySource Over(
+        string id,
+        string modelClass,
+        ImmutableArray<CapacityGroup> groups,
+        Func<int, CapacityLevel>? at,
+        CapacityLevel now,
+        CapacityLevel lasting)
+    {
+        if (at is null)
+        {
+            return new CapacitySource(id, modelClass, groups, WeekCurve.Flat(now.Input), WeekCurve.Flat(now.Output));
+        }
+
+        var input = new double[HourOfWeek.Count];
+        var output = new double[HourOfWeek.Count];
+        for (int hour = 0; hour < HourOfWeek.Count; hour++)
+        {
+            (input[hour], output[hour]) = at(hour);
+        }
+
+        return new CapacitySource(id, modelClass, groups, WeekCurve.Of(input), WeekCurve.Of(output))
+        {
+            Now = now, Lasting = lasting,
+        };
+    }
+}
 
 /// <summary>
 /// What the tenants of one tier ask of one class of models together, were they given what the tier promises and no
@@ -44,7 +95,7 @@ public sealed record TierDemand(
 }
 
 /// <summary>What the controller decides on, frozen.</summary>
-/// <param name="Capacity">Effective capacity now.</param>
+/// <param name="Capacity">Effective capacity over the coming week.</param>
 /// <param name="Demand">Demand by tier and class.</param>
 /// <param name="HistoryHours">Hours of usage that the demand was read from.</param>
 public sealed record FollowingInputs(
@@ -62,6 +113,8 @@ public sealed record FollowingInputs(
         {
             Check(source.Input, $"capacity of {source.Id} in input tokens", problems);
             Check(source.Output, $"capacity of {source.Id} in output tokens", problems);
+            Check(source.Now, $"capacity of {source.Id} now", problems);
+            Check(source.Lasting, $"capacity of {source.Id} after the coming week", problems);
         }
 
         foreach (TierDemand demand in Demand)
@@ -92,6 +145,15 @@ public sealed record FollowingInputs(
         }
 
         return problems.ToImmutable();
+    }
+
+    private static void Check(CapacityLevel? level, string what, ImmutableArray<string>.Builder problems)
+    {
+        if (level is { } given && !(given is { Input: >= 0, Output: >= 0 }
+            && double.IsFinite(given.Input) && double.IsFinite(given.Output)))
+        {
+            problems.Add($"the {what} is {given.Input} and {given.Output}");
+        }
     }
 
     private static void Check(WeekCurve curve, string what, ImmutableArray<string>.Builder problems)

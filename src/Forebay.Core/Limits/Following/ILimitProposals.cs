@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Forebay.Core.Limits.Following;
 
 /// <summary>What became of a proposal.</summary>
@@ -60,6 +62,27 @@ public sealed record LimitVersion(
         0, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, TierMultipliers.Promise, null, null, "promise");
 }
 
+/// <summary>How long conditions have held, as last stored.</summary>
+/// <param name="Version">The decision that they hold since; those of another one say nothing.</param>
+/// <param name="At">When it was stored: what was so after that is not known.</param>
+/// <param name="Holds">By class.</param>
+public sealed record StoredHolds(long Version, DateTimeOffset At, IReadOnlyDictionary<string, ClassHold> Holds)
+{
+    /// <summary>The holds for a process that goes on at a later time: the time in between counts for nothing.
+    /// </summary>
+    public ImmutableDictionary<string, ClassHold> GoOn(DateTimeOffset now)
+    {
+        long away = Math.Max(0, (long)(now - At).TotalMilliseconds);
+        return Holds.ToImmutableDictionary(
+            h => h.Key,
+            h => h.Value with
+            {
+                RaiseSinceMs = h.Value.RaiseSinceMs + away, ShortSinceMs = h.Value.ShortSinceMs + away,
+            },
+            StringComparer.Ordinal);
+    }
+}
+
 /// <summary>Proposals and decisions, durable.</summary>
 public interface ILimitProposals
 {
@@ -67,6 +90,12 @@ public interface ILimitProposals
     /// <returns>The proposal with its number.</returns>
     Task<RecordedProposal> AddAsync(
         LimitProposal proposal, long baseVersion, string proposedBy, DateTimeOffset at, CancellationToken cancel);
+
+    /// <summary>Stores how long conditions have held, in place of what was stored of that before.</summary>
+    Task SaveHoldsAsync(StoredHolds holds, CancellationToken cancel);
+
+    /// <summary>What was stored last; null for nothing.</summary>
+    Task<StoredHolds?> LoadHoldsAsync(CancellationToken cancel);
 
     /// <summary>Takes back the proposal that is open, if any.</summary>
     Task WithdrawAsync(string by, DateTimeOffset at, CancellationToken cancel);

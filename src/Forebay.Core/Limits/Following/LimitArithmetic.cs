@@ -6,6 +6,9 @@ namespace Forebay.Core.Limits.Following;
 /// <summary>Says in lines how a class came to its multipliers.</summary>
 internal static class LimitArithmetic
 {
+    /// <summary>Sources that are named one by one, the largest first.</summary>
+    private const int MostSources = 12;
+
     public static ClassStanding Of(
         ClassVerdict verdict,
         FollowingInputs inputs,
@@ -74,9 +77,25 @@ internal static class LimitArithmetic
             lines.Add(Text($"  capacity       {N(tokens)} in {(group.IsProvider ? "provider" : "group")} {group.Id}"));
         }
 
+        CapacitySource[] largest =
+        [
+            .. balance.Sources.Where(s => s.Basis.Length > 0).OrderByDescending(s => balance.At(s, kind, hour))
+                .ThenBy(s => s.Id, StringComparer.Ordinal),
+        ];
+        foreach (CapacitySource source in largest.Take(MostSources))
+        {
+            lines.Add(Text($"    from         {N(balance.At(source, kind, hour))} {source.Id}: {source.Basis}"));
+        }
+
+        if (largest.Length > MostSources)
+        {
+            lines.Add(Text($"    from         {N(largest.Skip(MostSources).Sum(s => balance.At(s, kind, hour)))} ")
+                + Text($"{largest.Length - MostSources} more"));
+        }
+
         lines.Add(Text($"  total          {N(balance.Total(kind, hour))} (a source may be in several groups)"));
-        lines.Add(balance.Largest(kind, hour) is { } largest
-            ? Text($"  reserve        {N(balance.Reserve(kind, hour))} for the loss of {largest}")
+        lines.Add(balance.Largest(kind, hour) is { } lost
+            ? Text($"  reserve        {N(balance.Reserve(kind, hour))} for the loss of {lost}")
             : rules.Reserve == ReserveAgainst.Nothing ? "  reserve        0, as the fleet file says"
             : "  reserve        0: there is no group to lose");
         lines.Add(Text($"  usable         {N(balance.Usable(kind, hour))} = total - reserve"));
@@ -117,6 +136,11 @@ internal static class LimitArithmetic
         if (verdict.Balance.Demand.IsEmpty)
         {
             return "nobody was seen to use it";
+        }
+
+        if (verdict.IsEnding)
+        {
+            return $"capacity is announced to end or to be away: short in {HourOfWeek.Words(verdict.ShortHours)}";
         }
 
         if (verdict.IsShort)

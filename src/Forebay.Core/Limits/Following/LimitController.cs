@@ -55,8 +55,10 @@ public static class LimitController
 
         FollowingState next = state with { Holds = holds };
 
-        // 4. Lost capacity first, then a lasting shortage, then what may be raised. One kind of change at a time.
+        // 4. Lost capacity first, then capacity that is known to go, then a lasting shortage, then what may be raised.
+        // One kind of change at a time.
         LimitProposal? proposal = Lost(verdicts, state)
+            ?? Ending(inputs, verdicts, next, rules, nowMs)
             ?? Shortage(verdicts, next, rules, nowMs, atOnce)
             ?? Raise(inputs, verdicts, next, rules, nowMs, atOnce);
 
@@ -80,8 +82,8 @@ public static class LimitController
         ClassHold hold = before with
         {
             ShortSinceMs = shortSince,
-            CoveredInput = covered ? verdict.Balance.MeanTotal(TokenKind.Input) : before.CoveredInput,
-            CoveredOutput = covered ? verdict.Balance.MeanTotal(TokenKind.Output) : before.CoveredOutput,
+            CoveredInput = covered ? verdict.Balance.MeanPresent(TokenKind.Input) : before.CoveredInput,
+            CoveredOutput = covered ? verdict.Balance.MeanPresent(TokenKind.Output) : before.CoveredOutput,
         };
         if (verdict.Raise.IsEmpty)
         {
@@ -110,6 +112,24 @@ public static class LimitController
     private static LimitProposal? Lost(ClassVerdict[] verdicts, FollowingState state) => Compose(
         ProposalCause.CapacityLost, state.InForce, verdicts.Where(v => v.IsLost).SelectMany(v => v.LowerAllHours), 0);
 
+    /// <summary>What is announced is no noise and is not waited for: limits are down when capacity is.</summary>
+    private static LimitProposal? Ending(
+        FollowingInputs inputs, ClassVerdict[] verdicts, FollowingState next, LimitsFollowConfig rules, long nowMs)
+    {
+        ClassVerdict[] due = [.. verdicts.Where(v => v.IsEnding)];
+        return Compose(ProposalCause.CapacityEnds, next.InForce, Lowered(due), (long)(rules.AnnounceHours * HourMs))
+            is { } proposal
+            ? proposal with
+            {
+                ByUnixMs = due.Min(v => v.FirstShortMs(
+                    new ClassBalance(v.Class, inputs, rules, coming: true), rules.KeepMargin, nowMs)),
+            }
+            : null;
+    }
+
+    private static IEnumerable<TierMultiplier> Lowered(ClassVerdict[] due) =>
+        due.SelectMany(v => v.LowersAllHours ? v.LowerAllHours : v.ReduceHours);
+
     private static LimitProposal? Shortage(
         ClassVerdict[] verdicts, FollowingState next, LimitsFollowConfig rules, long nowMs, bool atOnce)
     {
@@ -120,8 +140,7 @@ public static class LimitController
         ];
         ProposalCause cause = due.Any(v => v.LowersAllHours) ? ProposalCause.Lower : ProposalCause.ReduceHours;
         return Compose(
-            cause, next.InForce, due.SelectMany(v => v.LowersAllHours ? v.LowerAllHours : v.ReduceHours),
-            (long)(rules.AnnounceHours * HourMs));
+            cause, next.InForce, Lowered(due), (long)(rules.AnnounceHours * HourMs));
     }
 
     private static LimitProposal? Raise(

@@ -16,6 +16,9 @@ public enum ProposalCause : byte
 
     /// <summary>Capacity was lost.</summary>
     CapacityLost,
+
+    /// <summary>Capacity ends, or is away for a time, at a time that is known.</summary>
+    CapacityEnds,
 }
 
 /// <summary>A change of multipliers, worked out and not in force.</summary>
@@ -24,7 +27,16 @@ public enum ProposalCause : byte
 /// <param name="AnnounceMs">Least time between its approval and its effect.</param>
 /// <param name="Arithmetic">How it was worked out, line by line.</param>
 public sealed record LimitProposal(
-    ProposalCause Cause, TierMultipliers Next, long AnnounceMs, ImmutableArray<string> Arithmetic);
+    ProposalCause Cause, TierMultipliers Next, long AnnounceMs, ImmutableArray<string> Arithmetic)
+{
+    /// <summary>When it must be in effect at the latest, however short that makes the announcement; null for no such
+    /// time.</summary>
+    public long? ByUnixMs { get; init; }
+
+    /// <summary>When it takes effect if it is approved at a time.</summary>
+    public long EffectiveMs(long approvedMs) =>
+        Math.Min(approvedMs + AnnounceMs, Math.Max(approvedMs, ByUnixMs ?? long.MaxValue));
+}
 
 /// <summary>How well a class of models stands.</summary>
 /// <param name="Class">The class.</param>

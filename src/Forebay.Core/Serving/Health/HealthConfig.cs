@@ -81,8 +81,8 @@ public sealed record DeploymentHealthConfig
         "for a provider's API.", Pattern = PathPattern)]
     public string? ProbePath { get; init; }
 
-    [ConfigKey("Path of the engine's Prometheus metrics (vLLM's and SGLang's names); off reads none. Left out: " +
-        "/metrics for engines, off for a provider's API.", Pattern = PathPattern)]
+    [ConfigKey("Path of the engine's Prometheus metrics (vLLM's, SGLang's, TGI's and llama.cpp's names); off reads " +
+        "none. Left out: /metrics for engines, off for a provider's API.", Pattern = PathPattern)]
     public string? MetricsPath { get; init; }
 
     [ConfigKey("Time between two probes.", Minimum = 0.1, Maximum = 3600)]

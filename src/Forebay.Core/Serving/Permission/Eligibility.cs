@@ -77,15 +77,14 @@ public sealed class Eligibility
         Deployment deployment, in PermissionRules rules, in RoutingRequest request, ExportDenials export)
     {
         int context = ContextFor(request.EstimatedInputTokens);
-        Capacity.SiteConfig site = deployment.Site;
         return context < 0 || deployment.ContextTokens(_model) < context ? Exclusion.Context
             : (request.Needs & ~deployment.Abilities(_model)) != 0 ? Exclusion.Capability
-            : !ResidencyRule.Allows(rules.Residency, site) ? Exclusion.TenantResidency
-            : rules.KeyClass is { } k && !ResidencyRule.Allows(k.Policy, site) ? Exclusion.KeyDataClass
-            : rules.DataClass is { } c && !ResidencyRule.Allows(c.Policy, site) ? Exclusion.DataClass
-            : rules.Geography?.Policy is { } geo && !ResidencyRule.Allows(geo, site) ? Exclusion.InferenceGeo
-            : !ExportRule.Allows(_model.Export, site) ? Exclusion.ExportFile
-            : !ExportRule.Allows(export, site) ? Exclusion.ExportApi
+            : !ServingPlaces.Allows(rules.Residency, deployment) ? Exclusion.TenantResidency
+            : rules.KeyClass is { } k && !ServingPlaces.Allows(k.Policy, deployment) ? Exclusion.KeyDataClass
+            : rules.DataClass is { } c && !ServingPlaces.Allows(c.Policy, deployment) ? Exclusion.DataClass
+            : rules.Geography?.Policy is { } geo && !ServingPlaces.Allows(geo, deployment) ? Exclusion.InferenceGeo
+            : !ServingPlaces.Allows(_model.Export, deployment) ? Exclusion.ExportFile
+            : !ServingPlaces.Allows(export, deployment) ? Exclusion.ExportApi
             : Exclusion.None;
     }
 
@@ -121,9 +120,9 @@ public sealed class Eligibility
             static (rules, of) => PermissionContext.Of(of.Model, rules, of.Export),
             (Model: _model, generation.Export));
         ImmutableArray<Deployment> capable = _deployments.RemoveAll(d => !IsCapable(d, kind));
-        ImmutableArray<Deployment> resident = capable.RemoveAll(d => !kind.Rules.Allow(d.Site));
+        ImmutableArray<Deployment> resident = capable.RemoveAll(d => !ServingPlaces.Allow(kind.Rules, d));
         ImmutableArray<Deployment> found = resident.RemoveAll(
-            d => !ExportRule.Allows(_model.Export, generation.Export, d.Site));
+            d => !ServingPlaces.Allows(_model.Export, d) || !ServingPlaces.Allows(generation.Export, d));
         Reason reason = !found.IsEmpty ? Reason.None
             : _deployments.IsEmpty && kind.ContextTokens >= 0 ? Reason.UpstreamUnavailable
             : capable.IsEmpty ? Reason.Capability

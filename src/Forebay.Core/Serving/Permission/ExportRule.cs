@@ -65,6 +65,7 @@ public static class ExportRule
 
     public static bool Allows(ExportRuleConfig? file, SiteConfig site) => file is null
         || (Array.IndexOf(file.DenyJurisdictions, site.Jurisdiction) < 0
+            && (file.DenyJurisdictions.Length == 0 || !IsAnywhere(site))
             && Array.IndexOf(file.DenySiteKinds, site.Kind) < 0
             && (file.DenyCountries.Length == 0
                 || (site.Country is { } denied && Array.IndexOf(file.DenyCountries, denied) < 0))
@@ -76,7 +77,11 @@ public static class ExportRule
 
     public static bool Allows(ExportDenials api, SiteConfig site) => !api.Everywhere
         && !api.Jurisdictions.Contains(site.Jurisdiction, StringComparer.Ordinal)
+        && (api.Jurisdictions.Count == 0 || !IsAnywhere(site))
         && !api.SiteKinds.Contains(site.Kind)
         && (api.Countries.Count == 0
             || (site.Country is { } country && !api.Countries.Contains(country, StringComparer.Ordinal)));
+
+    /// <summary>Whether a place may be in any jurisdiction: then it is in each that is denied.</summary>
+    private static bool IsAnywhere(SiteConfig site) => site.Jurisdiction == ResidencyRule.AnyJurisdiction;
 }

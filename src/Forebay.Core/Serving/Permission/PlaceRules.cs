@@ -92,7 +92,7 @@ internal static class PlaceRules
         bool any = placesItself || index.Config.Deployments.Any(d =>
             (tenant.Models is null || tenant.Models.Contains(d.Model))
             && (index.Site(index.Pool(d.Pool)?.Site) is not { } site
-                || (ResidencyRule.Allows(policy, site) && ResidencyRule.Allows(narrower, site))));
+                || (ServingPlaces.Allows(policy, d, site) && ServingPlaces.Allows(narrower, d, site))));
         if (!any)
         {
             problems.Add(new ConfigProblem(

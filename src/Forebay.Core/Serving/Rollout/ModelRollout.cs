@@ -99,6 +99,13 @@ public sealed record ModelRollout
     public VersionSplit SplitWith(VersionTally tally) => new(Id, Model, From, To, Share, IsOpen, tally);
 }
 
+/// <summary>What was counted of a rollout under way, as last stored.</summary>
+/// <param name="Rollout">Its number.</param>
+/// <param name="AtUnixMs">When it was stored.</param>
+/// <param name="Mark">What was counted when it came to its step and was looked at.</param>
+/// <param name="Arms">Answers by provider and version.</param>
+public sealed record RolloutCounts(long Rollout, long AtUnixMs, RolloutMark Mark, IReadOnlyList<ArmCounts> Arms);
+
 /// <summary>Durable store of rollouts.</summary>
 public interface IRolloutStore
 {
@@ -107,4 +114,10 @@ public interface IRolloutStore
 
     /// <summary>Adds one, or replaces the one of its number.</summary>
     Task SaveRolloutAsync(ModelRollout rollout, CancellationToken cancel);
+
+    /// <summary>Stores what was counted, in place of what was stored of that rollout before.</summary>
+    Task SaveCountsAsync(RolloutCounts counts, CancellationToken cancel);
+
+    /// <summary>What was stored last of each rollout.</summary>
+    Task<IReadOnlyList<RolloutCounts>> ListCountsAsync(CancellationToken cancel);
 }

@@ -34,7 +34,7 @@ public static class RolloutMachine
 
     /// <summary>What time and answers make of a rollout; the same object where nothing changed.</summary>
     /// <param name="rollout">The rollout.</param>
-    /// <param name="tally">Answers since it began, or since the server did.</param>
+    /// <param name="tally">Answers since it began.</param>
     /// <param name="mark">What was counted when it came to its step and when it was looked at last.</param>
     /// <param name="nowUnixMs">The present.</param>
     public static ModelRollout Next(ModelRollout rollout, VersionTally tally, ref RolloutMark mark, long nowUnixMs)
@@ -107,9 +107,17 @@ public static class RolloutMachine
                 Phase = RolloutPhase.RolledBack, Actor = actor, ChangedUnixMs = nowUnixMs, Reason = reason,
             };
 
-    /// <summary>What the server forgot when it stopped: the step begins anew.</summary>
-    public static ModelRollout Restarted(ModelRollout rollout, long nowUnixMs) =>
-        rollout.IsOpen ? rollout with { StepSinceUnixMs = nowUnixMs } : rollout;
+    /// <summary>The server stopped and goes on: the time since its counts were stored does not count for the step, and
+    /// the step begins anew where they never were, or before it.</summary>
+    /// <param name="rollout">As stored.</param>
+    /// <param name="countedUnixMs">When what was counted was stored last; null for never.</param>
+    /// <param name="nowUnixMs">The present.</param>
+    public static ModelRollout Restarted(ModelRollout rollout, long? countedUnixMs, long nowUnixMs) => rollout.IsOpen
+        ? rollout with
+        {
+            StepSinceUnixMs = nowUnixMs - Math.Max(0, (countedUnixMs ?? 0) - rollout.StepSinceUnixMs),
+        }
+        : rollout;
 
     /// <summary>In what the new version is worse, in words; null where no test says so.</summary>
     private static string? Harm(ModelRollout rollout, VersionTally tally)
@@ -162,7 +170,7 @@ public static class RolloutMachine
         CultureInfo.InvariantCulture, $"worse at {pair.Provider}: {what} (p = {p:0.##E+0})");
 }
 
-/// <summary>Answers of the new version at moments that a rollout counts from; kept beside the tally, not stored.
+/// <summary>Answers of the new version at moments that a rollout counts from; kept and stored beside the tally.
 /// </summary>
 /// <param name="StepBase">When it came to its step.</param>
 /// <param name="Looked">At the last comparison.</param>

@@ -36,6 +36,23 @@ public sealed class VersionArm
         Add(_outputToken, outputTokenMs);
     }
 
+    /// <summary>Adds what was counted before.</summary>
+    internal void Add(ArmCounts counts)
+    {
+        _served += counts.Served;
+        _failed += counts.Failed;
+        for (int i = 0; i < Buckets; i++)
+        {
+            _firstToken[i] += i < counts.FirstToken.Count ? counts.FirstToken[i] : 0;
+            _outputToken[i] += i < counts.OutputToken.Count ? counts.OutputToken[i] : 0;
+        }
+    }
+
+    internal ArmCounts Read(string provider, bool isNew) =>
+        new(provider, isNew, Served, Failed, Trimmed(_firstToken), Trimmed(_outputToken));
+
+    private static long[] Trimmed(long[] counts) => counts[..(Array.FindLastIndex(counts, c => c != 0) + 1)];
+
     /// <summary>Adds what another counted.</summary>
     internal void Add(VersionArm other)
     {
@@ -82,6 +99,21 @@ public sealed class VersionArm
     }
 }
 
+/// <summary>What an arm counted, to be stored.</summary>
+/// <param name="Provider">The provider.</param>
+/// <param name="IsNew">Whether it is the new version's.</param>
+/// <param name="Served">Answers served.</param>
+/// <param name="Failed">Failures that were the deployment's doing.</param>
+/// <param name="FirstToken">Times to first token by bucket; those after the last that is above 0 are left out.</param>
+/// <param name="OutputToken">Times per output token likewise.</param>
+public sealed record ArmCounts(
+    string Provider,
+    bool IsNew,
+    long Served,
+    long Failed,
+    IReadOnlyList<long> FirstToken,
+    IReadOnlyList<long> OutputToken);
+
 /// <summary>Both versions side by side at one provider.</summary>
 public sealed class VersionPair(string provider)
 {
@@ -98,6 +130,23 @@ public sealed class VersionPair(string provider)
 public sealed class VersionTally
 {
     private readonly ConcurrentDictionary<string, VersionPair> _byProvider = new(StringComparer.Ordinal);
+
+    /// <summary>A tally that goes on from what was counted.</summary>
+    public static VersionTally From(IEnumerable<ArmCounts> counts)
+    {
+        var tally = new VersionTally();
+        foreach (ArmCounts arm in counts)
+        {
+            tally.Of(arm.Provider).Of(arm.IsNew).Add(arm);
+        }
+
+        return tally;
+    }
+
+    /// <summary>What was counted, to be stored. Each number is one that was there; those of one answer may be a moment
+    /// apart.</summary>
+    public IReadOnlyList<ArmCounts> Read() =>
+        [.. Pairs.SelectMany(p => (ArmCounts[])[p.Old.Read(p.Provider, false), p.New.Read(p.Provider, true)])];
 
     public VersionPair Of(string provider) => _byProvider.GetOrAdd(provider, static id => new VersionPair(id));
 

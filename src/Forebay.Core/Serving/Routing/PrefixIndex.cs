@@ -11,15 +11,16 @@ namespace Forebay.Core.Serving.Routing;
 /// that decides where a request goes and never what it is answered, so readers take no lock and may see a torn entry.
 /// </summary>
 /// <remarks>
-/// <para>A set-associative table of fixed size: a block's hash picks a bucket of eight ways, one cache line of hashes;
-/// the least recently used way makes room. An entry names up to four holders; a block that more deployments hold is
-/// hot and gets a row with a place for each of them, of which there is a bounded number. 44 bytes an entry.</para>
+/// <para>A set-associative table of fixed size: a block's hash picks a bucket of eight ways, one cache line of hashes
+/// and half a line for each entry behind it, so that a look-up touches two lines of one page; the least recently used
+/// way makes room. An entry names up to four holders; a block that more deployments hold is hot and gets a row with a
+/// place for each of them, of which there is a bounded number. 40 bytes an entry.</para>
 /// <para>There is no list to keep in order: a holder's entry bears the reading of that deployment's
 /// <see cref="CacheClock"/>, which advances as its cache takes in blocks, and counts for as long as the cache would
 /// keep it.</para>
 /// <para>Of a long prompt only some blocks are kept (<see cref="Span"/>): all of the first 512 tokens, one in eight up
-/// to 32,768, then one in 32, so that what is not seen stays a percent or two of what is. Cost of a look-up: one cache
-/// line per kept block, fetched together.</para>
+/// to 32,768, then one in 32, so that what is not seen stays a percent or two of what is. Cost of a look-up: two cache
+/// lines per kept block found, each fetched together with those of other blocks.</para>
 /// </remarks>
 public sealed class PrefixIndex
 {
@@ -31,15 +32,17 @@ public sealed class PrefixIndex
     /// <summary>A shorter beginning that many hold decides nothing: who lacks it computes 100 tokens more.</summary>
     private const int LeastHotBlocks = 8;
 
-    private const ushort NoHolder = ushort.MaxValue;
-    private const ushort Hot = ushort.MaxValue - 1;
+    /// <summary>What an entry has in place of its first holder when its block has a row; the stamp is the row.
+    /// </summary>
+    private const ushort Hot = ushort.MaxValue;
+
+    /// <summary>Blocks whose entries are fetched together.</summary>
+    private const int Batch = 32;
 
     /// <summary>Deployments that can be told apart.</summary>
-    public const int MaxDeployments = Hot;
+    public const int MaxDeployments = Hot - 1;
 
-    private readonly ulong[] _hashes;
-    private readonly uint[] _used;
-    private readonly Holder[] _holders;
+    private readonly ulong[] _table;
     private readonly int _first;
     private readonly uint _buckets;
     private readonly Lock[] _stripes = [.. Enumerable.Range(0, Stripes).Select(_ => new Lock())];
@@ -55,22 +58,21 @@ public sealed class PrefixIndex
         _buckets = (uint)(blocks / 4 * 5L / Ways);
         Capacity = (int)_buckets * Ways;
 
-        // Buckets start on cache lines: the array is pinned, and as many entries are skipped as that takes.
-        _hashes = GC.AllocateArray<ulong>(Capacity + Ways, pinned: true);
-        nint at = Marshal.UnsafeAddrOfPinnedArrayElement(_hashes, 0);
+        // Buckets start on cache lines: the array is pinned, and as much of it is skipped as that takes.
+        const int Line = 64 / sizeof(ulong);
+        _table = GC.AllocateArray<ulong>((int)_buckets * BucketWords + Line, pinned: true);
+        nint at = Marshal.UnsafeAddrOfPinnedArrayElement(_table, 0);
         _first = (int)((64 - at % 64) % 64 / sizeof(ulong));
-        _used = new uint[Capacity];
-        _holders = GC.AllocateUninitializedArray<Holder>(Capacity * Holders);
-        Array.Fill(_holders, new Holder(NoHolder, 0));
         _hot = new HotBlocks(hotBlocks);
     }
+
+    private static int BucketWords => Unsafe.SizeOf<Bucket>() / sizeof(ulong);
 
     /// <summary>Entries that the table has room for.</summary>
     public int Capacity { get; }
 
     /// <summary>Bytes that the table takes, rows of hot blocks included.</summary>
-    public long Bytes => _hashes.LongLength * sizeof(ulong) + _used.LongLength * sizeof(uint)
-        + _holders.LongLength * Unsafe.SizeOf<Holder>() + _hot.Bytes;
+    public long Bytes => _table.LongLength * sizeof(ulong) + _hot.Bytes;
 
     /// <summary>Blocks that a kept block at this position of a prompt stands for: itself and those before it that are
     /// not kept. A power of two.</summary>
@@ -97,32 +99,70 @@ public sealed class PrefixIndex
         Prefetch(prompt);
         int hotLeft = 2;
         int nextHot = int.MaxValue;
-        for (int block = Before(prompt.Length); block >= 0; block = Before(block))
+        Span<Found> found = stackalloc Found[Batch];
+        for (int from = Before(prompt.Length); from >= 0;)
         {
-            if (!TryFind(prompt[block], out int entry))
+            int count = Find(prompt, ref from, found);
+            foreach (Found at in found[..count])
             {
-                continue;
-            }
-
-            ReadOnlySpan<Holder> holders = _holders.AsSpan(entry * Holders, Holders);
-            if (holders[0].Deployment != Hot)
-            {
-                foreach (Holder holder in holders)
+                ref Entry entry = ref EntryAt(at);
+                if (entry.Holders[0] != Hot)
                 {
-                    if (holder.Deployment < clocks.Length && clocks[holder.Deployment].Holds(holder.Stamp))
-                    {
-                        overlaps.Raise(holder.Deployment, block + 1);
-                    }
+                    Raise(entry, at.Block + 1, clocks, overlaps);
+                }
+                else if (hotLeft > 0 && at.Block <= nextHot && at.Block + 1 >= LeastHotBlocks)
+                {
+                    // Whoever holds a block holds those before it, so half as deep is soon enough to look again.
+                    hotLeft--;
+                    nextHot = at.Block / 2;
+                    _hot.Match((int)entry.Stamps[0], prompt[at.Block], clocks, overlaps, at.Block + 1);
                 }
             }
-            else if (hotLeft > 0 && block <= nextHot && block + 1 >= LeastHotBlocks)
+        }
+    }
+
+    private static void Raise(in Entry entry, int blocks, ReadOnlySpan<CacheClock> clocks, OverlapMap overlaps)
+    {
+        for (int i = 0; i < Holders; i++)
+        {
+            int deployment = entry.Holders[i] - 1;
+            if (deployment < 0)
             {
-                // Whoever holds a block holds those before it, so half as deep is soon enough to look again.
-                hotLeft--;
-                nextHot = block / 2;
-                _hot.Match((int)holders[0].Stamp, prompt[block], clocks, overlaps, block + 1);
+                break;
+            }
+
+            if (deployment < clocks.Length && clocks[deployment].Holds(entry.Stamps[i]))
+            {
+                overlaps.Raise(deployment, blocks);
             }
         }
+    }
+
+    /// <summary>Finds the entries of the next kept blocks, last one first, and fetches them all at once.</summary>
+    /// <param name="prompt">The prompt's hashes.</param>
+    /// <param name="from">The block to begin with; then the one to go on with, below zero when all are done.</param>
+    /// <param name="found">Where the answer goes.</param>
+    /// <returns>How many were found.</returns>
+    private unsafe int Find(ReadOnlySpan<ulong> prompt, ref int from, Span<Found> found)
+    {
+        int count = 0;
+        int block = from;
+        for (int asked = 0; block >= 0 && asked < found.Length; asked++, block = Before(block))
+        {
+            int bucket = BucketOf(prompt[block]);
+            if (TryFind(prompt[block], bucket, out int way))
+            {
+                var at = new Found(block, bucket, way);
+                found[count++] = at;
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch0(Unsafe.AsPointer(ref EntryAt(at)));
+                }
+            }
+        }
+
+        from = block;
+        return count;
     }
 
     /// <summary>
@@ -141,16 +181,17 @@ public sealed class PrefixIndex
         for (int block = Before(prompt.Length); block >= 0; block = Before(block))
         {
             ulong hash = prompt[block];
-            lock (_stripes[BucketOf(hash) % Stripes])
+            int bucket = BucketOf(hash);
+            lock (_stripes[bucket % Stripes])
             {
-                bool found = TryFind(hash, out int entry);
-                if (!found)
+                if (!TryFind(hash, bucket, out int way))
                 {
-                    entry = Take(hash);
+                    way = Take(hash, bucket);
                 }
 
-                _used[entry] = tick;
-                Touch(entry, hash, (ushort)deployment, ref clock, Span(block));
+                ref Entry entry = ref BucketAt(bucket).Entries[way];
+                entry.Used = tick;
+                Touch(ref entry, hash, (ushort)deployment, ref clock, Span(block));
             }
         }
     }
@@ -159,83 +200,80 @@ public sealed class PrefixIndex
     /// </summary>
     private int BucketOf(ulong hash) => (int)((hash >> 32) * _buckets >> 32);
 
-    private void Touch(int entry, ulong hash, ushort deployment, ref CacheClock clock, int blocks)
+    private ref Bucket BucketAt(int bucket) => ref Unsafe.As<ulong, Bucket>(
+        ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_table), _first + bucket * BucketWords));
+
+    private ref Entry EntryAt(Found at) => ref BucketAt(at.Bucket).Entries[at.Way];
+
+    private void Touch(ref Entry entry, ulong hash, ushort deployment, ref CacheClock clock, int blocks)
     {
-        Span<Holder> holders = _holders.AsSpan(entry * Holders, Holders);
-        if (holders[0].Deployment == Hot)
+        if (entry.Holders[0] == Hot)
         {
-            clock.Advance(_hot.Touch((int)holders[0].Stamp, hash, deployment, ref clock), blocks);
+            clock.Advance(_hot.Touch((int)entry.Stamps[0], hash, deployment, ref clock), blocks);
             return;
         }
 
-        int at = -1;
-        for (int i = 0; i < Holders && at < 0; i++)
-        {
-            at = holders[i].Deployment == deployment ? i : -1;
-        }
-
-        uint? before = at < 0 ? null : holders[at].Stamp;
-        clock.Advance(before, blocks);
-        for (int i = 0; i < Holders && at < 0; i++)
-        {
-            at = holders[i].Deployment == NoHolder ? i : -1;
-        }
-
+        ushort name = (ushort)(deployment + 1);
+        int at = ((ReadOnlySpan<ushort>)entry.Holders).IndexOf(name);
+        clock.Advance(at < 0 ? null : entry.Stamps[at], blocks);
+        at = at < 0 ? ((ReadOnlySpan<ushort>)entry.Holders).IndexOf((ushort)0) : at;
         if (at < 0 && _hot.TryTake(hash, out int row))
         {
-            foreach (Holder holder in holders)
+            for (int i = 0; i < Holders; i++)
             {
-                _hot.Set(row, holder.Deployment, holder.Stamp);
+                _hot.Set(row, entry.Holders[i] - 1, entry.Stamps[i]);
             }
 
             _hot.Set(row, deployment, clock.Now);
-            holders[0] = new Holder(Hot, (uint)row);
+            entry.Stamps[0] = (uint)row;
+            entry.Holders[0] = Hot;
             return;
         }
 
         // Stamps of different clocks do not compare; the one to go is picked by turns.
-        holders[at < 0 ? (int)(_tick % Holders) : at] = new Holder(deployment, clock.Now);
+        at = at < 0 ? (int)(_tick % Holders) : at;
+        entry.Stamps[at] = clock.Now;
+        entry.Holders[at] = name;
     }
 
-    /// <summary>The entry of a block, in the hash's bucket.</summary>
-    private bool TryFind(ulong hash, out int entry)
+    /// <summary>The way of the hash's bucket that a block has.</summary>
+    private bool TryFind(ulong hash, int bucket, out int way)
     {
-        entry = BucketOf(hash) * Ways;
-        ref ulong bucket = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_hashes), _first + entry);
+        ref ulong hashes = ref BucketAt(bucket).Hashes[0];
         uint found = Vector512.IsHardwareAccelerated
-            ? (uint)Vector512.Equals(Vector512.LoadUnsafe(ref bucket), Vector512.Create(hash))
+            ? (uint)Vector512.Equals(Vector512.LoadUnsafe(ref hashes), Vector512.Create(hash))
                 .ExtractMostSignificantBits()
-            : Vector256.Equals(Vector256.LoadUnsafe(ref bucket), Vector256.Create(hash)).ExtractMostSignificantBits()
-                | Vector256.Equals(Vector256.LoadUnsafe(ref bucket, 4), Vector256.Create(hash))
+            : Vector256.Equals(Vector256.LoadUnsafe(ref hashes), Vector256.Create(hash)).ExtractMostSignificantBits()
+                | Vector256.Equals(Vector256.LoadUnsafe(ref hashes, 4), Vector256.Create(hash))
                     .ExtractMostSignificantBits() << 4;
-        entry += BitOperations.TrailingZeroCount(found) & (Ways - 1);
+        way = BitOperations.TrailingZeroCount(found) & (Ways - 1);
         return found != 0;
     }
 
     /// <summary>Makes an entry for a block in its bucket: a free one, else the least recently used.</summary>
-    private int Take(ulong hash)
+    private int Take(ulong hash, int bucket)
     {
-        int bucket = BucketOf(hash) * Ways;
-        int oldest = bucket;
-        for (int entry = bucket; entry < bucket + Ways; entry++)
+        ref Bucket at = ref BucketAt(bucket);
+        int oldest = 0;
+        for (int way = 0; way < Ways; way++)
         {
-            if (_hashes[_first + entry] == 0)
+            if (at.Hashes[way] == 0)
             {
-                oldest = entry;
+                oldest = way;
                 break;
             }
 
-            oldest = _tick - _used[entry] > _tick - _used[oldest] ? entry : oldest;
+            oldest = _tick - at.Entries[way].Used > _tick - at.Entries[oldest].Used ? way : oldest;
         }
 
-        Span<Holder> holders = _holders.AsSpan(oldest * Holders, Holders);
-        if (holders[0].Deployment == Hot)
+        ref Entry entry = ref at.Entries[oldest];
+        if (entry.Holders[0] == Hot)
         {
-            _hot.Free((int)holders[0].Stamp, _hashes[_first + oldest]);
+            _hot.Free((int)entry.Stamps[0], at.Hashes[oldest]);
         }
 
-        holders.Fill(new Holder(NoHolder, 0));
-        _hashes[_first + oldest] = hash;
+        entry = default;
+        at.Hashes[oldest] = hash;
         return oldest;
     }
 
@@ -246,15 +284,53 @@ public sealed class PrefixIndex
             return;
         }
 
-        ulong* hashes = (ulong*)Marshal.UnsafeAddrOfPinnedArrayElement(_hashes, _first);
         for (int block = Before(prompt.Length); block >= 0; block = Before(block))
         {
-            Sse.Prefetch0(hashes + BucketOf(prompt[block]) * Ways);
+            Sse.Prefetch0(Unsafe.AsPointer(ref BucketAt(BucketOf(prompt[block]))));
         }
     }
 
-    /// <summary>A deployment that holds a block.</summary>
-    /// <param name="Deployment">Its number; or <see cref="Hot"/>, and the stamp is the row.</param>
-    /// <param name="Stamp">What its clock said.</param>
-    private readonly record struct Holder(ushort Deployment, uint Stamp);
+    /// <summary>Where a block was found.</summary>
+    private readonly record struct Found(int Block, int Bucket, int Way);
+
+    /// <summary>A cache line of hashes, then their entries.</summary>
+    private struct Bucket
+    {
+        public WayHashes Hashes;
+        public WayEntries Entries;
+    }
+
+    /// <summary>Who holds a block, half a cache line: the holders' numbers and one, zero from where there are no more
+    /// on; what their clocks said; and when it was last used.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 32)]
+    private struct Entry
+    {
+        public HolderStamps Stamps;
+        public HolderNames Holders;
+        public uint Used;
+    }
+
+    [InlineArray(Ways)]
+    private struct WayHashes
+    {
+        private ulong _first;
+    }
+
+    [InlineArray(Ways)]
+    private struct WayEntries
+    {
+        private Entry _first;
+    }
+
+    [InlineArray(Holders)]
+    private struct HolderStamps
+    {
+        private uint _first;
+    }
+
+    [InlineArray(Holders)]
+    private struct HolderNames
+    {
+        private ushort _first;
+    }
 }

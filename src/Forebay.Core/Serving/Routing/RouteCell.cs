@@ -27,14 +27,9 @@ public struct RouteCell
     /// <summary>Time until one more token of that memory is given back.</summary>
     public float KvTokenNs;
 
-    /// <summary>Requests sent there and not ended.</summary>
-    public int InFlight;
-
-    /// <summary>Places that health leaves it, whatever is configured.</summary>
-    public int Limit;
-
-    /// <summary>Whether health has more to say than <see cref="Limit"/>: it is out, on trial or recovering.</summary>
-    public bool IsUnsteady;
+    /// <summary>Requests sent there and not ended; <see cref="AskState"/> where that does not say whether a place is
+    /// free: as many as its adaptive limit allows, or it is out, on trial or recovering.</summary>
+    public int Taken;
 
     /// <summary>Requests whose first token has not come: those sent there, and others' in its engine's queue.</summary>
     public float Waiting;
@@ -50,6 +45,32 @@ public struct RouteCell
     /// <summary>Time per output token: nanoseconds, per request in flight.</summary>
     public float OutputTokenNs;
     public float BatchNs;
+
+    /// <summary>What a prompt of no tokens costs there, waits apart: its own time to first token and what it adds to
+    /// others'. Kept so that a decision reads two numbers in place of six; see <see cref="Fold"/>.</summary>
+    public float CostNs;
+
+    /// <summary>What each uncached token of a prompt adds to that.</summary>
+    public float TokenCostNs;
+
+    /// <summary>More than can be in flight: the deployment's own counters say whether it has a place.</summary>
+    public const int AskState = int.MaxValue;
+
+    /// <summary>What a prompt sent now costs, the way there and back apart: <see cref="PredictFirstTokenNs"/> and
+    /// <see cref="PredictDelayOfOthersNs"/>, as they were when the cell was written.</summary>
+    /// <param name="promptTokens">The prompt.</param>
+    /// <param name="uncachedTokens">What is not cached of it.</param>
+    /// <param name="nowNs">The present.</param>
+    public readonly float PredictCostNs(float promptTokens, float uncachedTokens, long nowNs) =>
+        CostNs + TokenCostNs * uncachedTokens
+            + Math.Max(0, BusyUntilNs - nowNs) + PredictMemoryWaitNs(promptTokens);
+
+    /// <summary>Works out <see cref="CostNs"/> and <see cref="TokenCostNs"/> from the rest: call last.</summary>
+    public void Fold()
+    {
+        CostNs = FirstTokenNs + QueuedTokenNs * QueuedTokens + 2 * InFlightNs * Running;
+        TokenCostNs = QueuedTokenNs * (1 + Waiting);
+    }
 
     /// <summary>Time to the first token of a prompt sent now, the way there and back apart.</summary>
     /// <param name="promptTokens">The prompt.</param>

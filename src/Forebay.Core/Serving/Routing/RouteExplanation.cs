@@ -14,6 +14,9 @@ public static class RouteExplanation
     /// <summary>Most candidates written down; the best ones by predicted time to first token.</summary>
     public const int MaxCandidates = 64;
 
+    /// <summary>Excludes a candidate whose pool's quota has no room for the request.</summary>
+    public const string OutOfQuota = "quota";
+
     private const string Full = "full";
     private const string Failing = "failing";
 
@@ -59,7 +62,7 @@ public static class RouteExplanation
                 .Take(MaxCandidates),
         ];
         return new RouteDecision(policy, shown, chosen, won is null
-            ? "no candidate had a place for it: each was tried, full, failing or out of reach"
+            ? "no candidate had a place for it: each was tried, full, out of quota, failing or out of reach"
             : Why(won, candidates, config));
     }
 

@@ -239,14 +239,24 @@ public sealed class RouteLoad
         cell.QueuedTokens = (float)(QueuedTokens + OthersQueuedTokens);
         cell.Running = (float)running;
         cell.BusyUntilNs = Math.Max(Volatile.Read(ref _busyUntilNs), OthersBusyUntilNs);
-        cell.InFlight = _state.InFlight;
-        cell.Limit = _state.Limit.Within(int.MaxValue);
-        cell.IsUnsteady = !_state.Breaker.IsSteady;
+        cell.Taken = Taken;
         cell.Waiting = (float)(Volatile.Read(ref _waiting) + _reported.OthersWaiting * weight);
         cell.CacheTruth = (float)_truth;
         (cell.FirstTokenNs, cell.QueuedTokenNs, cell.InFlightNs) = ((float)a, (float)b, (float)c);
         (cell.OutputTokenNs, cell.BatchNs) = ((float)t, (float)batch);
         (cell.KvFreeTokens, cell.KvTokenNs) = Memory(weight, _answerTokens * (t + batch * running));
+        cell.Fold();
+    }
+
+    private int Taken
+    {
+        get
+        {
+            int inFlight = _state.InFlight;
+            return _state.Breaker.IsSteady && inFlight < _state.Limit.Within(int.MaxValue)
+                ? inFlight
+                : RouteCell.AskState;
+        }
     }
 
     /// <summary>Until when others' requests that wait in the engine keep it from taking another, beyond what computing

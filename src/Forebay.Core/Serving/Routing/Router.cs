@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving.Links;
 using Forebay.Core.Time;
@@ -15,15 +14,15 @@ public static class Router
 {
     /// <summary>A deployment of another dialect comes after all of the client's; one whose site will be cut off before
     /// the answer is done after those, and one that is out last of all. Far above any time to first token.</summary>
-    private const float TierNs = 1e13f;
+    internal const float TierNs = 1e13f;
 
     /// <summary>The first tier of those that are out.</summary>
     internal const int OutTier = 4;
 
     /// <summary>Predictions beyond this are the same: a tier is never passed by a time.</summary>
-    private const float MostNs = 0.9f * TierNs;
+    internal const float MostNs = 0.9f * TierNs;
 
-    private const float Never = float.PositiveInfinity;
+    internal const float Never = float.PositiveInfinity;
 
     private const int Rounds = 16;
 
@@ -124,16 +123,9 @@ public static class Router
         RouteScratch scratch,
         Instant now)
     {
-        float toleranceNs = (float)(config.ToleranceMs * Instant.NsPerMs);
-        float best = ScoreAll(query, table, scratch, now, toleranceNs);
-        if (best == Never)
-        {
-            return -1;
-        }
-
-        float tier = MathF.Floor(best / TierNs) * TierNs;
-        float limit = best + Math.Max(toleranceNs, (float)((best - tier) * config.ToleranceShare));
-        return Among(query, table, config, scratch, limit, now);
+        var tolerance = new Tolerance(config);
+        float best = ScoreAll(query, table, scratch, now, tolerance);
+        return best == Never ? -1 : Among(query, table, config, scratch, tolerance.LimitOf(best), now);
     }
 
     /// <summary>Predicts every candidate's time to first token and adds by how much it would delay others'; those that
@@ -143,25 +135,43 @@ public static class Router
         RouteTable table,
         RouteScratch scratch,
         Instant now,
-        float toleranceNs)
+        Tolerance tolerance)
     {
         Span<float> scores = scratch.Scores;
         float best = Never;
+        float limit = Never;
         bool anyIn = false;
-        foreach (SiteGroup group in table.Sites)
+        ReadOnlySpan<SiteGroup> sites = table.Sites.AsSpan();
+        for (int i = 0; i < sites.Length; i++)
         {
-            LinkState link = group.LinkAt(now.WallUnixMs);
-            float way = (float)(link.NsFor(query.BodyBytes) + group.Site.PathNs(query.Region));
-            if (!link.Available || way > best + toleranceNs)
+            ref readonly SiteGroup group = ref sites[i];
+            double path = group.Site.PathNs(query.Region);
+            float leftNs = Never;
+            bool available = true;
+            if (group.Link is { } schedule)
+            {
+                LinkState link = group.Site.LinkAt(schedule, now.WallUnixMs);
+                path += link.NsFor(query.BodyBytes);
+                available = link.Available;
+                leftNs = link.NextOutageUnixMs == long.MaxValue
+                    ? Never
+                    : (float)((link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs);
+            }
+
+            // Nobody there is quicker than the way, and the limit only ever comes down.
+            float way = Math.Min((float)path, MostNs);
+            if (!available || way > limit)
             {
                 scores[group.Start..group.End].Fill(Never);
                 continue;
             }
 
-            float leftNs = link.NextOutageUnixMs == long.MaxValue
-                ? Never
-                : (float)((link.NextOutageUnixMs - (double)now.WallUnixMs) * Instant.NsPerMs);
-            best = Math.Min(best, ScoreSite(query, table, scratch, group, now.MonotonicNs, way, leftNs, ref anyIn));
+            float least = ScoreSite(query, table, scratch, group, now.MonotonicNs, way, leftNs, ref anyIn);
+            if (least < best)
+            {
+                best = least;
+                limit = tolerance.LimitOf(best);
+            }
         }
 
         // One that is out is for requests that nobody else may serve, not for those that could wait a little.
@@ -174,7 +184,7 @@ public static class Router
         in RouteQuery query,
         RouteTable table,
         RouteScratch scratch,
-        SiteGroup group,
+        in SiteGroup group,
         long nowNs,
         float wayNs,
         float leftNs,
@@ -186,36 +196,47 @@ public static class Router
         ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
         ReadOnlySpan<int> overlaps = scratch.Overlaps.Blocks;
         float inputTokens = query.InputTokens;
-        float outputTokens = (float)query.OutputTokens;
+        Dialect dialect = query.Dialect;
+        bool plain = query.Tried.IsEmpty && leftNs == Never;
         float best = Never;
         for (int i = 0; i < facts.Length; i++)
         {
-            int number = facts[i].Number;
-            ref readonly RouteCell cell = ref cells[number];
-            int tier = Tier(query, table, group.Start + i, facts[i], cell, nowNs, ref anyIn);
-            if (tier < 0)
+            ref readonly RouteFacts fact = ref facts[i];
+            ref readonly RouteCell cell = ref cells[fact.Number];
+            int overlap = (uint)fact.Number < (uint)overlaps.Length ? overlaps[fact.Number] : 0;
+            float uncached = overlap == 0 ? inputTokens : Uncached(inputTokens, cell, overlap);
+            float cost = wayNs + cell.PredictCostNs(inputTokens, uncached, nowNs);
+            float score = cost < MostNs ? cost : MostNs;
+            if (plain && cell.Taken < fact.MaxConcurrency)
             {
-                scores[i] = Never;
-                continue;
+                anyIn = true;
+                score = fact.Speaks(dialect) ? score : score + TierNs;
+            }
+            else
+            {
+                int tier = Tier(query, table, group.Start + i, fact, cell, nowNs, ref anyIn);
+                tier |= tier >= 0 && EndsAfter(query, cell, uncached, nowNs, wayNs, leftNs) ? 2 : 0;
+                score = tier < 0 ? Never : score + tier * TierNs;
             }
 
-            int overlap = (uint)number < (uint)overlaps.Length ? overlaps[number] : 0;
-            float uncached = overlap == 0
-                ? inputTokens
-                : Math.Max(1, inputTokens - overlap * (RoutingMemory.TokensPerBlock * cell.CacheTruth));
-            float own = wayNs + cell.PredictFirstTokenNs(inputTokens, uncached, nowNs);
-            if (own + outputTokens * cell.PredictOutputTokenNs > leftNs)
-            {
-                tier |= 2;
-            }
-
-            float score = Math.Min(own + cell.PredictDelayOfOthersNs(uncached), MostNs) + tier * TierNs;
             scores[i] = score;
-            best = Math.Min(best, score);
+            best = score < best ? score : best;
         }
 
         return best;
     }
+
+    /// <summary>Prompt tokens to be computed where some blocks are thought to be cached; at least one always is.
+    /// </summary>
+    private static float Uncached(float inputTokens, in RouteCell cell, int overlapBlocks) =>
+        Math.Max(1, inputTokens - overlapBlocks * (RoutingMemory.TokensPerBlock * cell.CacheTruth));
+
+    /// <summary>Whether an answer is predicted to end later than the site can be reached.</summary>
+    private static bool EndsAfter(
+        in RouteQuery query, in RouteCell cell, float uncached, long nowNs, float wayNs, float leftNs) =>
+        leftNs != Never
+        && wayNs + cell.PredictFirstTokenNs(query.InputTokens, uncached, nowNs)
+            + (float)query.OutputTokens * cell.PredictOutputTokenNs > leftNs;
 
     /// <summary>Where a candidate stands before times are compared: 0 first, negative out of the question.</summary>
     /// <param name="query">The request.</param>
@@ -225,7 +246,6 @@ public static class Router
     /// <param name="cell">The candidate's cell.</param>
     /// <param name="nowNs">The present.</param>
     /// <param name="anyIn">Set where it could serve the request, now or when it has a place.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Tier(
         in RouteQuery query,
         RouteTable table,
@@ -240,18 +260,20 @@ public static class Router
             return -1;
         }
 
-        bool isOut = cell.IsUnsteady && table.States[candidate].IsOut(nowNs);
-        anyIn |= !isOut;
-        int places = cell.IsUnsteady
-            ? Places(table, candidate, nowNs)
-            : Math.Min(cell.Limit, facts.MaxConcurrency);
-
-        // Cells are written by racing threads: one that says full is asked again, or a free place might go unseen.
-        if (cell.InFlight >= places && table.States[candidate].InFlight >= Places(table, candidate, nowNs))
+        bool isOut = false;
+        if (cell.Taken >= facts.MaxConcurrency)
         {
-            return -1;
+            // Cells are written by racing threads: one that says full is asked again, or a free place might go unseen.
+            DeploymentState state = table.States[candidate];
+            isOut = state.IsOut(nowNs);
+            anyIn |= !isOut;
+            if (state.InFlight >= Places(table, candidate, nowNs))
+            {
+                return -1;
+            }
         }
 
+        anyIn |= !isOut;
         return (facts.Speaks(query.Dialect) ? 0 : 1) + (isOut ? OutTier : 0);
     }
 
@@ -265,43 +287,52 @@ public static class Router
         float limit,
         Instant now)
     {
-        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
         ReadOnlySpan<RouteFacts> facts = table.Facts;
-        ReadOnlySpan<float> scores = scratch.Scores;
-        Span<int> ties = scratch.Ties;
-        Span<float> tokenNs = scratch.TokenNs;
+        ReadOnlySpan<float> scores = scratch.Scores.AsSpan(0, facts.Length);
+        Span<int> ties = scratch.Ties.AsSpan(0, facts.Length);
         int count = 0;
-        float leastTokenNs = Never;
-        for (int i = 0; i < table.Count; i++)
+        for (int i = 0; i < scores.Length; i++)
         {
-            if (scores[i] <= limit)
-            {
-                float each = cells[facts[i].Number].PredictOutputTokenNs;
-                tokenNs[count] = each;
-                ties[count++] = i;
-                leastTokenNs = Math.Min(leastTokenNs, each);
-            }
+            // Written always and kept where it counts: no branch to mispredict.
+            ties[count] = i;
+            count += scores[i] <= limit ? 1 : 0;
         }
 
+        ties = ties[..count];
+        return count <= 1 ? (count == 0 ? -1 : ties[0]) : AmongTies(query, table, config, scratch, ties, now);
+    }
+
+    private static int AmongTies(
+        in RouteQuery query,
+        RouteTable table,
+        RoutingConfig config,
+        RouteScratch scratch,
+        Span<int> ties,
+        Instant now)
+    {
+        ReadOnlySpan<RouteFacts> facts = table.Facts;
+        Span<float> tokenNs = scratch.TokenNs.AsSpan(0, ties.Length);
+        float most = MostTokenNs(query, config, LeastTokenNs(table, ties, tokenNs));
+        ReadOnlySpan<int> overlaps = scratch.Overlaps.Blocks;
         int kept = 0;
         long cheapest = long.MaxValue;
         int overlap = 0;
-        float most = (float)(leastTokenNs + Math.Max(
-            leastTokenNs * config.ToleranceShare,
-            config.ToleranceMs * Instant.NsPerMs / Math.Max(1, query.OutputTokens)));
-        for (int k = 0; k < count; k++)
+        for (int k = 0; k < ties.Length; k++)
         {
-            int i = ties[k];
             if (tokenNs[k] > most)
             {
                 continue;
             }
 
-            long price = facts[i].IsPaid ? 0 : Price(query, table.Deployments[i], now);
-            int held = scratch.Overlaps[facts[i].Number];
+            int i = ties[k];
+            ref readonly RouteFacts fact = ref facts[i];
+            long price = fact.IsPaid ? 0 : Price(query, table.Deployments[i], now);
+            int held = (uint)fact.Number < (uint)overlaps.Length ? overlaps[fact.Number] : 0;
             if (price < cheapest || (price == cheapest && held > overlap))
             {
-                (cheapest, overlap, kept) = (price, held, 0);
+                cheapest = price;
+                overlap = held;
+                kept = 0;
             }
 
             if (price == cheapest && held == overlap)
@@ -311,10 +342,29 @@ public static class Router
         }
 
         // Nothing is kept only where a number is none; then the first of the best in time will do.
-        return kept > 0 ? ties[(int)(Mix(query.Number) % (uint)kept)]
-            : count > 0 ? ties[0]
-            : -1;
+        return kept > 0 ? ties[(int)(Mix(query.Number) % (uint)kept)] : ties[0];
     }
+
+    /// <summary>Predicts the time per output token of each, and returns the least.</summary>
+    private static float LeastTokenNs(RouteTable table, ReadOnlySpan<int> candidates, Span<float> tokenNs)
+    {
+        ReadOnlySpan<RouteCell> cells = table.Memory.Cells;
+        ReadOnlySpan<RouteFacts> facts = table.Facts;
+        float least = Never;
+        for (int k = 0; k < candidates.Length; k++)
+        {
+            float each = cells[facts[candidates[k]].Number].PredictOutputTokenNs;
+            tokenNs[k] = each;
+            least = each < least ? each : least;
+        }
+
+        return least;
+    }
+
+    private static float MostTokenNs(in RouteQuery query, RoutingConfig config, float leastTokenNs) =>
+        (float)(leastTokenNs + Math.Max(
+            leastTokenNs * config.ToleranceShare,
+            config.ToleranceMs * Instant.NsPerMs / Math.Max(1, query.OutputTokens)));
 
     private static Route Take(in RouteQuery query, RouteTable table, RouteScratch scratch, int chosen, Instant now)
     {

@@ -36,7 +36,7 @@ public sealed record RoutingConfig
         Minimum = 0, Maximum = 60_000)]
     public double ToleranceMs { get; init; } = 2;
 
-    [ConfigKey("Prompt blocks of 16 tokens whose place is remembered, over all deployments; about 55 bytes each.",
+    [ConfigKey("Prompt blocks of 16 tokens whose place is remembered, over all deployments; about 50 bytes each.",
         Minimum = 1024, Maximum = 100_000_000, NeedsRestart = true)]
     public int PrefixBlocks { get; init; } = 1_000_000;
 }

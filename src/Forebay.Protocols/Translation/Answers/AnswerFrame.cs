@@ -12,4 +12,11 @@ public sealed record AnswerFrame(
     ReadOnlyMemory<byte> ModelJson,
     long CreatedUnixSeconds,
     long EstimatedInputTokens,
-    bool IncludeUsage);
+    bool IncludeUsage)
+{
+    /// <summary>The client's request, where its dialect has the answer say it again.</summary>
+    public ReadOnlyMemory<byte> Request { get; init; }
+
+    /// <summary>Tools whose namespace became part of their name.</summary>
+    public IReadOnlyList<NamespacedTool> NamespacedTools { get; init; } = [];
+}

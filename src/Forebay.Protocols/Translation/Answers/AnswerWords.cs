@@ -24,6 +24,32 @@ internal static class AnswerWords
         _ => StopReason.EndTurn,
     };
 
+    /// <summary>Why a response is incomplete, in the Responses dialect; nothing where it is complete.</summary>
+    public static ReadOnlySpan<byte> ToResponses(StopReason stop) => stop switch
+    {
+        StopReason.MaxTokens or StopReason.ContextWindow => "max_output_tokens"u8,
+        StopReason.Refusal => "content_filter"u8,
+        _ => [],
+    };
+
+    public static StopReason FromResponses(ReadOnlySpan<byte> reason) => reason switch
+    {
+        _ when reason.SequenceEqual("max_output_tokens"u8) => StopReason.MaxTokens,
+        _ when reason.SequenceEqual("content_filter"u8) => StopReason.Refusal,
+        _ => StopReason.EndTurn,
+    };
+
+    public static StopReason FromConverse(ReadOnlySpan<byte> word) => word switch
+    {
+        _ when word.SequenceEqual("guardrail_intervened"u8) || word.SequenceEqual("content_filtered"u8) =>
+            StopReason.Refusal,
+        _ => FromAnthropic(word),
+    };
+
+    /// <summary>Whether Converse says that the model's output made no sense: it must not look complete.</summary>
+    public static bool IsMalformed(ReadOnlySpan<byte> word) =>
+        word.SequenceEqual("malformed_model_output"u8) || word.SequenceEqual("malformed_tool_use"u8);
+
     /// <summary>Whether an OpenAI finish reason says that the answer was broken off: it must not look complete.
     /// </summary>
     public static bool IsBrokenOff(ReadOnlySpan<byte> word) =>
@@ -109,6 +135,25 @@ internal static class AnswerWords
         to.Raw(",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":"u8);
         to.Number(reasoning ?? 0);
         to.Raw(",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}"u8);
+    }
+
+    /// <summary>Writes a usage object of the Responses dialect. Its input includes caches.</summary>
+    public static void WriteResponsesUsage(ref WireOutput to, WireUsage usage, long? reasoning)
+    {
+        long input = usage.Input + usage.CacheRead + usage.CacheWrite;
+        to.Raw("{\"input_tokens\":"u8);
+        to.Number(input);
+        to.Raw(",\"input_tokens_details\":{\"cached_tokens\":"u8);
+        to.Number(usage.CacheRead);
+        to.Raw(",\"cache_write_tokens\":"u8);
+        to.Number(usage.CacheWrite);
+        to.Raw("},\"output_tokens\":"u8);
+        to.Number(usage.Output);
+        to.Raw(",\"output_tokens_details\":{\"reasoning_tokens\":"u8);
+        to.Number(reasoning ?? 0);
+        to.Raw("},\"total_tokens\":"u8);
+        to.Number(input + usage.Output);
+        to.Raw((byte)'}');
     }
 
     /// <summary>Writes an id of a tool call as Anthropic takes them: letters, digits, underscores and hyphens. The same

@@ -64,8 +64,17 @@ internal static class AnthropicAnswerReader
                 case AnthropicBlockKind.Text:
                     answer.AddText(BlockKind.Text, block.Text);
                     break;
-                case AnthropicBlockKind.Thinking:
-                    answer.AddText(BlockKind.Thinking, block.Text);
+                case AnthropicBlockKind.Thinking when !block.Text.IsEmpty || !block.Signature.IsEmpty:
+                    answer.Blocks.Add(new CanonicalBlock
+                    {
+                        Kind = BlockKind.Thinking, Text = block.Text, Signature = block.Signature,
+                    });
+                    break;
+                case AnthropicBlockKind.Sealed:
+                    answer.Blocks.Add(new CanonicalBlock
+                    {
+                        Kind = BlockKind.Thinking, Signature = block.Signature, Seal = SealKind.AnthropicSealed,
+                    });
                     break;
                 case AnthropicBlockKind.ToolUse:
                     answer.Blocks.Add(new CanonicalBlock
@@ -83,6 +92,7 @@ internal enum AnthropicBlockKind : byte
     Other,
     Text,
     Thinking,
+    Sealed,
     ToolUse,
 }
 
@@ -93,6 +103,8 @@ internal ref struct AnthropicBlock
 
     /// <summary>Text or thinking, between the quotes.</summary>
     public ByteRange Text;
+    /// <summary>Signature of thinking, or the sealed thinking itself.</summary>
+    public ByteRange Signature;
     public ByteRange Id;
     public ByteRange Name;
 
@@ -135,11 +147,16 @@ internal ref struct AnthropicBlock
             Kind = word.SequenceEqual("text"u8) ? AnthropicBlockKind.Text
                 : word.SequenceEqual("thinking"u8) ? AnthropicBlockKind.Thinking
                 : word.SequenceEqual("tool_use"u8) ? AnthropicBlockKind.ToolUse
+                : word.SequenceEqual("redacted_thinking"u8) ? AnthropicBlockKind.Sealed
                 : AnthropicBlockKind.Other;
         }
         else if (member.SequenceEqual("text"u8) || member.SequenceEqual("thinking"u8))
         {
             Text = content;
+        }
+        else if (member.SequenceEqual("signature"u8) || member.SequenceEqual("data"u8))
+        {
+            Signature = content;
         }
         else if (member.SequenceEqual("id"u8))
         {

@@ -29,9 +29,10 @@ internal static class AnthropicAnswerWriter
                 case BlockKind.Thinking:
                     to.Raw("{\"type\":\"thinking\",\"thinking\":"u8);
                     to.Quoted(block.Text.Of(source));
-                    to.Raw(",\"signature\":"u8);
-                    to.Quoted(block.Signature.Of(source));
-                    to.Raw((byte)'}');
+                    to.Raw(",\"signature\":\""u8);
+                    to.Raw(block.Seal == SealKind.Responses ? Seals.MarkOf(block.Seal) : []);
+                    to.Raw(block.Signature.Of(source));
+                    to.Raw("\"}"u8);
                     break;
                 default:
                     to.Raw("{\"type\":\"text\",\"text\":"u8);

@@ -23,7 +23,7 @@ internal static class OpenAiAnswerWriter
         }
 
         to.Raw(",\"refusal\":null"u8);
-        if (answer.Blocks.Exists(b => b.Kind == BlockKind.Thinking))
+        if (answer.Blocks.Exists(b => b.Kind == BlockKind.Thinking && !b.Text.IsEmpty))
         {
             to.Raw(",\"reasoning_content\":"u8);
             _ = WriteJoined(ref to, answer, BlockKind.Thinking, source);

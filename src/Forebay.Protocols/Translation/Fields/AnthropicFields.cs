@@ -31,6 +31,9 @@ internal static class AnthropicFields
         new("mcp_servers", Meaning.McpServers, "[]"),
         new("fallbacks", Meaning.Fallbacks, "[]"));
 
+    /// <summary>Whether a <c>thinking</c> object asks for nothing.</summary>
+    public static bool IsHarmlessThinking(ReadOnlySpan<byte> value) => Request.Find("thinking"u8)!.IsHarmless(value);
+
     public static FieldScope Metadata { get; } = new("metadata", new FieldRow("user_id", Meaning.UserId));
 
     public static FieldScope OutputConfig { get; } = new(
@@ -101,7 +104,7 @@ internal static class AnthropicFields
         new("tool_use", Meaning.ToolUse),
         new("tool_result", Meaning.ToolResult),
         new("thinking", Meaning.ThinkingText),
-        new("redacted_thinking", Meaning.SignedThinking),
+        new("redacted_thinking", Meaning.SealedThinking),
         new("search_result", Meaning.SearchResult),
         new("server_tool_use", Meaning.ServerBlocks),
         new("container_upload", Meaning.FileId));

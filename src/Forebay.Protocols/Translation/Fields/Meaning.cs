@@ -67,6 +67,9 @@ internal enum Meaning : byte
     Verbosity,
     Thinking,
     SignedThinking,
+
+    /// <summary>Reasoning that only its maker can read.</summary>
+    SealedThinking,
     ReasoningText,
     CacheControl,
     CacheKey,
@@ -114,6 +117,25 @@ internal enum Meaning : byte
     WebSearch,
     Moderation,
     Prefill,
+
+    /// <summary>Effort of reasoning in OpenAI's words.</summary>
+    ReasoningEffort,
+    Reasoning,
+    ReasoningMode,
+    OtherFormat,
+    EncryptedReasoning,
+    ToolOutputSchema,
+    Namespace,
+    NamespaceTools,
+    Phase,
+    Truncation,
+    MaxToolCalls,
+    Include,
+    PreviousResponse,
+    Conversation,
+    PromptTemplate,
+    Background,
+    StoredItem,
 
     Count,
 }

@@ -22,6 +22,7 @@ internal static class OpenAiFields
         new("user", Meaning.UserId),
         new("safety_identifier", Meaning.SafetyIdentifier),
         new("service_tier", Meaning.ServiceTier),
+        new("inference_geo", Meaning.InferenceGeo),
         new("seed", Meaning.Seed),
         new("reasoning_effort", Meaning.Effort, "\"none\""),
         new("verbosity", Meaning.Verbosity, "\"medium\""),
@@ -56,7 +57,7 @@ internal static class OpenAiFields
 
     public static KindScope FormatKind { get; } = new(
         "response_format.type",
-        Meaning.JsonMode,
+        Meaning.OtherFormat,
         new("text", Meaning.Structure),
         new("json_schema", Meaning.OutputFormat),
         new("json_object", Meaning.JsonMode));

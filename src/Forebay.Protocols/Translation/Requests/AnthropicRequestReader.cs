@@ -64,6 +64,9 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
             case Meaning.OutputFormat:
                 ReadFormat(value);
                 break;
+            case Meaning.Thinking:
+                request.WantsThinking = !Fields.IsHarmlessThinking(value.Of(scan.Body));
+                break;
         }
     }
 
@@ -103,11 +106,20 @@ internal sealed class AnthropicRequestReader(RequestScan scan, CanonicalRequest 
     {
         JsonCursor cursor = scan.CursorAt(value);
         bool first = true;
-        for (_ = cursor.Enter(); scan.Next(ref cursor, Fields.OutputConfig, ref first, out _);)
+        for (_ = cursor.Enter(); scan.Next(ref cursor, Fields.OutputConfig, ref first, out Meaning meaning);)
         {
-            if (cursor.ReadValue(out ByteRange format) && scan.Has(format))
+            if (!cursor.ReadValue(out ByteRange member) || !scan.Has(member))
             {
-                ReadFormat(format);
+                continue;
+            }
+
+            if (meaning == Meaning.Effort)
+            {
+                request.Effort = scan.Inner(member);
+            }
+            else
+            {
+                ReadFormat(member);
             }
         }
     }

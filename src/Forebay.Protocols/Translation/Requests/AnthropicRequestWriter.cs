@@ -26,14 +26,9 @@ internal ref struct AnthropicRequestWriter(
 
     public void Write()
     {
-        RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
+        RequestTranslator.WriteHead(ref _to, request, request.Model.Of(_source));
         _to.Raw(",\"max_tokens\":"u8);
         _to.Number(request.MaxTokens ?? maxOutputTokens);
-        if (request.Stream)
-        {
-            _to.Raw(",\"stream\":true"u8);
-        }
-
         int turns = WriteSystem();
         WriteMessages(turns);
         WriteTools();
@@ -169,6 +164,11 @@ internal ref struct AnthropicRequestWriter(
                 }
 
                 WriteSource(block);
+                break;
+            case BlockKind.Thinking when block.Seal == SealKind.AnthropicSealed:
+                _to.Raw("{\"type\":\"redacted_thinking\",\"data\":"u8);
+                _to.Quoted(block.Signature.Of(_source));
+                _to.Raw((byte)'}');
                 break;
             case BlockKind.Thinking:
                 _to.Raw("{\"type\":\"thinking\",\"thinking\":"u8);

@@ -20,7 +20,8 @@ internal enum BlockKind : byte
     /// <summary>An image by its bytes in base64, or by its address.</summary>
     Image,
 
-    /// <summary>A PDF by its bytes in base64. Plain text documents are texts.</summary>
+    /// <summary>A PDF by its bytes in base64, or by its address where the target takes one. Plain text documents are
+    /// texts.</summary>
     Document,
 
     ToolUse,
@@ -62,8 +63,11 @@ internal struct CanonicalBlock
     /// <summary>Arguments of a tool's call, a JSON object; empty for none.</summary>
     public ByteRange Input;
 
-    /// <summary>Signature of reasoning.</summary>
+    /// <summary>Signature of reasoning, or the sealed reasoning itself.</summary>
     public ByteRange Signature;
+
+    /// <summary>Whose signature it is.</summary>
+    public SealKind Seal;
 }
 
 /// <summary>One turn of the conversation.</summary>
@@ -143,6 +147,24 @@ internal sealed class CanonicalRequest
 
     /// <summary>JSON Schema that the answer must follow, as it stands.</summary>
     public ByteRange OutputSchema { get; set; }
+
+    /// <summary>The name of that schema, between the quotes.</summary>
+    public ByteRange OutputSchemaName { get; set; }
+
+    /// <summary>Any JSON is to be answered, without a schema.</summary>
+    public bool JsonMode { get; set; }
+
+    /// <summary>How much to reason, as OpenAI says it, between the quotes.</summary>
+    public ByteRange Effort { get; set; }
+
+    /// <summary>Reasoning is asked for, and to be told.</summary>
+    public bool WantsThinking { get; set; }
+
+    /// <summary>How much to say, between the quotes.</summary>
+    public ByteRange Verbosity { get; set; }
+
+    /// <summary>What requests that share a prompt call it, between the quotes.</summary>
+    public ByteRange CacheKey { get; set; }
 
     public ByteRange UserId { get; set; }
 

@@ -155,7 +155,7 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
 
         ref CanonicalBlock block = ref request.Add(BlockKind.Image);
         block.Text = url;
-        if (TryDataUrl(url, out ByteRange type, out ByteRange data))
+        if (scan.TryDataUrl(url, out ByteRange type, out ByteRange data))
         {
             block.MediaType = type;
             block.Text = data;
@@ -179,7 +179,7 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
             }
         }
 
-        bool isPdf = TryDataUrl(data, out ByteRange type, out ByteRange bytes)
+        bool isPdf = scan.TryDataUrl(data, out ByteRange type, out ByteRange bytes)
             && type.Of(scan.Body).EndsWith("/pdf"u8);
         if (isPdf)
         {
@@ -265,26 +265,6 @@ internal readonly struct OpenAiMessageReader(RequestScan scan, CanonicalRequest 
         call.Name = scan.Inner(name);
         call.Input = arguments;
         call.InputIsText = true;
-    }
-
-    /// <summary>Splits <c>data:TYPE;base64,DATA</c>. Escapes within both parts stay as they are.</summary>
-    private bool TryDataUrl(ByteRange url, out ByteRange type, out ByteRange data)
-    {
-        type = default;
-        data = default;
-        ReadOnlySpan<byte> text = url.Of(scan.Body);
-        int comma = text.IndexOf(";base64,"u8);
-        if (!text.StartsWith("data:"u8) || comma < 0)
-        {
-            return false;
-        }
-
-        int start = "data:"u8.Length;
-        // Parameters between the type and the encoding say nothing that the other side can hold.
-        int parameter = text[start..comma].IndexOf((byte)';');
-        type = new ByteRange(url.Start + start, parameter < 0 ? comma - start : parameter);
-        data = ByteRange.Between(url.Start + comma + ";base64,"u8.Length, url.End);
-        return true;
     }
 
     private struct Members

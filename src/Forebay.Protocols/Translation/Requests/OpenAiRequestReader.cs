@@ -70,6 +70,15 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
             case Meaning.StreamOptions:
                 ReadStreamOptions(value);
                 break;
+            case Meaning.Effort:
+                request.Effort = scan.Inner(value);
+                break;
+            case Meaning.Verbosity:
+                request.Verbosity = scan.Inner(value);
+                break;
+            case Meaning.CacheKey:
+                request.CacheKey = scan.Inner(value);
+                break;
         }
     }
 
@@ -147,7 +156,9 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
             }
         }
 
-        if (!scan.Takes(Fields.FormatKind, type, mark, out Meaning kind) || kind != Meaning.OutputFormat)
+        bool isTaken = scan.Takes(Fields.FormatKind, type, mark, out Meaning kind);
+        request.JsonMode = isTaken && kind == Meaning.JsonMode;
+        if (!isTaken || kind != Meaning.OutputFormat)
         {
             return;
         }
@@ -157,10 +168,13 @@ internal sealed class OpenAiRequestReader(RequestScan scan, CanonicalRequest req
         for (bool entered = scan.IsObject(schema) && cursor.Enter();
             entered && scan.Next(ref cursor, Fields.JsonSchema, ref first, out Meaning meaning);)
         {
-            if (cursor.ReadValue(out ByteRange member) && meaning == Meaning.Schema)
+            if (!cursor.ReadValue(out ByteRange member))
             {
-                request.OutputSchema = member;
+                return;
             }
+
+            request.OutputSchema = meaning == Meaning.Schema ? member : request.OutputSchema;
+            request.OutputSchemaName = meaning == Meaning.FormatName ? scan.Inner(member) : request.OutputSchemaName;
         }
 
         if (!scan.IsObject(request.OutputSchema))

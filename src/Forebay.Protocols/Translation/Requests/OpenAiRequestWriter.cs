@@ -12,7 +12,7 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
 
     public void Write()
     {
-        RequestTranslator.WriteModel(ref _to, request.Model.Of(_source));
+        RequestTranslator.WriteHead(ref _to, request, request.Model.Of(_source));
         _to.Raw(",\"messages\":["u8);
         foreach (CanonicalTurn turn in request.Turns)
         {
@@ -27,7 +27,7 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
         }
 
         // Usage is metered, so it is asked for whether or not the client did.
-        _to.Raw(request.Stream ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"u8 : []);
+        _to.Raw(request.Stream ? ",\"stream_options\":{\"include_usage\":true}"u8 : []);
         WriteTools();
         WriteNumber(",\"temperature\":"u8, request.Temperature);
         WriteNumber(",\"top_p\":"u8, request.TopP);
@@ -41,11 +41,17 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
         if (!request.OutputSchema.IsEmpty)
         {
             _to.Raw(",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"u8);
-            _to.Raw("{\"name\":\"answer\",\"strict\":true,\"schema\":"u8);
+            _to.Raw("{\"name\":"u8);
+            _to.Quoted(request.OutputSchemaName.IsEmpty ? "answer"u8 : request.OutputSchemaName.Of(_source));
+            _to.Raw(",\"strict\":true,\"schema\":"u8);
             _to.Raw(request.OutputSchema.Of(_source));
             _to.Raw("}}"u8);
         }
 
+        _to.Raw(request.JsonMode ? ",\"response_format\":{\"type\":\"json_object\"}"u8 : []);
+        WriteString(",\"reasoning_effort\":"u8, request.Effort);
+        WriteString(",\"verbosity\":"u8, request.Verbosity);
+        WriteString(",\"prompt_cache_key\":"u8, request.CacheKey);
         if (request.UserId.Length > LongestUserBytes)
         {
             scan.Drop(Meaning.UserId);
@@ -72,6 +78,15 @@ internal ref struct OpenAiRequestWriter(CanonicalRequest request, RequestScan sc
         {
             _to.Raw(name);
             _to.Raw(value.Of(_source));
+        }
+    }
+
+    private void WriteString(scoped ReadOnlySpan<byte> name, ByteRange value)
+    {
+        if (!value.IsEmpty)
+        {
+            _to.Raw(name);
+            _to.Quoted(value.Of(_source));
         }
     }
 

@@ -10,6 +10,10 @@ namespace Forebay.Protocols.Translation;
 /// </summary>
 internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
 {
+    private ReadOnlyMemory<byte> _source = body;
+    private byte[]? _extended;
+    private int _length = body.Length;
+
     /// <summary>Most reasons told at once; one request can hold a million of them.</summary>
     private const int MaxProblems = 20;
 
@@ -21,7 +25,8 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
     private readonly int[] _indexes = new int[LongestPath];
     private int _depth;
 
-    public ReadOnlySpan<byte> Body => body.Span;
+    /// <summary>The body, and behind it what was made up for it.</summary>
+    public ReadOnlySpan<byte> Body => _source.Span;
 
     public WireDialect Target => target;
 
@@ -29,6 +34,9 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
 
     /// <summary>Names of what was dropped, each once.</summary>
     public IReadOnlyList<string> Dropped => _dropped;
+
+    /// <summary>Tools whose names were put together.</summary>
+    public List<NamespacedTool> NamespacedTools { get; } = [];
 
     /// <summary>Room to decode into.</summary>
     public ArrayBufferWriter<byte> Scratch { get; } = new();
@@ -136,13 +144,55 @@ internal sealed class RequestScan(ReadOnlyMemory<byte> body, WireDialect target)
         }
     }
 
+    /// <summary>Puts text together from pieces of the body and makes it one as well. Where nothing is, the body is
+    /// not copied.</summary>
+    public ByteRange Append(ByteRange one, ReadOnlySpan<byte> between, ByteRange other)
+    {
+        int start = _length;
+        int length = one.Length + between.Length + other.Length;
+        if (_extended is null || start + length > _extended.Length)
+        {
+            byte[] grown = new byte[start + Math.Max(length, start / 4)];
+            Body.CopyTo(grown);
+            _extended = grown;
+        }
+
+        Span<byte> to = _extended.AsSpan(start);
+        one.Of(_extended).CopyTo(to);
+        between.CopyTo(to[one.Length..]);
+        other.Of(_extended).CopyTo(to[(one.Length + between.Length)..]);
+        _length = start + length;
+        _source = _extended.AsMemory(0, _length);
+        return new ByteRange(start, length);
+    }
+
+    /// <summary>Splits <c>data:TYPE;base64,DATA</c>. Escapes within both parts stay as they are.</summary>
+    public bool TryDataUrl(ByteRange url, out ByteRange type, out ByteRange data)
+    {
+        type = default;
+        data = default;
+        ReadOnlySpan<byte> text = url.Of(Body);
+        int comma = text.IndexOf(";base64,"u8);
+        if (!text.StartsWith("data:"u8) || comma < 0)
+        {
+            return false;
+        }
+
+        int start = "data:"u8.Length;
+        // Parameters between the type and the encoding say nothing that the other side can hold.
+        int parameter = text[start..comma].IndexOf((byte)';');
+        type = new ByteRange(url.Start + start, parameter < 0 ? comma - start : parameter);
+        data = ByteRange.Between(url.Start + comma + ";base64,"u8.Length, url.End);
+        return true;
+    }
+
     /// <summary>Ends a turn of the blocks added since, and notes those that its role cannot say.</summary>
-    public void EndTurn(CanonicalRequest request, TurnRole role, int first)
+    public void EndTurn(CanonicalRequest request, TurnRole role, int first, string path = "messages[].content")
     {
         if (!request.Fits(role, first))
         {
             Refuse(
-                "messages[].content",
+                path,
                 role switch
                 {
                     TurnRole.User => "a user message holds text, images, documents and results of tools only",

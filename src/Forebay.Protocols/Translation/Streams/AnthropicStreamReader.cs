@@ -94,6 +94,17 @@ internal sealed class AnthropicStreamReader : StreamPartReader
                 },
                 ref to);
         }
+        else if (block.Kind == AnthropicBlockKind.Sealed)
+        {
+            parts.Take(
+                new StreamPart
+                {
+                    Kind = StreamPartKind.Signature,
+                    Text = block.Signature.Of(data),
+                    Seal = SealKind.AnthropicSealed,
+                },
+                ref to);
+        }
         else if (!block.Text.IsEmpty && block.Kind != AnthropicBlockKind.Other)
         {
             StreamPartKind kind = block.Kind == AnthropicBlockKind.Text ? StreamPartKind.Text : StreamPartKind.Thinking;

@@ -32,8 +32,8 @@ internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame
             case StreamPartKind.Text or StreamPartKind.Thinking:
                 Add(part, ref to);
                 break;
-            case StreamPartKind.Signature when _blocks.Count > 0 && _blocks[^1].Kind == StreamPartKind.Thinking:
-                _blocks[^1].Signature = part.Text.ToArray();
+            case StreamPartKind.Signature:
+                Sign(part, ref to);
                 break;
             case StreamPartKind.ToolUse:
                 AddCall(part, ref to);
@@ -71,6 +71,26 @@ internal sealed class AnthropicStreamWriter(StreamObserver observer, AnswerFrame
         var usage = new WireUsage(true, frame.EstimatedInputTokens, 0, 0, 0);
         AnswerWords.WriteAnthropicUsage(ref to, usage, null, isWhole: true);
         to.Raw("}}\n\n"u8);
+    }
+
+    /// <summary>Signs the thinking so far. What is sealed without a word of it is thinking with a signature alone.
+    /// </summary>
+    private void Sign(in StreamPart part, ref WireOutput to)
+    {
+        bool hasOwn = _blocks.Count > 0 && _blocks[^1].Kind == StreamPartKind.Thinking;
+        bool isForeign = part.Seal == SealKind.Responses;
+        if (!hasOwn && !isForeign)
+        {
+            return;
+        }
+
+        if (!hasOwn || _blocks[^1].Ended)
+        {
+            _blocks.Add(new Block { Kind = StreamPartKind.Thinking });
+            Advance(ref to);
+        }
+
+        _blocks[^1].Signature = isForeign ? [.. Seals.MarkOf(part.Seal), .. part.Text] : part.Text.ToArray();
     }
 
     private void Add(in StreamPart part, ref WireOutput to)

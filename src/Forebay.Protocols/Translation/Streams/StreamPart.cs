@@ -12,7 +12,7 @@ internal enum StreamPartKind : byte
     /// <summary>More reasoning.</summary>
     Thinking,
 
-    /// <summary>The signature of the reasoning so far.</summary>
+    /// <summary>The signature of the reasoning so far, or reasoning that is sealed as a whole.</summary>
     Signature,
 
     /// <summary>More of a tool call: its id and name once, its arguments piece by piece.</summary>
@@ -51,6 +51,9 @@ internal readonly ref struct StreamPart
     public bool IsObject { get; init; }
 
     public StopReason Stop { get; init; }
+
+    /// <summary>Whose signature <see cref="Text"/> is.</summary>
+    public SealKind Seal { get; init; }
 }
 
 /// <summary>Turns the events of one dialect into parts.</summary>
@@ -73,6 +76,12 @@ internal abstract class StreamPartWriter
 
     /// <summary>Why the stream cannot go on; null while it can.</summary>
     public string? Problem { get; private set; }
+
+    /// <summary>Bytes of the answer that are held to be said again at its end.</summary>
+    public virtual int HeldBytes => 0;
+
+    /// <summary>The number of the next event, where events are counted.</summary>
+    public virtual long NextSequence => 0;
 
     /// <summary>Ends the stream: what comes next is not said any more. The first reason stays.</summary>
     public void Break(string problem) => Problem ??= problem;

@@ -12,7 +12,7 @@ public static class CapacityCommand
     private static readonly Column[] Lanes =
     [
         new("POOL"), new("UNIT"), new("MANAGED BY"), new("CONTRACTED", true), new("USABLE", true),
-        new("AVAILABLE", true), new("LEASED", true), new("FREE", true), new("NEXT CHANGE"),
+        new("AVAILABLE", true), new("LEASED", true), new("FREE", true), new("USED/MIN", true), new("NEXT CHANGE"),
     ];
 
     private static readonly Column[] Leases =
@@ -24,7 +24,8 @@ public static class CapacityCommand
     private static readonly Column[] Hours =
     [
         new("HOUR"), new("UNIT"), new("CONTRACTED", true), new("USABLE", true), new("DELIVERED", true),
-        new("AVAILABLE", true), new("USED", true), new("CREDIT USD", true), new("WASTE USD", true), new("BREACHES"),
+        new("AVAILABLE", true), new("LEASED", true), new("USED", true), new("CREDIT USD", true),
+        new("WASTE USD", true), new("BREACHES"),
     ];
 
     public static Command Create() => new("capacity", "What capacity there is, who holds it, and what it cost.")
@@ -55,7 +56,8 @@ public static class CapacityCommand
                     session.Output.Table(Lanes, [.. view.Lanes.Select(l => (string[])
                     [
                         l.Pool, l.Unit, l.Owner, Number(l.Contracted), Number(l.Usable), Number(l.Available),
-                        Number(l.Leased), Number(l.Free), l.NextChange is { } next ? TimeText.Of(next) : "-",
+                        Number(l.Leased), Number(l.Free), l.Used is { } used ? Number(used) : "-",
+                        l.NextChange is { } next ? TimeText.Of(next) : "-",
                     ])]);
                 }
 
@@ -225,7 +227,7 @@ public static class CapacityCommand
     private static string[] RowOf(CapacityHourView h) =>
     [
         TimeText.Of(h.Hour), h.Unit, Number(h.Contracted), Number(h.Usable), Number(h.Delivered), Number(h.Available),
-        Number(h.Used), Usd(h.Credit), Usd(h.Waste), string.Join(',', h.Breaches),
+        Number(h.Leased), Number(h.Used), Usd(h.Credit), Usd(h.Waste), string.Join(',', h.Breaches),
     ];
 
     private static string Number(decimal number) => number.ToString("#,0.##", CultureInfo.InvariantCulture);

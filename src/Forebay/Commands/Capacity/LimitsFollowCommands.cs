@@ -186,7 +186,8 @@ internal static class LimitsFollowCommands
         output.Line(view.Proposal is not { } proposal ? "Nothing to propose."
             : $"Proposal{(view.ProposalId is { } id ? Text($" {id}") : ", not recorded (--record)")} "
                 + $"({proposal.Cause.Replace('_', ' ')}): {WordsOf(proposal.Multipliers)}"
-                + (proposal.AnnounceHours > 0 ? Text($", {proposal.AnnounceHours:0.#} h after it is applied") : ""));
+                + (proposal.AnnounceHours > 0 ? Text($", {proposal.AnnounceHours:0.#} h after it is applied") : "")
+                + (proposal.By is { } by ? $", at {TimeText.Of(by)} at the latest" : ""));
     }
 
     private static int FromFile(ParseResult parse, string file, string? fleetFile, bool markdown)
@@ -248,7 +249,7 @@ internal static class LimitsFollowCommands
         p.ProposedBy,
         p.BaseVersion.ToString(CultureInfo.InvariantCulture),
         WordsOf(p.Proposed.Multipliers),
-        Text($"{p.Proposed.AnnounceHours:0.#} h ahead"),
+        Text($"{p.Proposed.AnnounceHours:0.#} h ahead") + (p.Proposed.By is { } by ? $", by {TimeText.Of(by)}" : ""),
         p.DecidedAt is { } at ? $"{TimeText.Of(at)} by {p.DecidedBy}" : "-",
     ];
 

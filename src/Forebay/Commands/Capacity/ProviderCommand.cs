@@ -27,7 +27,6 @@ public static class ProviderCommand
         CreateSign(),
         CreateStep("connect", "Ask every endpoint of a signed partner whether it answers."),
         CreateStep("accept", "Probe a partner's pools; what is measured counts from then on."),
-        CreateReclaim(),
         CreateStep("drain", "Empty a partner's pools: nothing new goes there."),
         CreateStep("exit", "Take a drained partner out of the fleet; its record stays."),
     };
@@ -89,15 +88,11 @@ public static class ProviderCommand
             return 0;
         });
 
-    private static Command CreateShow()
-    {
-        Argument<string> id = IdArgument();
-        return AdminAction.On(
-            new Command("show", "Show a partner: acceptances, shortfalls, notices and its history.") { id },
-            async (session, cancel) => Print(
-                session,
-                await session.Client.PartnerAsync(session.Parse.GetRequiredValue(id), cancel).ConfigureAwait(false)));
-    }
+    private static Command CreateShow() => AdminAction.OnOne(
+        new Command("show", "Show a partner: acceptances, shortfalls, notices and its history."),
+        IdArgument(),
+        static (client, id, cancel) => client.PartnerAsync(id, cancel),
+        Print);
 
     private static Command CreateSign()
     {
@@ -113,30 +108,11 @@ public static class ProviderCommand
                     cancel).ConfigureAwait(false)));
     }
 
-    private static Command CreateReclaim()
-    {
-        Argument<string> id = IdArgument();
-        Option<DateTimeOffset?> at = TimeArguments.Moment("--at", "When the capacity goes.", back: false);
-        Option<double?> quantity = new("--quantity") { Description = "How much of each pool; all when left out." };
-        at.Required = true;
-        return AdminAction.On(
-            new Command("reclaim", "Put on record that a partner takes capacity back.") { id, at, quantity },
-            async (session, cancel) => Print(
-                session,
-                await session.Client.ReclaimAsync(
-                    session.Parse.GetRequiredValue(id),
-                    new ReclaimBody(session.Parse.GetValue(at)!.Value, session.Parse.GetValue(quantity)),
-                    cancel).ConfigureAwait(false)));
-    }
-
-    private static Command CreateStep(string step, string description)
-    {
-        Argument<string> id = IdArgument();
-        return AdminAction.On(new Command(step, description) { id }, async (session, cancel) => Print(
-            session,
-            await session.Client.StepPartnerAsync(session.Parse.GetRequiredValue(id), step, cancel)
-                .ConfigureAwait(false)));
-    }
+    private static Command CreateStep(string step, string description) => AdminAction.OnOne(
+        new Command(step, description),
+        IdArgument(),
+        (client, id, cancel) => client.StepPartnerAsync(id, step, cancel),
+        Print);
 
     private static Argument<string> IdArgument() => new("PARTNER") { Description = "The partner's id." };
 
@@ -205,7 +181,8 @@ public static class ProviderCommand
                 : "";
             session.Output.Line(
                 $"  reclaims {(r.Quantity is { } q ? Number(q) : "all")} at {TimeText.Of(r.At)}, said " +
-                $"{TimeText.Of(r.Said)}{late}");
+                $"{TimeText.Of(r.Said)}{late}" + (r.Withdrawal is { } by ? $"; carried out by {by}" : "") +
+                (r.Returned is { } back ? $"; back since {TimeText.Of(back)}" : ""));
         }
 
         foreach (PartnerEventView e in p.History ?? [])

@@ -53,15 +53,11 @@ public static class ReplicaCommand
         });
     }
 
-    private static Command CreateShow()
-    {
-        Argument<string> id = Id();
-        return AdminAction.On(
-            new Command("show", "Show a replica: its engine, its weights, what it said.") { id },
-            async (session, cancel) => Show(
-                session,
-                await session.Client.ReplicaAsync(session.Parse.GetRequiredValue(id), cancel).ConfigureAwait(false)));
-    }
+    private static Command CreateShow() => AdminAction.OnOne(
+        new Command("show", "Show a replica: its engine, its weights, what it said."),
+        Id(),
+        static (client, id, cancel) => client.ReplicaAsync(id, cancel),
+        Show);
 
     private static Command CreateLogs()
     {
@@ -100,15 +96,8 @@ public static class ReplicaCommand
     }
 
     private static Command CreateChange(
-        string name, string description, Func<AdminClient, string, CancellationToken, Task<ReplicaView>> change)
-    {
-        Argument<string> id = Id();
-        return AdminAction.On(
-            new Command(name, description) { id },
-            async (session, cancel) => Show(
-                session,
-                await change(session.Client, session.Parse.GetRequiredValue(id), cancel).ConfigureAwait(false)));
-    }
+        string name, string description, Func<AdminClient, string, CancellationToken, Task<ReplicaView>> change) =>
+        AdminAction.OnOne(new Command(name, description), Id(), change, Show);
 
     private static Argument<string> Id() => new("ID") { Description = "The replica." };
 

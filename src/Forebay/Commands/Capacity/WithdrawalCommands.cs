@@ -60,16 +60,21 @@ public static class WithdrawalCommands
             "--at", "When the provider takes it: a day, a time, or a length of time ahead.", back: false);
         at.Required = true;
         Option<TimeSpan?> cut = CutOption("0s");
-        var command = new Command(
-            "reclaim", "Record that a provider takes a commitment back at a time; its pools serve until then.")
+        Option<double?> quantity = new("--quantity")
         {
-            target, at, cut,
+            Description = "How much of each pool; all when left out. A part is taken from leases, not from requests.",
+        };
+        var command = new Command(
+            "reclaim",
+            "A provider takes a commitment back at a time: its notice is put on record, and its pools leave then.")
+        {
+            target, at, cut, quantity,
         };
         return AdminAction.On(command, async (session, cancel) =>
         {
             var body = new WithdrawalBody(
                 "reclaim", "commitment", session.Parse.GetRequiredValue(target), session.Parse.GetValue(at),
-                session.Parse.GetValue(cut)?.TotalSeconds ?? 0, null);
+                session.Parse.GetValue(cut)?.TotalSeconds ?? 0, null, session.Parse.GetValue(quantity));
             return Show(session, await session.Client.WithdrawAsync(body, cancel).ConfigureAwait(false));
         });
     }
@@ -167,6 +172,8 @@ public static class WithdrawalCommands
         session.Output.Pairs(
             ("id", view.Id),
             (view.Kind, $"{view.Scope} {view.Target}"),
+            ("quantity", view.Quantity is { } quantity ? $"{Count(quantity)} of each pool" : "all"),
+            ("on record of", view.Partner is { } partner ? $"partner {partner}" : "no partner"),
             ("phase", view.Phase),
             ("asked", $"{TimeText.Of(view.Asked)} by {view.Actor}"),
             ("from", TimeText.Of(view.From)),

@@ -215,9 +215,6 @@ public sealed class AdminClient(AdminEndpoint endpoint) : IDisposable
     public Task<PartnerView> SignPartnerAsync(string id, SignBody body, CancellationToken cancel) => PostAsync(
         $"v1/providers/{Uri.EscapeDataString(id)}/sign", body, Json.SignBody, Json.PartnerView, cancel);
 
-    public Task<PartnerView> ReclaimAsync(string id, ReclaimBody body, CancellationToken cancel) => PostAsync(
-        $"v1/providers/{Uri.EscapeDataString(id)}/reclaim", body, Json.ReclaimBody, Json.PartnerView, cancel);
-
     /// <param name="id">The partner.</param>
     /// <param name="step"><c>connect</c>, <c>accept</c>, <c>drain</c> or <c>exit</c>.</param>
     /// <param name="cancel">Gives up.</param>

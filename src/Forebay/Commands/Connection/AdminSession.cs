@@ -69,6 +69,23 @@ internal static class AdminAction
         return command;
     }
 
+    /// <summary>A command that asks about, or does something to, the one thing whose id it is given, and shows what
+    /// came of it.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="id">Its argument; added here.</param>
+    /// <param name="ask">What it asks of the server.</param>
+    /// <param name="show">Prints the answer.</param>
+    public static Command OnOne<T>(
+        Command command,
+        Argument<string> id,
+        Func<AdminClient, string, CancellationToken, Task<T>> ask,
+        Func<AdminSession, T, int> show)
+    {
+        command.Arguments.Add(id);
+        return On(command, async (session, cancel) => show(
+            session, await ask(session.Client, session.Parse.GetRequiredValue(id), cancel).ConfigureAwait(false)));
+    }
+
     /// <summary>Runs a command's work and turns what it cannot do into words on standard error.</summary>
     public static async Task<int> GuardAsync(ParseResult parse, Func<Task<int>> run)
     {

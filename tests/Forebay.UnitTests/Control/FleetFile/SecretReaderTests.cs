@@ -26,7 +26,20 @@ public sealed class SecretReaderTests : IDisposable
         Assert.Equal("renewed", renewed);
     }
 
+    [Fact]
+    public void An_identity_is_no_secret_and_stands_for_itself()
+    {
+        File.WriteAllText(_file, "{}");
+
+        Assert.True(_reader.TryRead("google:adc", out string? own, out _));
+        Assert.True(_reader.TryRead($"google:file/{_file}", out string? ofFile, out _));
+        Assert.Equal(("google:adc", $"google:file/{_file}"), (own, ofFile));
+    }
+
     [Theory]
+    [InlineData("google:file//not/there.json", "the file of google:file//not/there.json is not there")]
+    [InlineData("google:file/", "this is not a reference to a secret: write env:NAME or file:PATH")]
+    [InlineData("google:adc2", "this is not a reference to a secret: write env:NAME or file:PATH")]
     [InlineData("env:NONE", "the environment variable of env:NONE is not set")]
     [InlineData("env:EMPTY", "env:EMPTY is empty")]
     [InlineData("file:/not/there", "the file of file:/not/there is not there")]

@@ -237,7 +237,7 @@ public sealed class PartnerServiceTests : IAsyncLifetime
         }
     }
 
-    private static string Yaml() => """
+    internal static string Yaml() => """
         id: east
         provider:
           id: east

@@ -169,6 +169,38 @@ public sealed class FleetValidatorTests
         { "pools[0].accelerators.count: the deployments on pool h100 take 24 accelerators (served 3 x 8), "
             + "but count is 16",
             With(Served with { Replicas = 3 }) },
+        { "pools[0].accelerators.count: the deployments on pool h100 take 24 accelerators (served 3 x 8), "
+            + "but count is 16; the deployments on pool more take 8 accelerators (second 1 x 8), but count is 4",
+            With(Served with { Replicas = 3 }) with
+            {
+                Pools =
+                [
+                    .. Whole.Pools,
+                    Whole.Pools[0] with
+                    {
+                        Id = "more", Accelerators = Whole.Pools[0].Accelerators! with { Count = Figure.Of(4) },
+                    },
+                ],
+                Deployments = [Served with { Replicas = 3 }, Served with { Id = "second", Pool = "more", Replicas = 1 }],
+            } },
+        { "pools[0].accelerators.count: the deployments on pool h100 take 16 accelerators (served 2 x 8), "
+            + "but commitment ramps owes it 8 at most",
+            With(Served with { Replicas = 2 }) with
+            {
+                Pools = [Whole.Pools[0] with { Commitment = "ramps" }, .. Whole.Pools[1..]],
+                Commitments =
+                [
+                    .. Whole.Commitments,
+                    new()
+                    {
+                        Id = "ramps",
+                        Provider = Whole.Sites.First(s => s.Id == Whole.Pools[0].Site).Provider,
+                        Unit = CommitmentUnit.Accelerators,
+                        Quantity = Figure.Of(16),
+                        Ramp = [new RampStepConfig { From = June, Quantity = Figure.Of(8) }],
+                    },
+                ],
+            } },
         { "deployments[0].accelerators_per_replica: accelerators_per_replica is 0, but pool h100 holds accelerators",
             With(Served with { AcceleratorsPerReplica = 0 }) },
         { "deployments[0].accelerators_per_replica: accelerators_per_replica is 8, but pool api is an API quota",

@@ -1,5 +1,6 @@
 using System.Net;
 using Forebay.Core.Serving;
+using Forebay.Gateway.Providers.Direct;
 using Forebay.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -15,7 +16,10 @@ public sealed class HeaderPolicyTests
         string? secret = null)
     {
         var to = new HttpRequestMessage(HttpMethod.Post, "http://upstream/") { Content = new ByteArrayContent([]) };
-        HeaderPolicy.CopyRequest(headers, to, dialect, backing, secret);
+        HeaderPolicy.CopyRequest(headers, to);
+        var identity = new UpstreamIdentity(
+            ProviderApi.Direct, backing, new Uri("http://upstream/"), "m", null, null, "", null, 1);
+        Assert.True(new DirectAdapter(identity, secret).AuthorizeAsync(to, dialect, default).IsCompletedSuccessfully);
         return to;
     }
 

@@ -7,6 +7,7 @@ using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.Gateway.Pipeline;
+using Forebay.Gateway.Providers;
 using Forebay.Gateway.Upstreams;
 using Xunit;
 
@@ -32,7 +33,7 @@ public sealed class UpstreamVerdictTests
             Assert.True(response.Headers.TryAddWithoutValidation(header, value));
         }
 
-        return UpstreamVerdict.Of(response, Deployment);
+        return UpstreamVerdict.Of(response, UpstreamVerdict.MeaningOf(response.StatusCode), Deployment);
     }
 
     [Fact]
@@ -41,8 +42,9 @@ public sealed class UpstreamVerdictTests
         int[] ours = [401, 402, 408, 429];
         for (int status = 100; status < 1000; status++)
         {
-            bool served = UpstreamVerdict.IsSuccess((HttpStatusCode)status);
-            bool verbatim = UpstreamVerdict.IsVerbatim((HttpStatusCode)status);
+            AnswerMeaning meaning = UpstreamVerdict.MeaningOf((HttpStatusCode)status);
+            bool served = meaning == AnswerMeaning.Success;
+            bool verbatim = meaning == AnswerMeaning.Refusal;
             Assert.Equal(status is >= 200 and < 300, served);
             Assert.Equal(status is >= 400 and < 500 && !ours.Contains(status), verbatim);
             if (!served && !verbatim)

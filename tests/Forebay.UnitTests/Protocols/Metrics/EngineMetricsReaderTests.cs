@@ -84,6 +84,46 @@ public sealed class EngineMetricsReaderTests
         Assert.True(double.IsNaN(sample.GenerationTokens));
     }
 
+    [Fact]
+    public void A_page_of_tgi_tells_its_batch_its_queue_and_tokens_as_sums_of_histograms()
+    {
+        EngineSample sample = Read(
+            """
+            # TYPE tgi_request_generated_tokens histogram
+            tgi_request_generated_tokens_bucket{le="1"} 0
+            tgi_request_generated_tokens_sum 8123
+            tgi_request_generated_tokens_count 44
+            tgi_request_input_length_sum 51000
+            tgi_batch_current_max_tokens 2048
+            # TYPE tgi_batch_current_size gauge
+            tgi_batch_current_size 4
+            tgi_queue_size 7
+            """);
+
+        Assert.Equal((4, 7), (sample.Running, sample.Waiting));
+        Assert.Equal((51_000, 8123), (sample.PromptTokens, sample.GenerationTokens));
+        Assert.True(double.IsNaN(sample.KvUsageShare));
+    }
+
+    [Fact]
+    public void A_page_of_llama_cpp_is_known()
+    {
+        EngineSample sample = Read(
+            """
+            llamacpp:prompt_tokens_total 900
+            llamacpp:tokens_predicted_total 39080
+            llamacpp:tokens_predicted_seconds_total 1235.5
+            llamacpp:predicted_tokens_seconds 128.5
+            llamacpp:kv_cache_usage_ratio 0.25
+            llamacpp:requests_processing 3
+            llamacpp:requests_deferred 46
+            """);
+
+        Assert.Equal((3, 46, 0.25), (sample.Running, sample.Waiting, sample.KvUsageShare));
+        Assert.Equal((900, 39_080, 128.5),
+            (sample.PromptTokens, sample.GenerationTokens, sample.GenerationTokensPerSecond));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("vllm:num_requests_running")]

@@ -145,7 +145,8 @@ public sealed class RequestReaderPropertyTests
     {
         const string model = "up/stream";
         bool ask = dialect == WireDialect.OpenAi;
-        SpliceList splices = RequestSplicer.For(facts, body, Encoding.UTF8.GetBytes($"\"{model}\""), ask);
+        SpliceList splices = RequestSplicer.For(
+            facts, body, new BodyChanges { ModelJson = Encoding.UTF8.GetBytes($"\"{model}\""), AddUsage = ask });
         var output = new ArrayBufferWriter<byte>();
         splices.WriteTo(body, output);
 

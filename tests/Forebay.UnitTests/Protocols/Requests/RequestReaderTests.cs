@@ -63,7 +63,8 @@ public sealed class RequestReaderTests
             {"model":"gpt","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":
             {"data":"AAAA","format":"wav"}},{"type":"file","file":{"file_id":"file-1"}}]}],"max_tokens":5,
             "max_completion_tokens":7,"stream":true,"stream_options":{"include_usage":false},
-            "reasoning_effort":"low","response_format":{"type":"json_object"},"user":"a","safety_identifier":"b"}
+            "reasoning_effort":"low","response_format":{"type":"json_object"},"user":"a","safety_identifier":"b",
+            "inference_geo":"eu"}
             """;
 
         RequestFacts facts = Read(OpenAi, body);
@@ -71,7 +72,7 @@ public sealed class RequestReaderTests
         Assert.Equal(7, facts.MaxTokens);
         Assert.False(facts.IncludeUsage);
         Assert.Equal("false", Encoding.UTF8.GetString(facts.IncludeUsageValue.Of(Encoding.UTF8.GetBytes(body))));
-        Assert.Equal("b", facts.UserId);
+        Assert.Equal(("b", "eu"), (facts.UserId, facts.InferenceGeo));
         Assert.Equal(
             RequestFeatures.Audio | RequestFeatures.Documents | RequestFeatures.ServerState | RequestFeatures.Thinking
             | RequestFeatures.StructuredOutput,

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Json.Nodes;
 using Forebay.Protocols;
 using Xunit;
 
@@ -48,7 +49,30 @@ public sealed class RequestSplicerTests
         byte[] body = Encoding.UTF8.GetBytes(Full("{REST}"));
         Assert.True(RequestReader.TryRead(WireDialect.OpenAi, body, false, out RequestFacts facts, out _));
 
-        Assert.True(RequestSplicer.For(facts, body, "\"a\""u8.ToArray(), true).IsEmpty);
+        Assert.True(RequestSplicer.For(
+            facts, body, new BodyChanges { ModelJson = "\"a\""u8.ToArray(), AddUsage = true }).IsEmpty);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"a","stream":true,"max_tokens":1,"messages":[{"role":"user","content":"b"}]}""")]
+    [InlineData("""{ "stream" : true , "model":"a","max_tokens":1,"messages":[{"role":"user","content":"b"}]}""")]
+    [InlineData("""{"stream":true, "inference_geo":"us","model":"a","max_tokens":1,"messages":[{"role":"user","content":"b"}]}""")]
+    [InlineData("""{"inference_geo":"us","stream":true,"model":"a","max_tokens":1,"messages":[{"role":"user","content":"b"}]}""")]
+    [InlineData("""{"inference_geo":"us","model":"a","stream":true,"max_tokens":1,"messages":[{"role":"user","content":"b"}]}""")]
+    [InlineData("""{"max_tokens":1,"messages":[{"role":"user","content":"b"}],"model":"a","inference_geo":"us" , "stream":true }""")]
+    [InlineData("""{"max_tokens":1,"messages":[{"role":"user","content":"b"}],"model":"a","stream":true,"inference_geo":"us"}""")]
+    [InlineData("""{"max_tokens":1,"stream":true,"messages":[{"role":"user","content":"b"}],"inference_geo":null,"model":"a"}""")]
+    [InlineData("""{"max_tokens":1,"messages":[{"role":"user","content":"b"}],"stream":false,"model":"a"}""")]
+    public void A_provider_that_names_model_and_stream_elsewhere_gets_a_body_without_them(string json)
+    {
+        byte[] body = Encoding.UTF8.GetBytes(json);
+        Assert.True(RequestReader.TryRead(WireDialect.Anthropic, body, false, out RequestFacts facts, out _));
+        var changes = new BodyChanges { ModelMember = "\"version\":\"v\""u8.ToArray(), DropStream = true };
+        var output = new ArrayBufferWriter<byte>();
+        RequestSplicer.For(facts, body, changes).WriteTo(body, output);
+
+        var sent = (JsonObject)JsonNode.Parse(output.WrittenSpan)!;
+        Assert.Equal(["max_tokens", "messages", "version"], sent.Select(m => m.Key).Order());
     }
 
     [Fact]
@@ -64,8 +88,12 @@ public sealed class RequestSplicerTests
         Assert.Equal("zerotwo234five6789", Encoding.UTF8.GetString(output.WrittenSpan));
         Assert.Equal(output.WrittenCount, list.ResultLength(10));
         Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(4, 2, default)));
-        list.Add(new Splice(9, 1, default));
-        Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(8, 0, default)));
+        for (int i = 3; i < SpliceList.Capacity; i++)
+        {
+            list.Add(new Splice(10, 0, default));
+        }
+
+        Assert.Throws<InvalidOperationException>(() => list.Add(new Splice(10, 0, default)));
     }
 
     private static string Full(string body) => body.Replace("REST", Rest, StringComparison.Ordinal);
@@ -74,7 +102,8 @@ public sealed class RequestSplicerTests
     {
         byte[] body = Encoding.UTF8.GetBytes(json);
         Assert.True(RequestReader.TryRead(WireDialect.OpenAi, body, false, out RequestFacts facts, out _));
-        SpliceList splices = RequestSplicer.For(facts, body, Encoding.UTF8.GetBytes(model), addIncludeUsage);
+        SpliceList splices = RequestSplicer.For(
+            facts, body, new BodyChanges { ModelJson = Encoding.UTF8.GetBytes(model), AddUsage = addIncludeUsage });
         var output = new ArrayBufferWriter<byte>();
         splices.WriteTo(body, output);
         return Encoding.UTF8.GetString(output.WrittenSpan);

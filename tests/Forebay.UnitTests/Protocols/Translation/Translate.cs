@@ -17,43 +17,58 @@ internal static class Translate
     public static WireDialect Other(WireDialect dialect) =>
         dialect == WireDialect.Anthropic ? WireDialect.OpenAi : WireDialect.Anthropic;
 
-    public static (string Body, RequestTranslation Result) Request(WireDialect from, string body) =>
-        Request(from, Encoding.UTF8.GetBytes(body));
+    public static (string Body, RequestTranslation Result) Request(
+        WireDialect from, string body, WireDialect? target = null) =>
+        Request(from, Encoding.UTF8.GetBytes(body), target);
 
-    public static (string Body, RequestTranslation Result) Request(WireDialect from, byte[] body)
+    public static (string Body, RequestTranslation Result) Request(
+        WireDialect from, byte[] body, WireDialect? target = null)
     {
+        WireDialect to = target ?? Other(from);
         Assert.True(
             RequestReader.TryRead(from, body, false, out RequestFacts facts, out RequestProblem problem), problem.Message);
         var output = new ArrayBufferWriter<byte>();
         RequestTranslation result = RequestTranslator.Translate(
-            from, Other(from), body, in facts, MaxOutputTokens, output);
+            from, to, body, in facts, MaxOutputTokens, output);
         string text = Encoding.UTF8.GetString(output.WrittenSpan);
         if (result.Problems.Count == 0)
         {
-            Assert.Equal(facts.ModelValue.Of(body), result.ModelValue.Of(output.WrittenSpan));
+            Assert.Equal(facts.ModelValue.Of(body), result.Facts.ModelValue.Of(output.WrittenSpan));
             Assert.True(
-                RequestReader.TryRead(Other(from), output.WrittenSpan, false, out _, out problem), problem.Message + text);
+                RequestReader.TryRead(to, output.WrittenSpan, false, out _, out problem), problem.Message + text);
         }
 
         return (text, result);
     }
 
-    public static string? Answer(WireDialect from, string body) => Answer(from, Encoding.UTF8.GetBytes(body));
+    public static string? Answer(WireDialect from, string body, WireDialect? to = null) =>
+        Answer(from, Encoding.UTF8.GetBytes(body), to);
 
-    public static string? Answer(WireDialect from, byte[] body)
+    public static string? Answer(WireDialect from, byte[] body, WireDialect? to = null, AnswerFrame? frame = null)
     {
         var output = new ArrayBufferWriter<byte>();
-        return AnswerTranslator.TryTranslate(from, Other(from), body, Frame(), output)
+        return AnswerTranslator.TryTranslate(from, to ?? Other(from), body, frame ?? Frame(), output)
             ? Encoding.UTF8.GetString(output.WrittenSpan)
             : null;
     }
 
     /// <summary>What the client gets of a stream, as the gateway relays it; cut into pieces where a generator is given.
     /// Ends early where the observer finds the stream wanting.</summary>
-    public static string Stream(WireDialect from, byte[] stream, Random? cuts = null, bool includeUsage = true)
+    public static string Stream(
+        WireDialect from, WireDialect to, byte[] stream, Random? cuts, bool includeUsage = true) =>
+        Stream(from, stream, cuts, includeUsage, to);
+
+    /// <inheritdoc cref="Stream(WireDialect, WireDialect, byte[], Random?, bool)"/>
+    public static string Stream(
+        WireDialect from,
+        byte[] stream,
+        Random? cuts = null,
+        bool includeUsage = true,
+        WireDialect? to = null,
+        AnswerFrame? frame = null)
     {
         var observer = new StreamObserver(from, default);
-        var translator = new StreamTranslator(from, Other(from), observer, Frame(includeUsage));
+        var translator = new StreamTranslator(from, to ?? Other(from), observer, frame ?? Frame(includeUsage));
         var sent = new ArrayBufferWriter<byte>();
         var ignored = new ArrayBufferWriter<byte>();
         int start = 0;

@@ -66,7 +66,7 @@ public sealed class TranslationPropertyTests
 
     /// <summary>A conversation that both dialects can hold, in the shape that translating there and back leaves: text
     /// alone as a string, results first in their turn.</summary>
-    private static JsonObject Conversation(Random random)
+    internal static JsonObject Conversation(Random random)
     {
         var messages = new JsonArray();
         for (int turn = random.Next(1, 4); turn > 0; turn--)

@@ -58,6 +58,39 @@ public abstract class LimitProposalsConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_proposal_for_a_known_time_says_so_to_the_next_process()
+    {
+        RecordedProposal made = await Store.AddAsync(
+            Proposal(ProposalCause.CapacityEnds) with { ByUnixMs = 1234 }, 7, "controller", Start, default);
+        await ReopenAsync();
+        LimitProposal read = (await Store.FindAsync(made.Id, default))!.Proposal;
+        Assert.Equal((ProposalCause.CapacityEnds, 1234L), (read.Cause, read.ByUnixMs));
+    }
+
+    [Fact]
+    public async Task How_long_conditions_have_held_is_there_for_the_next_process()
+    {
+        Assert.Null(await Store.LoadHoldsAsync(default));
+        var raise = new ClassHold(5, [TierMultiplier.Flat("t", "large", 2)], null, 1.5, 2.5);
+        await Store.SaveHoldsAsync(
+            new StoredHolds(2, Start, new Dictionary<string, ClassHold> { ["old"] = ClassHold.None }), default);
+        await Store.SaveHoldsAsync(
+            new StoredHolds(3, Start, new Dictionary<string, ClassHold>
+            {
+                ["large"] = raise, ["*"] = ClassHold.None with { ShortSinceMs = 9 },
+            }),
+            default);
+        await ReopenAsync();
+        StoredHolds read = (await Store.LoadHoldsAsync(default))!;
+        Assert.Equal((3L, Start), (read.Version, read.At));
+        Assert.Equal(["*", "large"], read.Holds.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(raise with { Raise = [] }, read.Holds["large"] with { Raise = [] });
+        Assert.Equal(TierMultipliers.Of(raise.Raise), TierMultipliers.Of(read.Holds["large"].Raise));
+        Assert.Equal(9, read.Holds["*"].ShortSinceMs);
+        Assert.Equal(14, read.GoOn(Start.AddMilliseconds(5))["*"].ShortSinceMs);
+    }
+
+    [Fact]
     public async Task Only_the_last_proposal_is_open()
     {
         RecordedProposal first = await Store.AddAsync(Proposal(), 0, "controller", Start, default);

@@ -66,6 +66,7 @@ public abstract class UsageConformance : IAsyncLifetime
     [InlineData(UsageDimension.Provider, "provider-1")]
     [InlineData(UsageDimension.Backing, "real")]
     [InlineData(UsageDimension.Outcome, "completed")]
+    [InlineData(UsageDimension.Pool, "pool")]
     public async Task Every_dimension_groups(UsageDimension dimension, string expected)
     {
         Add(Records.Settle(1));

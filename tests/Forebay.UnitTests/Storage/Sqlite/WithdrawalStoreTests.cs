@@ -19,7 +19,7 @@ public sealed class WithdrawalStoreTests
             new Withdrawal(
                 "w-1", WithdrawalKind.Reclaim, new WithdrawalTarget(WithdrawalScope.Commitment, "c"), "a", 1, 2, 3, null)
             {
-                ShortNoticeDays = 1.5,
+                ShortNoticeDays = 1.5, Quantity = 20, Partner = "east",
             },
             new WithdrawalProgress(),
             null);

@@ -13,19 +13,32 @@ internal sealed class DemandFlow
 {
     private const double Least = 1e-9;
 
+    /// <summary>Sums in another order may differ by this share.</summary>
+    private const double Slack = 1e-6;
+
     private readonly int _classes;
     private readonly int _hours;
     private readonly CompiledVersion _version;
-    private readonly double[] _weights;
     private readonly double[] _unmet;
     private readonly double[] _unmetByHour;
-    private readonly List<FlowNode> _nodes = [];
     private readonly Dictionary<int, FlowNode> _bySite = [];
     private readonly List<(ulong Mask, double[] Amounts)> _absorbs = [];
     private readonly double[] _unmetWorth;
     private readonly ulong[] _stuck;
     private readonly int _firstHour;
+    private double[] _weights;
+    private List<FlowNode> _nodes = [];
     private (FlowNode FlowNode, int Class)[]? _pairs;
+
+    /// <summary>Nodes of the step before, while this one is being loaded; null where nothing of it can be kept.
+    /// </summary>
+    private List<FlowNode>? _before;
+    private Dictionary<int, FlowNode>? _beforeBySite;
+
+    /// <summary>Whether nothing changed since who serves what was found anew: finding it again would find the
+    /// same.</summary>
+    private bool _clean;
+    private bool _anyWhenFound;
     private FlowLoss? _loss;
     private bool _fresh;
 
@@ -41,6 +54,43 @@ internal sealed class DemandFlow
         _stuck = new ulong[_hours];
         _firstHour = version.Builds.Any(b => b.Source.StartSeconds <= 0) ? 0 : Math.Min(1, _hours - 1);
         SumUnmet();
+    }
+
+    /// <summary>Begins another step for the same version: where its capacity comes out the same, to the last bit and in
+    /// the same order, what it serves is the same and is not found anew.</summary>
+    public DemandFlow Begin(double[] weights)
+    {
+        _weights = weights;
+        (_before, _nodes) = (_clean ? _nodes : null, []);
+        _beforeBySite = new Dictionary<int, FlowNode>(_bySite);
+        _bySite.Clear();
+        if (_before is null)
+        {
+            _pairs = null;
+        }
+
+        _fresh = false;
+        _clean = false;
+        return this;
+    }
+
+    /// <summary>Whether it is of a version and a horizon.</summary>
+    public bool IsOf(CompiledVersion version, int hours) => ReferenceEquals(_version, version) && hours == _hours;
+
+    /// <summary>The most that one more replica could bring, in US dollars, wherever it stands and for however long:
+    /// what is unserved in each hour in which that is worth more than holding the least that a replica takes, less the
+    /// cheapest change. Never too little.</summary>
+    /// <param name="holdUsdPerHour">The least that a replica costs to hold for an hour.</param>
+    /// <param name="changeUsd">The least that a start costs.</param>
+    public double MostNetUsd(double holdUsdPerHour, double changeUsd)
+    {
+        double most = 0;
+        for (int h = _firstHour; h < _hours; h++)
+        {
+            most += _weights[h] * Math.Max(0, _unmetByHour[h] * _version.ReferenceUsd * (1 + Slack) - holdUsdPerHour);
+        }
+
+        return most * (1 + Slack) + Slack - changeUsd;
     }
 
     /// <summary>Whether anything is left unserved in an hour that something started now could serve.</summary>
@@ -108,6 +158,7 @@ internal sealed class DemandFlow
         }
 
         _fresh = false;
+        _clean = false;
     }
 
     /// <summary>Adds capacity, or takes it away where the number is negative, without serving anything with it:
@@ -121,11 +172,18 @@ internal sealed class DemandFlow
         }
 
         _fresh = false;
+        _clean = false;
     }
 
     /// <summary>Finds anew who serves what: nearest first, then by augmenting.</summary>
     public void Renew()
     {
+        if (_clean || IsAsBefore())
+        {
+            (_clean, _fresh, AnyUnmet) = (true, false, _anyWhenFound);
+            return;
+        }
+
         _version.Demand.CopyTo(_unmet, 0);
         foreach (FlowNode node in _nodes)
         {
@@ -152,6 +210,24 @@ internal sealed class DemandFlow
         }
 
         _fresh = false;
+        _clean = true;
+        _anyWhenFound = AnyUnmet;
+    }
+
+    /// <summary>Whether the capacity loaded is that of the step before; asked once a step.</summary>
+    private bool IsAsBefore()
+    {
+        List<FlowNode>? before = _before;
+        (_before, _beforeBySite) = (null, null);
+        bool same = before is not null && before.Count == _nodes.Count;
+        for (int i = 0; same && i < _nodes.Count; i++)
+        {
+            same = ReferenceEquals(before![i], _nodes[i])
+                && _nodes[i].Capacity.AsSpan().SequenceEqual(_nodes[i].Before);
+        }
+
+        _pairs = same ? _pairs : null;
+        return same;
     }
 
     /// <summary>What capacity at sites that may serve some classes would find to do in each hour: what is unserved of
@@ -248,7 +324,13 @@ internal sealed class DemandFlow
 
     private FlowNode NodeOf(int site)
     {
-        if (!_bySite.TryGetValue(site, out FlowNode? node))
+        if (!_bySite.TryGetValue(site, out FlowNode? node) && _beforeBySite?.TryGetValue(site, out node) == true)
+        {
+            node!.Begin();
+            _bySite.Add(site, node);
+            _nodes.Add(node);
+        }
+        else if (node is null)
         {
             node = new FlowNode(site, _version.SiteMask[site], _classes, _hours);
             for (int c = 0; c < _classes; c++)
@@ -263,7 +345,7 @@ internal sealed class DemandFlow
             _pairs = null;
         }
 
-        return node;
+        return node!;
     }
 
     /// <summary>Nearest first; of equally near ones the class that fewer sites may serve.</summary>

@@ -66,7 +66,7 @@ internal static class GrowthStep
         int version,
         bool later)
     {
-        if (board.Flows[version].AnyUnmet && search.Best(version, forMinimum: false, later: later) is { } pick)
+        if (board.MayGain(version) && search.Best(version, forMinimum: false, later: later) is { } pick)
         {
             queue.Enqueue((version, pick), (-pick.Density, board.Tie(version, -1)));
         }

@@ -8,6 +8,7 @@ internal sealed class HorizonClock
 {
     private const double SecondsPerHour = 3600;
 
+    private readonly double[] _spans;
     private readonly double _scale;
     private readonly double _halfLife;
     private readonly double _elapsed;
@@ -19,9 +20,11 @@ internal sealed class HorizonClock
         _scale = halfLifeHours / Math.Log(2);
         _elapsed = Math.Clamp(elapsedHours, 0, 1 - 1e-6);
         Weights = new double[hours];
+        _spans = new double[hours + 1];
         for (int h = 0; h < hours; h++)
         {
             Weights[h] = Between(StartOf(h), StartOf(h + 1));
+            _spans[h + 1] = Between(StartOf(0), StartOf(h + 1));
         }
     }
 
@@ -32,7 +35,9 @@ internal sealed class HorizonClock
 
     /// <summary>What the time from the beginning of an hour, or now, to the beginning of another counts, in hours.
     /// </summary>
-    public double Span(int from, int until) => until <= from ? 0 : Between(StartOf(from), StartOf(until));
+    public double Span(int from, int until) => until <= from ? 0
+        : from == 0 ? _spans[until]
+        : Between(StartOf(from), StartOf(until));
 
     /// <summary>Hours from now until an hour of the horizon begins.</summary>
     public double StartOf(int hour) => Math.Max(0, hour - _elapsed);

@@ -55,14 +55,37 @@ internal sealed class PlacementBoard
     private readonly HashSet<(int Version, int Pool)> _barred = [];
     private readonly double[] _fractions;
 
-    public PlacementBoard(CompiledProblem problem, HorizonClock clock, ulong seed)
+    private readonly double[] _leastHoldUsd;
+    private readonly double[] _leastChangeUsd;
+
+    /// <param name="problem">The problem.</param>
+    /// <param name="clock">Its hours.</param>
+    /// <param name="seed">Decides between what is equal otherwise.</param>
+    /// <param name="before">The board of the step before, which is not used any more; what it found of versions that
+    /// are the same is kept as far as it holds.</param>
+    public PlacementBoard(CompiledProblem problem, HorizonClock clock, ulong seed, PlacementBoard? before = null)
     {
         Problem = problem;
         Clock = clock;
         Seed = seed;
         PlacementProblem source = problem.Source;
         Room = new PoolRoom(source.Pools, clock.Hours);
-        Flows = [.. problem.Versions.Select(v => new DemandFlow(v, clock.Weights))];
+        Flows =
+        [
+            .. problem.Versions.Select((v, i) => i < before?.Flows.Length && before.Flows[i].IsOf(v, clock.Hours)
+                ? before.Flows[i].Begin(clock.Weights)
+                : new DemandFlow(v, clock.Weights)),
+        ];
+        _leastHoldUsd =
+        [
+            .. problem.Versions.Select(v => Math.Max(0, source.Terms.FreeUsdPerAcceleratorHour)
+                * v.Fits.Select(f => f.Slot).DefaultIfEmpty(0).Min()),
+        ];
+        _leastChangeUsd =
+        [
+            .. problem.Versions.Select(v => source.Terms.ChangeUsdPerAccelerator
+                * v.Builds.Select(b => b.Source.AcceleratorsPerReplica).DefaultIfEmpty(0).Min()),
+        ];
         Spreads = [.. problem.Versions.Select(v => new SpreadCount(v.Source, problem))];
         _backlogBytes = [.. source.Sites.Select(s => s.BacklogBytes)];
         _fractions = new double[clock.Hours];
@@ -156,6 +179,11 @@ internal sealed class PlacementBoard
     /// <summary>What a replica holds over its lease, in US dollars.</summary>
     public double HoldUsd(PoolFit fit, int from, int until) => fit.Slot * Clock.Span(from, until)
         * (Pool(fit.Pool).UsdPerAcceleratorHour + Terms.FreeUsdPerAcceleratorHour);
+
+    /// <summary>Whether one more replica of a version could gain more than it costs anywhere: a bound that costs
+    /// nothing beside looking.</summary>
+    public bool MayGain(int version) => Flows[version].AnyUnmet
+        && Flows[version].MostNetUsd(_leastHoldUsd[version], _leastChangeUsd[version]) > 0;
 
     public double ChangeUsd(int version, PoolFit fit) =>
         Terms.ChangeUsdPerAccelerator * Version(version).Builds[fit.Build].Source.AcceleratorsPerReplica;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Forebay.Core.Capacity.Placement;
 
@@ -23,7 +24,7 @@ internal static class PlanReport
         var barriers = new PoolBarriers(board, search);
         return new PlacementPlan
         {
-            Decisions = [.. decisions.OrderBy(d => Rank(d.Action))],
+            Decisions = InOrder(decisions),
             Unmet = Unmet(board, barriers),
             UnmetMinimums = UnmetMinimums(board, barriers),
             Promises = [.. board.Promises],
@@ -32,12 +33,24 @@ internal static class PlanReport
         };
     }
 
-    private static int Rank(PlacementAction action) => action switch
+    /// <summary>Drains, then starts, then what is kept.</summary>
+    private static ImmutableArray<PlacementDecision> InOrder(List<PlacementDecision> decisions)
     {
-        PlacementAction.Drain => 0,
-        PlacementAction.Start => 1,
-        _ => 2,
-    };
+        var ordered = ImmutableArray.CreateBuilder<PlacementDecision>(decisions.Count);
+        PlacementAction[] actions = [PlacementAction.Drain, PlacementAction.Start, PlacementAction.Keep];
+        foreach (PlacementAction action in actions)
+        {
+            foreach (PlacementDecision decision in decisions)
+            {
+                if (decision.Action == action)
+                {
+                    ordered.Add(decision);
+                }
+            }
+        }
+
+        return ordered.MoveToImmutable();
+    }
 
     private static PlacementDecision Lost(PlacementReplica replica, PlacementCause cause) => new()
     {
@@ -74,9 +87,11 @@ internal static class PlanReport
         {
             // Like ones are kept for like reasons.
             (PoolFit, int, double, bool) like = (standing.Fit, standing.Until, standing.ReadySeconds, standing.MayGo);
-            if (!known.TryGetValue(like, out (PlacementTerms Terms, PlacementCause Cause) found))
+            ref (PlacementTerms Terms, PlacementCause Cause) found =
+                ref CollectionsMarshal.GetValueRefOrAddDefault(known, like, out bool isKnown);
+            if (!isKnown)
             {
-                known.Add(like, found = WhyKept(board, version, standing));
+                found = WhyKept(board, version, standing);
             }
 
             (terms, cause) = found;

@@ -59,6 +59,11 @@ internal static class RepairStep
     {
         int hours = board.Clock.Hours;
         var wanted = new List<Pick>();
+        if (!board.MayGain(version))
+        {
+            return [];
+        }
+
         search.Refresh();
         foreach (PoolFit fit in board.Version(version).Fits)
         {

@@ -48,7 +48,7 @@ internal static class ShrinkStep
             .ThenBy(g => g.Key.Phase)
             .ThenBy(g => Nearness(board, version, g.Key.Fit))
             .ThenBy(g => board.Tie(version, g.Key.Fit.Pool))
-            .Select(g => InOrder(g)),
+            .Select(g => g.ToArray()),
     ];
 
     private static double Nearness(PlacementBoard board, int version, PoolFit fit)
@@ -68,10 +68,16 @@ internal static class ShrinkStep
     {
         double hold = board.HoldUsd(alike[0].Fit, 0, alike[0].Until);
         double change = board.ChangeUsd(version, alike[0].Fit);
+
+        // What is ready is alike in what it serves: who goes first matters only if any goes.
+        bool isReady = alike[0].Source.Phase == ReplicaPhase.Ready;
+        alike = isReady ? alike : InOrder(alike);
         if (hold - change - LossUsd(board, version, alike[0]) <= 0)
         {
             return;
         }
+
+        alike = isReady ? InOrder(alike) : alike;
 
         int gone = 0;
         for (int count = alike.Length;

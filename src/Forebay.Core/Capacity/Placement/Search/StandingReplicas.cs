@@ -22,9 +22,11 @@ internal static class StandingReplicas
         // 2. Replicas by name; what names nothing is lost, and holds its accelerators until it is drained.
         var staying = new List<Standing>(state.Replicas.Length);
         var leaving = new List<(PlacementReplica Replica, int Pool)>();
+        Names last = default;
         foreach (PlacementReplica replica in state.Replicas)
         {
-            Sort(board, replica, nowUnixMs, staying, leaving);
+            last = last.AreOf(replica) ? last : Names.Of(board, replica);
+            Sort(board, replica, last, nowUnixMs, staying, leaving);
         }
 
         // 3. Accelerators: the ones to keep longest come first where a pool has no longer room for all.
@@ -47,17 +49,19 @@ internal static class StandingReplicas
     private static void Sort(
         PlacementBoard board,
         PlacementReplica replica,
+        Names names,
         long nowUnixMs,
         List<Standing> staying,
         List<(PlacementReplica, int)> leaving)
     {
-        if (!board.Problem.PoolOf.TryGetValue(replica.Pool, out int pool))
+        (int pool, int version) = (names.PoolIndex, names.VersionIndex);
+        if (pool < 0)
         {
             board.Lost.Add((replica, Leaving(replica, PlacementCause.Withdrawn)));
             return;
         }
 
-        if (!board.Problem.VersionOf.TryGetValue((replica.Model, replica.Version), out int version))
+        if (version < 0)
         {
             board.Lost.Add((replica, Leaving(replica, PlacementCause.Withdrawn)));
             leaving.Add((replica, pool));
@@ -65,7 +69,7 @@ internal static class StandingReplicas
         }
 
         CompiledVersion of = board.Version(version);
-        if (replica.Phase == ReplicaPhase.Draining || of.FitOf(pool, replica.Build) is not { } fit)
+        if (replica.Phase == ReplicaPhase.Draining || names.Fit is not { } fit)
         {
             PlacementCause cause = of.ExclusionOf(board.Pool(pool)) switch
             {
@@ -92,6 +96,26 @@ internal static class StandingReplicas
             ReadySeconds = ready,
             MayGo = aliveMinutes >= board.Terms.MinimumDwellMinutes,
         });
+    }
+
+    /// <summary>What a replica's names stand for. Those that were placed together come together and share their names,
+    /// so most need no look.</summary>
+    private readonly record struct Names(
+        string? Model, string? Version, string? Build, string? Pool, int VersionIndex, int PoolIndex, PoolFit? Fit)
+    {
+        public bool AreOf(PlacementReplica replica) => ReferenceEquals(Pool, replica.Pool)
+            && ReferenceEquals(Model, replica.Model) && ReferenceEquals(Version, replica.Version)
+            && ReferenceEquals(Build, replica.Build);
+
+        public static Names Of(PlacementBoard board, PlacementReplica replica)
+        {
+            CompiledProblem problem = board.Problem;
+            int pool = problem.PoolOf.GetValueOrDefault(replica.Pool, -1);
+            int version = problem.VersionOf.GetValueOrDefault((replica.Model, replica.Version), -1);
+            PoolFit? fit = pool < 0 || version < 0 ? null : board.Version(version).FitOf(pool, replica.Build);
+            return new Names(
+                replica.Model, replica.Version, replica.Build, replica.Pool, version, pool, fit);
+        }
     }
 
     /// <summary>The ones to keep longest first; that takes a sort only on pools that have not room for all.</summary>

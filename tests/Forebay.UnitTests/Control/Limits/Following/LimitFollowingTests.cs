@@ -24,7 +24,8 @@ public sealed class LimitFollowingTests
     private readonly SettableInputs _inputs = new();
 
     /// <summary>A process: the same store, nothing else of the one before.</summary>
-    private async Task<(LimitFollowing Following, FleetState Fleet)> StartAsync(FollowMode mode = FollowMode.Propose)
+    private async Task<(LimitFollowing Following, FleetState Fleet)> StartAsync(
+        FollowMode mode = FollowMode.Propose, double raiseAfterHours = 0)
     {
         var fleet = new FleetState();
         var following = new LimitFollowing(
@@ -42,7 +43,8 @@ public sealed class LimitFollowingTests
                 {
                     LimitsFollow = new LimitsFollowConfig
                     {
-                        Mode = mode, LeastLimitedShare = 0, RaiseAfterHours = 0, LowerAfterHours = 0, LeastHistoryHours = 0,
+                        Mode = mode, LeastLimitedShare = 0, RaiseAfterHours = raiseAfterHours, LowerAfterHours = 0,
+                        LeastHistoryHours = 0,
                     },
                 },
             },
@@ -100,6 +102,25 @@ public sealed class LimitFollowingTests
         RefusedException refused = await Assert.ThrowsAsync<RefusedException>(() => other.ApplyAsync(stale.Id, Bob));
         Assert.Equal(RefusalKind.Conflict, refused.Kind);
         Assert.Equal(200, LimitOf(otherFleet));
+    }
+
+    [Fact]
+    public async Task A_proposal_of_another_base_is_refused_and_of_two_operators_at_once_one_applies()
+    {
+        (LimitFollowing following, FleetState fleet) = await StartAsync();
+        RecordedProposal proposal = await ProposeAsync(following, 250);
+
+        Task<LimitVersion>[] both = [following.ApplyAsync(proposal.Id, Ann), following.ApplyAsync(proposal.Id, Bob)];
+        RefusedException lost = await Assert.ThrowsAsync<RefusedException>(() => Task.WhenAll(both));
+
+        LimitVersion won = await both.Single(b => b.IsCompletedSuccessfully);
+        Assert.Equal(RefusalKind.Conflict, lost.Kind);
+        Assert.Contains($"was applied by {won.Actor}", lost.Message, StringComparison.Ordinal);
+        Assert.Equal(200, LimitOf(fleet));
+        RecordedProposal stale = await _store.AddAsync(proposal.Proposal, 0, Bob, _time.GetUtcNow(), default);
+        RefusedException old = await Assert.ThrowsAsync<RefusedException>(() => following.ApplyAsync(stale.Id, Bob));
+        Assert.Contains("starts from version 0", old.Message, StringComparison.Ordinal);
+        Assert.Single(await following.ListVersionsAsync(10, CancellationToken.None));
     }
 
     [Fact]
@@ -238,6 +259,35 @@ public sealed class LimitFollowingTests
             fleet.Model.Config with { Tiers = [new TierConfig { Id = "standard", OutputTokensPerMinute = 70 }] },
             new Dictionary<string, Uri>());
         Assert.Equal(140, LimitOf(fleet));
+    }
+
+    /// <summary>A raise must be possible for a day: a process that is killed half way through does not begin the day
+    /// anew, and the time that it was away counts for nothing.</summary>
+    [Fact]
+    public async Task How_long_a_raise_has_been_possible_goes_on_in_the_next_process()
+    {
+        _inputs.Usable = 250;
+        (LimitFollowing first, _) = await StartAsync(raiseAfterHours: 24);
+        await first.StepAsync(CancellationToken.None);
+        _time.Advance(TimeSpan.FromHours(14));
+        await first.StepAsync(CancellationToken.None);
+        first.Dispose();
+
+        _time.Advance(TimeSpan.FromHours(100));
+        (LimitFollowing second, _) = await StartAsync(raiseAfterHours: 24);
+        await second.StepAsync(CancellationToken.None);
+        _time.Advance(TimeSpan.FromHours(9));
+        await second.StepAsync(CancellationToken.None);
+        Assert.Empty(await second.ListAsync(10, CancellationToken.None));
+        _time.Advance(TimeSpan.FromHours(1));
+        await second.StepAsync(CancellationToken.None);
+        Assert.Single(await second.ListAsync(10, CancellationToken.None));
+
+        // What held under other multipliers says nothing of these.
+        await second.ApplyAsync(1, Ann);
+        (LimitFollowing third, _) = await StartAsync(raiseAfterHours: 24);
+        await third.StepAsync(CancellationToken.None);
+        Assert.Single(await third.ListAsync(10, CancellationToken.None));
     }
 
     private static readonly TierMultipliers Twice = TierMultipliers.Of(

@@ -1,5 +1,10 @@
+using System.Collections.Immutable;
 using Forebay.Control.Limits.Following;
 using Forebay.Core.Capacity;
+using Forebay.Core.Capacity.Ledger;
+using Forebay.Core.Capacity.Partners;
+using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 using Forebay.Core.Limits.Following;
@@ -150,5 +155,130 @@ public sealed class LiveInputsTests : IDisposable
         Assert.NotEmpty(onChips);
         Assert.All(usual.Capacity.Where(c => onChips.Contains(c.Id)), c => Assert.True(c.Output.Peak > 0, c.Id));
         Assert.All(strict.Capacity.Where(c => onChips.Contains(c.Id)), c => Assert.Equal(0, c.Output.Peak));
+    }
+
+    private static readonly Figure Eight = Figure.Of(8);
+
+    /// <summary>A chip pool with a commitment, and everything else without quota.</summary>
+    private FollowingInputs OnChips(CommitmentConfig commitment, PoolPlacement placement = PoolPlacement.Manual)
+    {
+        FleetConfig config = SmallFleet.Config with
+        {
+            Pools =
+            [
+                SmallFleet.Config.Pools[0] with { Commitment = commitment.Id, Placement = placement },
+                SmallFleet.Config.Pools[1],
+            ],
+            Commitments = [commitment],
+            Deployments = [SmallFleet.Config.Deployments[0] with { AcceleratorsPerReplica = 4 }],
+        };
+        _fleet.Model = FleetModel.Build(config, new Dictionary<string, Uri>());
+        long now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        CapacityLedger ledger = CapacityLedger.Empty.Apply(SupplySync.Changes(CapacityLedger.Empty, config, []), now).Ledger;
+        _inputs.Outlook = () => new CapacityOutlook(ledger, now);
+        return _inputs.ReadAsync(CancellationToken.None).GetAwaiter().GetResult();
+    }
+
+    private DateOnly Day(int days) => DateOnly.FromDateTime(_time.GetUtcNow().UtcDateTime).AddDays(days);
+
+    [Fact]
+    public void A_ramp_to_come_counts_for_nothing_and_an_end_to_come_for_all_hours_after_it()
+    {
+        var whole = new CommitmentConfig { Id = "c", Provider = "north", Unit = CommitmentUnit.Accelerators, Quantity = Eight };
+        CapacitySource steady = Assert.Single(OnChips(whole).Capacity);
+        Assert.True(steady.Output.Mean > 0);
+        Assert.Contains("the ledger has 8 accelerators", steady.Basis, StringComparison.Ordinal);
+
+        CapacitySource ramps = Assert.Single(OnChips(whole with
+        {
+            Ramp =
+            [
+                new RampStepConfig { From = Day(-1), Quantity = Figure.Of(2) },
+                new RampStepConfig { From = Day(1), Quantity = Eight },
+            ],
+        }).Capacity);
+        Assert.Equal(steady.Output.Mean / 2, ramps.Output.Mean, 6);
+        Assert.Equal(steady.Output.Mean / 2, ramps.Output.Peak, 6);
+
+        CapacitySource ends = Assert.Single(OnChips(whole with { Ends = Day(1) }).Capacity);
+        Assert.Equal((steady.Output.Peak, 0.0), (ends.Now!.Value.Output, ends.Lasting!.Value.Output));
+        Assert.Equal(steady.Output.Peak, ends.Output[HourOfWeek.Of(_time.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds())]);
+        Assert.Contains(", 0 from ", ends.Basis, StringComparison.Ordinal);
+        Assert.Empty(OnChips(whole with { Ends = Day(1) }).Check());
+    }
+
+    [Fact]
+    public void What_is_free_where_placement_starts_replicas_counts_as_far_as_they_would_be_whole()
+    {
+        var whole = new CommitmentConfig { Id = "c", Provider = "north", Unit = CommitmentUnit.Accelerators, Quantity = Eight };
+        CapacitySource stands = Assert.Single(OnChips(whole).Capacity);
+        ImmutableArray<CapacitySource> both = OnChips(whole, PoolPlacement.Automatic).Capacity;
+        Assert.Equal(["deep-real", "oslo-h100 (free)"], both.Select(s => s.Id));
+        Assert.Equal(stands.Output.Mean, both[1].Output.Mean, 6);
+        Assert.Equal(stands.Groups, both[1].Groups);
+
+        // Three of eight are free for a replica of four: none.
+        FollowingInputs fewer = OnChips(
+            whole with { Ramp = [new RampStepConfig { From = Day(-1), Quantity = Figure.Of(7) }] }, PoolPlacement.Automatic);
+        Assert.Equal((stands.Output.Mean, 0.0), (fewer.Capacity[0].Output.Mean, fewer.Capacity[1].Output.Mean));
+    }
+
+    /// <summary>More in the ledger, from any time on, never leaves any source with less in any hour.</summary>
+    [Fact]
+    public void With_more_in_the_ledger_no_source_has_less()
+    {
+        var random = new Random(7);
+        for (int run = 0; run < 60; run++)
+        {
+            RampStepConfig[] ramp =
+            [
+                .. Enumerable.Range(-1, 4).Where(d => d < 0 || random.Next(2) == 0)
+                    .Select(d => new RampStepConfig { From = Day(d * 2), Quantity = Figure.Of(random.Next(9)) }),
+            ];
+            var less = new CommitmentConfig
+            {
+                Id = "c", Provider = "north", Unit = CommitmentUnit.Accelerators, Quantity = Eight, Ramp = ramp,
+            };
+            CommitmentConfig more = less with
+            {
+                Ramp =
+                [
+                    .. ramp.Select(r => r with
+                    {
+                        Quantity = Figure.Of(r.Quantity.Low + random.Next(0, (int)(9 - r.Quantity.Low))),
+                    }),
+                ],
+            };
+            ImmutableArray<CapacitySource> a = OnChips(less, PoolPlacement.Automatic).Capacity;
+            ImmutableArray<CapacitySource> b = OnChips(more, PoolPlacement.Automatic).Capacity;
+            Assert.Equal(a.Select(s => s.Id), b.Select(s => s.Id));
+            for (int i = 0; i < a.Length; i++)
+            {
+                for (int hour = 0; hour < HourOfWeek.Count; hour++)
+                {
+                    Assert.True(b[i].Output[hour] >= a[i].Output[hour] && b[i].Input[hour] >= a[i].Input[hour]);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_quota_counts_as_the_ledger_has_it()
+    {
+        long now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        CapacityLedger ledger = CapacityLedger.Empty.Apply(
+            [
+                .. SupplySync.Changes(CapacityLedger.Empty, _fleet.Model.Config, []).OfType<SetSupply>().Select(s =>
+                    new SetSupply(s.Supply with
+                    {
+                        Events = [new SupplyEvent("r", SupplyEventKind.Reclaim, now, null, s.Supply.Contracted.At(now) / 3)],
+                    })),
+            ],
+            now).Ledger;
+        _inputs.Outlook = () => new CapacityOutlook(ledger, now);
+        FollowingInputs inputs = await ReadAsync();
+        Assert.Equal(
+            _fleet.Model.Deployments.Select(d => d.Pool.Id).Distinct().Count() * 600.0,
+            inputs.Capacity.Sum(c => c.Output.Peak), 6);
     }
 }

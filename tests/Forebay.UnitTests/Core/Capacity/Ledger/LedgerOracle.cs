@@ -83,6 +83,32 @@ internal sealed class LedgerOracle(int span)
         return true;
     }
 
+    /// <summary>Per instant as much as is free, by whole granules.</summary>
+    public bool Hold(LeaseRequest request)
+    {
+        if (!_available.TryGetValue(request.Lane, out long[]? available)
+            || (_leases.TryGetValue(request.Id, out var old) && old.Request.Lane != request.Lane))
+        {
+            return false;
+        }
+
+        bool known = _leases.TryGetValue(request.Id, out var lease);
+        long[] held = known ? lease.Held : new long[span];
+        long[] leased = Leased(request.Lane);
+        for (int t = (int)request.FromUnixMs; t < span; t++)
+        {
+            long free = available[t] - leased[t] + held[t];
+            bool inside = t < (request.UntilUnixMs ?? span);
+            held[t] = inside ? Math.Min(request.Quantity, free / request.Granule * request.Granule) : 0;
+        }
+
+        LeaseRequest kept = known
+            ? request with { FromUnixMs = Math.Min(lease.Request.FromUnixMs, request.FromUnixMs) }
+            : request;
+        _leases[request.Id] = (kept, held, known ? lease.Sequence : ++_sequence);
+        return true;
+    }
+
     public bool Resize(string id, long quantity, int at)
     {
         if (!_leases.TryGetValue(id, out var lease) || quantity % lease.Request.Granule != 0)

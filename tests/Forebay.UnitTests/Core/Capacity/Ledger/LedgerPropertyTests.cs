@@ -89,7 +89,8 @@ public sealed class LedgerPropertyTests
             default:
                 int from = random.Next(Span);
                 int granule = random.Next(1, 4);
-                return new GrantLease(new LeaseRequest(
+                Func<LeaseRequest, LedgerChange> ask = random.Next(5) == 0 ? r => new HoldLease(r) : r => new GrantLease(r);
+                return ask(new LeaseRequest(
                     id,
                     (LeaseHolder)random.Next(3),
                     "h",
@@ -143,6 +144,8 @@ public sealed class LedgerPropertyTests
                 return known;
             case GrantLease grant:
                 return oracle.Grant(grant.Request);
+            case HoldLease hold:
+                return oracle.Hold(hold.Request);
             case ResizeLease resize:
                 return oracle.Resize(resize.Id, resize.Quantity, (int)resize.AtUnixMs);
             default:

@@ -107,6 +107,23 @@ public sealed class PartnerLifecycleTests
     }
 
     [Fact]
+    public void A_notice_is_on_record_once_and_ends_with_its_withdrawal()
+    {
+        long at = SmallOffer.RampMs + (20 * Day);
+        Partner said = Done(PartnerLifecycle.Reclaim(InRamp(32), at, 40, SmallOffer.RampMs, "w-1"));
+        Assert.Equal("", PartnerLifecycle.Reclaim(said, at, 40, SmallOffer.RampMs + 5, "w-1").Event);
+        Assert.Equal("", PartnerLifecycle.ReturnReclaimed(said, "w-2", at).Event);
+
+        Partner back = Done(PartnerLifecycle.ReturnReclaimed(said, "w-1", SmallOffer.FullMs + Day));
+        Assert.Equal([24L, 64], new[] { SmallOffer.FullMs, SmallOffer.FullMs + Day }.Select(Supply(back).Available().At));
+        Assert.Equal("", PartnerLifecycle.ReturnReclaimed(back, "w-1", SmallOffer.FullMs + Day).Event);
+
+        // Taken back before its time: nothing was ever away.
+        Partner never = Done(PartnerLifecycle.ReturnReclaimed(said, "w-1", at - 1));
+        Assert.Equal(64, Supply(never).Available().At(SmallOffer.FullMs));
+    }
+
+    [Fact]
     public void It_leaves_when_nothing_uses_it_and_its_lanes_are_empty_from_then_on()
     {
         Partner draining = Done(PartnerLifecycle.Drain(InRamp(32), SmallOffer.RampMs + 5));

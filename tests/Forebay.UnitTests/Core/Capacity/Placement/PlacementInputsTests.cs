@@ -1,7 +1,9 @@
 using System.Collections.Frozen;
 using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Demand;
+using Forebay.Control.Placement;
 using Forebay.Core.Capacity.Placement;
+using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
@@ -41,7 +43,7 @@ public sealed class PlacementInputsTests
         PlacementPlan plan = Placer.Step(problem, PlacementState.Empty, Now, 1);
         DeploymentConfig[] made =
         [
-            .. plan.Starts.Select((d, i) => ReplicaDeployment.ToConfig(d, _fleet, new Uri($"http://10.0.0.7:{9000 + i}"))!),
+            .. plan.Starts.Select((d, i) => OrderOf(d)!.ToDeployment(new Uri($"http://10.0.0.7:{9000 + i}"))),
         ];
         FleetConfig served = _fleet with { Deployments = made };
         Assert.Empty(FleetValidator.Validate(served, AcceleratorCatalogue.BuiltIn.Names.ToFrozenSet()));
@@ -49,8 +51,11 @@ public sealed class PlacementInputsTests
         Assert.All(model.Deployments, d => Assert.Equal(Backing.Real, d.Backing));
         Assert.All(model.Deployments, d => Assert.Equal("/health", d.ProbePath));
         Assert.Equal(plan.Starts.Select(d => d.Version), model.Deployments.Select(d => d.Config.ModelVersion));
-        Assert.Null(ReplicaDeployment.ToConfig(plan.Starts.First() with { Version = "gone" }, _fleet, null));
+        Assert.Null(OrderOf(plan.Starts.First() with { Version = "gone" }));
     }
+
+    private ReplicaWanted? OrderOf(PlacementDecision decision) =>
+        ReplicaOrder.Of(decision, _fleet, new EmulatorProgram("forebay", []));
 
     [Fact]
     public void Residency_and_export_decide_as_they_do_for_requests()

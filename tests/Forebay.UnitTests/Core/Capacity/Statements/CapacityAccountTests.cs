@@ -2,6 +2,7 @@ using Forebay.Core.Capacity;
 using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Statements;
 using Forebay.Core.Config;
+using Forebay.Core.Usage;
 using Forebay.TestKit.Fleets;
 using Xunit;
 
@@ -92,6 +93,42 @@ public sealed class CapacityAccountTests
         Assert.Equal("line 2 bills a part of this time already", lines[2].Difference);
         Assert.Equal("no commitment has this name", lines[3].Difference);
         Assert.StartsWith("the line cannot be read", lines[4].Difference, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_quota_used_is_what_was_measured_beside_what_was_leased()
+    {
+        var lane = new CapacityLane("api", CapacityUnit.InputTokensPerMinute);
+        var supply = new PoolSupply
+        {
+            Lane = lane, Contracted = StepFunction.Of(new CapacityStep(0, 1000)), Shares = PoolSupply.AllUsable,
+        };
+        Lease[] leases =
+        [
+            new()
+            {
+                Request = new LeaseRequest("l", LeaseHolder.Deployment, "d", lane, 900, 0),
+                Held = StepFunction.Of(new CapacityStep(0, 900)),
+                Generation = 1,
+                Sequence = 1,
+            },
+        ];
+        string hour = DateTimeOffset.FromUnixTimeMilliseconds(Start).ToString("yyyy-MM-dd'T'HH':00:00Z'", null);
+        QuotaUse use = QuotaUse.ByHour(
+            [new UsageRow([hour, "api"], 30, 0, new TokenUsage(11_000, 5_000, 1_000, 7), 0, 0, 0, 0)]);
+
+        CapacityHour[] hours =
+        [
+            .. CapacityAccount.Of(SmallOffer.Of().Commitment, [supply], leases, Start, Start + 2 * Hour, use).Hours,
+        ];
+        Assert.Equal([(900m, 200m), (900m, 0m)], hours.Select(h => (h.Leased, h.Used)));
+        CapacityHour[] unmeasured =
+            [.. CapacityAccount.Of(SmallOffer.Of().Commitment, [supply], leases, Start, Start + Hour).Hours];
+        Assert.Equal((900m, 900m), (unmeasured[0].Leased, unmeasured[0].Used));
+
+        // Accelerators are held, not used up.
+        Assert.Null(use.At(lane with { Unit = CapacityUnit.Accelerators }, Start));
+        Assert.Equal(0.5m, use.At(lane with { Unit = CapacityUnit.RequestsPerMinute }, Start));
     }
 
     private static CommitmentStatement State(PoolSupply supply, Lease[] leases) =>

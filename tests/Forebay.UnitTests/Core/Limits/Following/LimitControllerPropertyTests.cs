@@ -57,6 +57,46 @@ public sealed class LimitControllerPropertyTests
         Assert.False(Next(more, inForce, rules).Against(Next(inputs, inForce, rules)).Lowers);
     });
 
+    /// <summary>The same where capacity ends, comes back or is away for a time; one class at a time, since one kind of
+    /// change is made at a time.</summary>
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void More_capacity_over_time_never_leaves_a_tier_with_less(int seed) => Each(seed, (random, all, inForce) =>
+    {
+        FollowingInputs inputs = all with
+        {
+            Capacity = [.. all.Capacity.Where(c => c.Class == "large").Select(c => Changing(random, c))],
+            Demand = [.. all.Demand.Where(d => d.Class == "large")],
+        };
+        if (inputs.Capacity.IsEmpty)
+        {
+            return;
+        }
+
+        LimitsFollowConfig rules = AtOnce with
+        {
+            MaxReducedHours = random.Next(168), Reserve = (ReserveAgainst)random.Next(3),
+        };
+        int grows = random.Next(inputs.Capacity.Length);
+        CapacitySource old = inputs.Capacity[grows];
+        double[] more = [.. Enumerable.Range(0, 4).Select(_ => random.Next(3) == 0 ? 0 : random.NextDouble() * 2000)];
+        CapacitySource larger = old with
+        {
+            Input = WeekCurve.Of([.. old.Input.Values.ToArray().Select(v => v + more[0])]),
+            Output = WeekCurve.Of([.. old.Output.Values.ToArray().Select(v => v + more[1])]),
+            Now = new CapacityLevel(old.Now!.Value.Input + more[0] + more[2], old.Now.Value.Output + more[1] + more[3]),
+            Lasting = new CapacityLevel(old.Lasting!.Value.Input + more[0], old.Lasting.Value.Output + more[1]),
+        };
+        FollowingInputs grown = inputs with { Capacity = inputs.Capacity.SetItem(grows, larger) };
+        Assert.False(Next(grown, inForce, rules).Against(Next(inputs, inForce, rules)).Lowers);
+    });
+
+    private static CapacitySource Changing(Random random, CapacitySource source) => source with
+    {
+        Now = new CapacityLevel(source.Input.Peak, source.Output.Peak),
+        Lasting = new CapacityLevel(source.Input.Mean * random.NextDouble(), source.Output.Mean * random.NextDouble()),
+    };
+
     /// <summary>After the loss of any one group at all, what is proposed as a raise is still covered.</summary>
     [Theory]
     [MemberData(nameof(Seeds))]

@@ -203,4 +203,68 @@ public sealed class LimitControllerTests
         Assert.Null(step.Proposal);
         Assert.Contains(step.Arithmetic, l => l.Contains("168 are needed", StringComparison.Ordinal));
     }
+
+    private const long Day = 24 * HourMs;
+
+    /// <summary>A Monday, 00:00 UTC.</summary>
+    private const long Monday = 4 * Day;
+
+    /// <summary>Three providers that stay, and one that has another level from a time on.</summary>
+    private static FollowingInputs Changing(double output, double then, long fromMs, long untilMs, double lasting)
+    {
+        double[] curve = new double[HourOfWeek.Count];
+        for (int i = 0; i < curve.Length; i++)
+        {
+            long at = Monday + i * HourMs;
+            curve[HourOfWeek.Of(at)] = at >= fromMs && at < untilMs ? then : at >= untilMs ? lasting : output;
+        }
+
+        CapacitySource Goes(string id) => new(
+            id, "large", [new CapacityGroup(id, true)], WeekCurve.Of([.. curve.Select(c => c * 4)]), WeekCurve.Of(curve))
+        {
+            Now = new CapacityLevel(output * 4, output), Lasting = new CapacityLevel(lasting * 4, lasting),
+        };
+        return Inputs([Source("p0", 100), Source("p1", 100), Source("p2", 100), Goes("goes")], Demand("t", 100));
+    }
+
+    private static FollowingStep StepAt(FollowingInputs inputs, double inForce, LimitsFollowConfig? rules = null) =>
+        LimitController.Step(
+            inputs,
+            FollowingState.Initial with { InForce = TierMultipliers.Of([TierMultiplier.Flat("t", "large", inForce)]) },
+            rules ?? AtOnce with { LowerAfterHours = 72, RaiseAfterHours = 24 }, Monday);
+
+    /// <summary>It ends on Thursday: no waiting for it to last, and in effect when it ends, though seven days of
+    /// announcement would be due.</summary>
+    [Fact]
+    public void Capacity_that_ends_lowers_limits_when_it_ends_and_is_announced_before()
+    {
+        long ends = Monday + 3 * Day;
+        FollowingStep step = StepAt(Changing(200, 0, ends, ends, 0), inForce: 3);
+        Assert.Equal((ProposalCause.CapacityEnds, ends), (step.Proposal!.Cause, step.Proposal.ByUnixMs));
+        Assert.Equal(ends, step.Proposal.EffectiveMs(Monday));
+        Assert.Equal(ends + 5, step.Proposal.EffectiveMs(ends + 5));
+        Assert.All(Enumerable.Range(0, HourOfWeek.Count), h => Assert.Equal(2, At(step, "t", h)));
+        Assert.Contains(step.Arithmetic, l => l.Contains("announced to end", StringComparison.Ordinal));
+
+        // Announced, it is what the controller goes on from: nothing is proposed twice, and nothing is raised again.
+        Assert.Null(StepAt(Changing(200, 0, ends, ends, 0), inForce: 2, AtOnce).Proposal);
+    }
+
+    [Fact]
+    public void Capacity_that_is_away_for_some_hours_lowers_limits_in_those_alone()
+    {
+        long from = Monday + 2 * Day + 10 * HourMs;
+        FollowingStep step = StepAt(Changing(200, 0, from, from + 4 * HourMs, 200), inForce: 3);
+        Assert.Equal((ProposalCause.CapacityEnds, from), (step.Proposal!.Cause, step.Proposal.ByUnixMs));
+        Assert.All(Enumerable.Range(0, HourOfWeek.Count), h =>
+            Assert.Equal(h is >= 58 and < 62 ? 2 : 3, At(step, "t", h)));
+    }
+
+    [Fact]
+    public void Capacity_that_is_away_now_and_was_never_announced_is_a_loss_or_a_shortage_as_before()
+    {
+        FollowingInputs inputs = Inputs(Usable(200), Demand("t", 100));
+        Assert.Null(StepAt(inputs, inForce: 3).Proposal);
+        Assert.Equal(ProposalCause.Lower, StepAt(inputs, inForce: 3, AtOnce).Proposal!.Cause);
+    }
 }

@@ -5,6 +5,7 @@ using Forebay.Core.Errors;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Permission;
+using Forebay.TestKit.Fleets;
 using Xunit;
 
 namespace Forebay.UnitTests.Core.Serving.Permission;
@@ -35,17 +36,18 @@ public sealed class EligibilityTests
 
                 Permit permit = served.Eligibility.Police(rules, Plain, mask);
 
-                Deployment[] resident = [.. served.Deployments.Where(d => Resident(rules, d.Site))];
+                Deployment[] resident = [.. served.Deployments.Where(d => Places(d).All(p => Resident(rules, p)))];
                 Deployment[] expected =
-                    [.. resident.Where(d => Exported(served.Config.Export, d.Site) && !Denied(mask, d.Site))];
+                [
+                    .. resident.Where(d => Places(d).All(p => Exported(served.Config.Export, p) && !Denied(mask, p))),
+                ];
                 Assert.Equal(expected, permit.Set.Deployments);
                 Assert.All(model.Deployments, d =>
                 {
                     Assert.Equal(expected.Contains(d), permit.Set.Permits(d));
-                    IReadOnlyList<string>? broken = PlaceCheck.Broken(At(permit.Context, served, d.Site));
-                    Assert.Equal(
-                        Resident(rules, d.Site) && Exported(served.Config.Export, d.Site) && !Denied(mask, d.Site),
-                        broken!.Count == 0);
+                    Assert.All(Places(d), p => Assert.Equal(
+                        Resident(rules, p) && Exported(served.Config.Export, p) && !Denied(mask, p),
+                        PlaceCheck.Broken(At(permit.Context, served, p))!.Count == 0));
                 });
                 Assert.Equal(
                     expected.Length > 0 ? Reason.None
@@ -123,6 +125,47 @@ public sealed class EligibilityTests
         // Not a byte a call; the runtime may take a few for itself.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 500);
     }
+
+    [Fact]
+    public void What_may_run_anywhere_serves_only_who_may_be_anywhere_it_may_run()
+    {
+        FleetModel model = FleetModel.Build(
+            SmallFleet.Config with
+            {
+                Deployments =
+                [
+                    SmallFleet.Config.Deployments[1] with { Id = "regional" },
+                    SmallFleet.Config.Deployments[1] with { Id = "everywhere", RunsIn = ["us", "eu"] },
+                ],
+            },
+            new Dictionary<string, Uri>());
+        ServedModel served = model.FindModel("deep")!;
+        string[] For(ResidencyPolicyConfig? policy, ExportDenials? mask = null) =>
+        [
+            .. served.Eligibility.Police(new PermissionRules(policy), Plain, mask ?? ExportDenials.None).Set.Deployments
+                .Select(d => d.Id),
+        ];
+        ExportDenials none = ExportDenials.None;
+
+        Assert.Equal(["regional", "everywhere"], For(null));
+        Assert.Equal(["regional"], For(new ResidencyPolicyConfig { Id = "us", Jurisdictions = ["us"] }));
+        Assert.Equal(["regional", "everywhere"], For(new ResidencyPolicyConfig { Id = "both", Jurisdictions = ["us", "eu"] }));
+        Assert.Equal(["regional"], For(null, none with { Version = 1, Jurisdictions = ["eu"] }));
+
+        // Nobody tells in which country it ran: every denied one counts.
+        Assert.Equal(["regional"], For(null, none with { Version = 2, Countries = ["FR"] }));
+        Assert.Equal(
+            Exclusion.TenantResidency,
+            served.Eligibility.ExclusionOf(
+                model.Deployments[1],
+                new PermissionRules(new ResidencyPolicyConfig { Id = "us", Jurisdictions = ["us"] }),
+                Plain,
+                none));
+    }
+
+    /// <summary>Where a deployment may run; written anew, with none of the code under test.</summary>
+    private static SiteConfig[] Places(Deployment d) => d.Config.RunsIn is not { } all ? [d.Site]
+        : [.. all.Select(j => d.Site with { Jurisdiction = j, Country = null })];
 
     /// <summary>Written anew, with none of the code under test.</summary>
     private static bool Resident(PermissionRules rules, SiteConfig site)

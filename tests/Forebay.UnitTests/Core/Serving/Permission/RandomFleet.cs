@@ -36,6 +36,7 @@ internal sealed class RandomFleet(Random random)
                     Model = random.Next(2) == 0 ? "m0" : "m1",
                     Pool = $"pool-{random.Next(sites)}",
                     Endpoint = new Uri("http://127.0.0.1:9"),
+                    RunsIn = random.Next(4) == 0 ? Some(Jurisdictions, 1) : null,
                 })],
                 ResidencyPolicies = policies,
                 DataClasses = [.. Enumerable.Range(0, 3).Select(i => new DataClassConfig

@@ -144,7 +144,7 @@ public sealed class RolloutMachineTests
                     rollout = RolloutMachine.Resume(rollout, "op", now) ?? rollout;
                     break;
                 case 2:
-                    rollout = RolloutMachine.Restarted(rollout, now);
+                    rollout = RolloutMachine.Restarted(rollout, null, now);
                     tally = new VersionTally();
                     mark = default;
                     break;

@@ -1,4 +1,6 @@
 using Forebay.Core.Serving.Routing;
+using FsCheck;
+using FsCheck.Fluent;
 using Xunit;
 
 namespace Forebay.UnitTests.Core.Serving.Routing;
@@ -140,5 +142,46 @@ public sealed class PrefixIndexTests
                 Assert.All(Enumerable.Range(0, 40), d => Assert.InRange(found[d], 0, 40));
             }
         });
+    }
+
+    /// <summary>Prompts that branch off each other, sent to four deployments whose caches are small: what is found is what a
+    /// dictionary of every kept block says, with clocks of its own.</summary>
+    [Fact]
+    public void It_finds_what_a_plain_dictionary_does()
+    {
+        Prop.ForAll<int>(seed =>
+        {
+            var random = new Random(seed);
+            var index = new PrefixIndex(100_000);
+            CacheClock[] clocks = [.. Enumerable.Range(0, 4).Select(_ => new CacheClock(1500))];
+            CacheClock[] plain = [.. clocks];
+            var held = new Dictionary<(ulong Hash, int Deployment), uint>();
+            for (int i = 0; i < 60; i++)
+            {
+                ulong[] prompt =
+                [
+                    .. RouterFleet.Prompt((ulong)random.Next(3), random.Next(500)),
+                    .. RouterFleet.Prompt((ulong)random.Next(10, 13), random.Next(100)),
+                ];
+                int[] kept = [.. Enumerable.Range(0, prompt.Length).Where(PrefixIndex.IsKept).Reverse()];
+                _found.Clear();
+                index.Match(prompt, clocks, _found);
+                for (int d = 0; d < clocks.Length; d++)
+                {
+                    int deepest = kept.FirstOrDefault(
+                        b => held.TryGetValue((prompt[b], d), out uint stamp) && plain[d].Holds(stamp), -1);
+                    Assert.Equal(deepest + 1, _found[d]);
+                }
+
+                int to = random.Next(clocks.Length);
+                index.Insert(prompt, to, ref clocks[to]);
+                foreach (int block in kept)
+                {
+                    uint? before = held.TryGetValue((prompt[block], to), out uint stamp) ? stamp : null;
+                    plain[to].Advance(before, PrefixIndex.Span(block));
+                    held[(prompt[block], to)] = plain[to].Now;
+                }
+            }
+        }).QuickCheckThrowOnFailure();
     }
 }

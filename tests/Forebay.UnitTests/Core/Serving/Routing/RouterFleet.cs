@@ -42,6 +42,8 @@ internal sealed class RouterFleet
 
     public RoutingConfig Config { get; init; } = new();
 
+    public RouteTable Table => State.TableOf(_eligible);
+
     public static DeploymentConfig Engine(string id) => new()
     {
         Id = id,
