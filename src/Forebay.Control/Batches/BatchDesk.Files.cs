@@ -17,7 +17,8 @@ public sealed partial class BatchDesk
         var file = new StoredFile(id, caller.Tenant, caller.Key, StoredFile.BatchPurpose, "", 0, now, 0);
         return new FileDraft(
             file, Create(BatchDeskParts.ContentOf(file), "The file"), left, CommitFileAsync,
-            seconds => now + (seconds * 1000 ?? (long)(_parts.Config.FileDays * DayMs)), _quotas.MostBytes(caller.Tenant));
+            seconds => now + (seconds * 1000 ?? (long)(_parts.Config.FileDays * DayMs)),
+            _quotas.MostBytes(caller.Tenant));
     }
 
     public async Task<StoredFile> FindFileAsync(BatchCaller caller, string id, CancellationToken cancel) =>

@@ -77,8 +77,8 @@ public sealed partial class BatchDesk : IBatchDesk, IAsyncDisposable
         {
             throw new BatchRefusedException(
                 Reason.BadRequest,
-                $"File {input.Id} has the purpose '{input.Purpose}'; the input of a batch must be a file with the purpose "
-                + "'batch'.", "input_file_id");
+                $"File {input.Id} has the purpose '{input.Purpose}'; the input of a batch must be a file with the "
+                + "purpose 'batch'.", "input_file_id");
         }
 
         await _quotas.CheckBytesAsync(ask.Caller.Tenant, 0, cancel).ConfigureAwait(false);
@@ -132,7 +132,8 @@ public sealed partial class BatchDesk : IBatchDesk, IAsyncDisposable
         if (batch.Phase != BatchPhase.Ended)
         {
             throw batch.Phase == BatchPhase.Failed
-                ? BatchRefusals.Damaged(id, new InvalidDataException(batch.Problems.FirstOrDefault()?.Message))
+                ? BatchRefusals.Damaged(
+                    id, new InvalidDataException(batch.Problems is [var first, ..] ? first.Message : null))
                 : new BatchRefusedException(
                     Reason.NoSuchObject, $"Batch {id} has not ended; its results can be had when it has.", "id");
         }

@@ -4,8 +4,12 @@ namespace Forebay.Control.Batches;
 
 /// <summary>A batch whose items are added one by one.</summary>
 internal sealed class BatchDraft(
-    Batch batch, IContentWriter writer, long bytesLeft, Func<Batch, IContentWriter, CancellationToken, Task<Batch>> commit,
-    Action<int> checkItems, long mostBytes)
+    Batch batch,
+    IContentWriter writer,
+    long bytesLeft,
+    Func<Batch, IContentWriter, CancellationToken, Task<Batch>> commit,
+    Action<int> checkItems,
+    long mostBytes)
     : IBatchDraft
 {
     private const int CheckedEach = 1000;
@@ -47,8 +51,12 @@ internal sealed class BatchDraft(
 
 /// <summary>A file in the making: pieces of one size, so that it can be read in pieces.</summary>
 internal sealed class FileDraft(
-    StoredFile file, IContentWriter writer, long bytesLeft, Func<StoredFile, IContentWriter, CancellationToken, Task<StoredFile>> commit,
-    Func<long?, long> expiry, long mostBytes)
+    StoredFile file,
+    IContentWriter writer,
+    long bytesLeft,
+    Func<StoredFile, IContentWriter, CancellationToken, Task<StoredFile>> commit,
+    Func<long?, long> expiry,
+    long mostBytes)
     : IFileDraft
 {
     private const int PieceBytes = 256 * 1024;

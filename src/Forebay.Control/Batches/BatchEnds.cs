@@ -3,8 +3,8 @@ using Forebay.Core.Batches;
 namespace Forebay.Control.Batches;
 
 /// <summary>
-/// Puts the results of a batch together when all its items have their outcome. Whatever is done twice, because a process
-/// died in between, comes out the same: files have names that follow from the batch's.
+/// Puts the results of a batch together when all its items have their outcome. Whatever is done twice, because a
+/// process died in between, comes out the same: files have names that follow from the batch's.
 /// </summary>
 internal sealed class BatchEnds(BatchDeskParts parts)
 {
@@ -24,8 +24,10 @@ internal sealed class BatchEnds(BatchDeskParts parts)
         }
 
         long expires = now + (batch.OutputSeconds * 1000 ?? (long)(parts.Config.FileDays * DayMs));
-        StoredFile? output = await WriteAsync(batch, 'o', "output", succeeded: true, expires).ConfigureAwait(false);
-        StoredFile? errors = await WriteAsync(batch, 'e', "error", succeeded: false, expires).ConfigureAwait(false);
+        StoredFile? output = await WriteAsync(batch, 'o', "output", succeeded: true, expires)
+            .ConfigureAwait(false);
+        StoredFile? errors = await WriteAsync(batch, 'e', "error", succeeded: false, expires)
+            .ConfigureAwait(false);
         await change(b => BatchLifecycle.Finalized(b, output?.Id, errors?.Id, 0, PurgeOf(b), now)).ConfigureAwait(false);
     }
 

@@ -1,5 +1,4 @@
 using Forebay.Core.Batches;
-using Forebay.Core.Fleet;
 using Forebay.Core.Limits;
 
 namespace Forebay.Control.Batches;

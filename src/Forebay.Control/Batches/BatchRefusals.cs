@@ -24,18 +24,19 @@ internal static class BatchRefusals
     };
 
     public static BatchRefusedException Unrecorded(Exception e) => new(
-        Reason.StorageUnavailable, "The audit log cannot be written, so nothing was changed; try again later.", null, e);
+        Reason.StorageUnavailable, "The audit log cannot be written, so nothing was changed; try again later.", null,
+        e);
 
     public static BatchRefusedException TooManyItems(TierConfig tier, int queued, int more) => new(
         Reason.LimitBatchQueue,
-        $"This tenant may have {tier.MaxBatchRequests:N0} items of batches that have not been answered (tier {tier.Id}); "
-        + $"{queued:N0} it has, and this batch holds {more:N0} more. Make it smaller, or try again when others have "
+        $"This tenant may have {tier.MaxBatchRequests:N0} items of batches that have not been answered "
+        + $"(tier {tier.Id}); {queued:N0} it has, and this batch holds {more:N0} more. Make it smaller, or try again when others have "
         + "ended.");
 
     public static BatchRefusedException TooManyBytes(long most, long stored) => new(
         Reason.LimitBatchQueue,
-        $"This tenant may have {most:N0} bytes of batches and files stored, and has {stored:N0} without this. Delete files "
-        + "and batches that are not needed any more.")
+        $"This tenant may have {most:N0} bytes of batches and files stored, and has {stored:N0} without this. Delete "
+        + "files and batches that are not needed any more.")
     {
         ShouldRetry = false,
     };

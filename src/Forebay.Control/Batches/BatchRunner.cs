@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using Forebay.Core.Batches;
-using Forebay.Core.Fleet;
-using Forebay.Core.Time;
-using Microsoft.Extensions.Logging;
 
 namespace Forebay.Control.Batches;
 
@@ -215,7 +212,8 @@ internal sealed partial class BatchRunner : IAsyncDisposable
             return;
         }
 
-        if (active.Items is null && active.Batch.Total > 0 && !await OpenAsync(active, _stop.Token).ConfigureAwait(false))
+        if (active.Items is null && active.Batch.Total > 0
+            && !await OpenAsync(active, _stop.Token).ConfigureAwait(false))
         {
             return;
         }

@@ -2,7 +2,8 @@ using Forebay.Core.Batches;
 
 namespace Forebay.Control.Batches;
 
-/// <summary>The items of a batch at work: where each stands, where it lies, and the log of what happens to it.</summary>
+/// <summary>The items of a batch at work: where each stands, where it lies, and the log of what happens to it.
+/// </summary>
 internal sealed class OpenItems : IDisposable
 {
     private readonly IContentReader _reader;

@@ -32,7 +32,10 @@ public static class BatchLifecycle
     public static Batch Refused(Batch batch, IReadOnlyList<BatchProblem> problems, long nowMs) =>
         batch.Phase != BatchPhase.Validating
             ? batch
-            : batch with { Phase = BatchPhase.Failed, EndedUnixMs = nowMs, PurgeUnixMs = nowMs + FailedMs, Problems = problems };
+            : batch with
+            {
+                Phase = BatchPhase.Failed, EndedUnixMs = nowMs, PurgeUnixMs = nowMs + FailedMs, Problems = problems,
+            };
 
     /// <summary>Somebody asked for its end. Changes nothing of one that is past cancelling.</summary>
     public static Batch Cancel(Batch batch, long nowMs) =>

@@ -5,15 +5,15 @@ namespace Forebay.Core.Batches;
 /// <summary>Batches and the files they are made from (docs/reference/batches.md).</summary>
 public sealed record BatchesConfig
 {
-    [ConfigKey("The key that contents are encrypted with: 32 bytes in hex or base64. A key file in the data directory " +
-        "is made when left out.", Secret = true, NeedsRestart = true, Example = "env:FOREBAY_BATCH_KEY")]
+    [ConfigKey("The key that contents are encrypted with: 32 bytes in hex or base64. A key file in the data " +
+        "directory is made when left out.", Secret = true, NeedsRestart = true, Example = "env:FOREBAY_BATCH_KEY")]
     public string? Key { get; init; }
 
     [ConfigKey("Most items that run at once, over all batches; 0 stops running them.", Minimum = 0, Maximum = 100_000)]
     public int MaxConcurrency { get; init; } = 64;
 
-    [ConfigKey("Share of a model's places that items leave free for other requests; one place may always be used while " +
-        "nothing else is served.", Minimum = 0, Maximum = 1)]
+    [ConfigKey("Share of a model's places that items leave free for other requests; one place may always be used " +
+        "while nothing else is served.", Minimum = 0, Maximum = 1)]
     public double ReserveShare { get; init; } = 0.1;
 
     [ConfigKey("Most times that an item is tried that fails for a reason that may pass.", Minimum = 1, Maximum = 100)]

@@ -11,8 +11,8 @@ public enum SecretKind : byte
     /// <summary><c>file:PATH</c>: a file, without its last line break.</summary>
     File,
 
-    /// <summary><c>google:adc</c>, <c>aws:profile/NAME</c> and the like: an identity that its provider's own library finds. The
-    /// reference is all there is to know; tokens are made from it as they are needed.</summary>
+    /// <summary><c>google:adc</c>, <c>aws:profile/NAME</c> and the like: an identity that its provider's own library
+    /// finds. The reference is all there is to know; tokens are made from it as they are needed.</summary>
     Identity,
 }
 

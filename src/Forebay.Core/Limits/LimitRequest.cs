@@ -9,8 +9,8 @@ namespace Forebay.Core.Limits;
 /// <param name="InputTokens">Estimate of its input tokens.</param>
 /// <param name="MaxOutputTokens">Longest answer that it allows.</param>
 /// <param name="Prices">Prices in force.</param>
-/// <param name="SpendOnly">Held to the month's spend cap alone: items of batches, which have a queue of their own and take
-/// nothing of what their tenant's other requests are limited by.</param>
+/// <param name="SpendOnly">Held to the month's spend cap alone: items of batches, which have a queue of their own and
+/// take nothing of what their tenant's other requests are limited by.</param>
 public readonly record struct LimitRequest(
     string Model,
     string? ModelClass,

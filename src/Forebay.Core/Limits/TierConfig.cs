@@ -45,8 +45,8 @@ public sealed record TierConfig : LimitsConfig
     [ConfigKey("Hour (UTC) at which weekly windows begin.", Minimum = 0, Maximum = 23)]
     public int WeekStartsAtHour { get; init; }
 
-    [ConfigKey("Most requests of batch priority that wait or run at once, per tenant, and most items of its batches that " +
-        "have not been answered; no limit when left out.",
+    [ConfigKey("Most requests of batch priority that wait or run at once, per tenant, and most items of its batches " +
+        "that have not been answered; no limit when left out.",
         Minimum = 1, Maximum = 10_000_000)]
     public int? MaxBatchRequests { get; init; }
 

@@ -234,7 +234,8 @@ public sealed record DeploymentConfig
     public AzureConfig? Azure { get; init; }
 
     [ConfigKey("Every jurisdiction it may run in, where the provider moves requests between regions; its site's " +
-        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there is.",
+        "alone when left out. A request goes there only if it may run in each of them; * is every jurisdiction there " +
+        "is.",
         Pattern = @"\*|" + Ids.Pattern, Example = "[us, eu]")]
     public string[]? RunsIn { get; init; }
 

@@ -38,7 +38,8 @@ internal sealed class BatchHandler
     }
 
     /// <summary>Whether a path is one of these.</summary>
-    public static bool Serves(string path) => IsUnder(path, MessageBatches) || IsUnder(path, Batches) || IsUnder(path, Files);
+    public static bool Serves(string path) =>
+        IsUnder(path, MessageBatches) || IsUnder(path, Batches) || IsUnder(path, Files);
 
     public async Task HandleAsync(HttpContext http, SecretMemo memo, string path)
     {

@@ -1,13 +1,11 @@
 using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using Forebay.Core.Batches;
 using Forebay.Core.Errors;
 using Forebay.Core.Serving;
 using Forebay.Core.Time;
 using Forebay.Gateway.Pipeline;
-using Forebay.Gateway.Replies;
 using Forebay.Gateway.Telemetry;
 using Forebay.Protocols;
 using Forebay.Protocols.Batches;

@@ -103,7 +103,8 @@ internal sealed class FileSurface(IBatchDesk desk, Uploads uploads)
         }
         catch (IOException)
         {
-            return new Failure(Reason.BadRequest, "The body ends before its last part does, or is no multipart body.", "file");
+            return new Failure(
+                Reason.BadRequest, "The body ends before its last part does, or is no multipart body.", "file");
         }
 
         Failure missing = form.Check();

@@ -184,7 +184,8 @@ internal sealed class MessageBatchSurface(GatewayRuntime runtime, IBatchDesk des
         }
     }
 
-    /// <summary>The parser's own words name a place in the bytes it saw last, which means nothing to a client.</summary>
+    /// <summary>The parser's own words name a place in the bytes it saw last, which means nothing to a client.
+    /// </summary>
     private static string WordsOf(JsonException e) => e.BytePositionInLine is null
         ? e.Message
         : "The body is not valid JSON: check for cut-off text, stray commas and unescaped characters.";
@@ -213,7 +214,7 @@ internal sealed class MessageBatchSurface(GatewayRuntime runtime, IBatchDesk des
         return true;
     }
 
-    private async Task<Failure> SendAsync(Exchange x, Batch batch)
+    private static async Task<Failure> SendAsync(Exchange x, Batch batch)
     {
         var json = new ArrayBufferWriter<byte>(512);
         BatchObjects.Write(json, ObjectOf(x, batch));
@@ -239,7 +240,9 @@ internal sealed class MessageBatchSurface(GatewayRuntime runtime, IBatchDesk des
             EndedMs = b.EndedUnixMs,
             CancelMs = b.CancelUnixMs,
             ArchivedMs = b.ArchivedUnixMs,
-            ResultsUrl = b.Phase == BatchPhase.Ended ? $"{Origin(x)}{BatchHandler.MessageBatches}/{b.Id}/results" : null,
+            ResultsUrl = b.Phase == BatchPhase.Ended
+                ? $"{Origin(x)}{BatchHandler.MessageBatches}/{b.Id}/results"
+                : null,
         };
     }
 
@@ -310,7 +313,8 @@ internal sealed class MessageBatchSurface(GatewayRuntime runtime, IBatchDesk des
                 ? Failure.None
                 : new Failure(
                     Reason.BadRequest,
-                    string.Join("; ", _problems) + (_bad > _problems.Count ? $"; and {_bad - _problems.Count:N0} more" : ""),
+                    string.Join("; ", _problems)
+                        + (_bad > _problems.Count ? $"; and {_bad - _problems.Count:N0} more" : ""),
                     "requests");
         }
 

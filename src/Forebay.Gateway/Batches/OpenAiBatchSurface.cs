@@ -6,7 +6,6 @@ using Forebay.Core.Serving;
 using Forebay.Gateway.Bodies;
 using Forebay.Gateway.Pipeline;
 using Forebay.Protocols.Batches;
-using Microsoft.AspNetCore.Http;
 
 namespace Forebay.Gateway.Batches;
 
@@ -169,8 +168,8 @@ internal static class OpenAiBatchAsk
                     break;
                 default:
                     return Bad(
-                        $"'{(field.Name.Length <= 64 ? field.Name : field.Name[..64])}' is not known here, or its value is "
-                        + "not what is expected.", field.Name);
+                        $"'{(field.Name.Length <= 64 ? field.Name : field.Name[..64])}' is not known here, or its value "
+                        + "is not what is expected.", field.Name);
             }
         }
 

@@ -30,7 +30,8 @@ internal sealed class Uploads(GatewayRuntime runtime)
         if (!ContentDecoder.IsKnown(encoding))
         {
             return new Failure(
-                Reason.UnsupportedEncoding, $"This Content-Encoding is not supported here; send {ContentDecoder.Supported}.");
+                Reason.UnsupportedEncoding,
+                $"This Content-Encoding is not supported here; send {ContentDecoder.Supported}.");
         }
 
         if (Interlocked.Increment(ref _open) > config.MaxUploads)
@@ -59,11 +60,13 @@ internal sealed class Uploads(GatewayRuntime runtime)
         catch (OperationCanceledException) when (!x.Http.RequestAborted.IsCancellationRequested)
         {
             return new Failure(
-                Reason.RequestTimeout, $"The body did not arrive within {config.UploadTimeoutSeconds} s; send it again.");
+                Reason.RequestTimeout,
+                $"The body did not arrive within {config.UploadTimeoutSeconds} s; send it again.");
         }
         catch (Exception e) when (e is InvalidDataException or ZstdException or BadHttpRequestException)
         {
-            return new Failure(Reason.BadRequest, "The body could not be read to its end, or not be decoded; send it again.");
+            return new Failure(
+                Reason.BadRequest, "The body could not be read to its end, or not be decoded; send it again.");
         }
         finally
         {
@@ -72,7 +75,8 @@ internal sealed class Uploads(GatewayRuntime runtime)
     }
 
     private static Failure TooLarge(long maxBytes) => new(
-        Reason.BodyTooLarge, $"The body is larger than {maxBytes:N0} bytes, decoded. Send less, in several batches or files.");
+        Reason.BodyTooLarge,
+        $"The body is larger than {maxBytes:N0} bytes, decoded. Send less, in several batches or files.");
 }
 
 /// <summary>A body is longer than it may be.</summary>

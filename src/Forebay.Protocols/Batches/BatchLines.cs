@@ -164,7 +164,9 @@ public static class BatchLines
                 if (isTier)
                 {
                     return reader.TokenType == JsonTokenType.Null
-                        ? Join(message[..(int)reader.TokenStartIndex], "\"batch\""u8, message[(int)reader.BytesConsumed..])
+                        ? Join(
+                            message[..(int)reader.TokenStartIndex], "\"batch\""u8,
+                            message[(int)reader.BytesConsumed..])
                         : message;
                 }
 

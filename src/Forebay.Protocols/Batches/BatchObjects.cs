@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using Forebay.Protocols.Writing;
 
@@ -144,7 +145,11 @@ public static class BatchObjects
     }
 
     private static void WriteData<T>(
-        Utf8JsonWriter json, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> write, Func<T, string> idOf, bool hasMore)
+        Utf8JsonWriter json,
+        IReadOnlyList<T> items,
+        Action<Utf8JsonWriter, T> write,
+        Func<T, string> idOf,
+        bool hasMore)
     {
         json.WriteStartArray("data"u8);
         foreach (T item in items)
@@ -298,6 +303,7 @@ public static class BatchObjects
     }
 
     private static string? Rfc3339(long? ms) => ms is { } at
-        ? DateTimeOffset.FromUnixTimeMilliseconds(at).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", System.Globalization.CultureInfo.InvariantCulture)
+        ? DateTimeOffset.FromUnixTimeMilliseconds(at)
+            .ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)
         : null;
 }

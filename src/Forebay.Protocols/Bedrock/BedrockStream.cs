@@ -16,7 +16,8 @@ public enum BedrockStreamKind : byte
 /// <summary>
 /// Turns a response stream of Bedrock into server-sent events, however it was cut on the wire: Anthropic's events as
 /// Anthropic would send them, Converse's under their own names. A failure that Bedrock reports within the stream
-/// becomes an <c>error</c> event of Anthropic's type for it. For one stream and one thread; reused through <see cref="Reset"/>.
+/// becomes an <c>error</c> event of Anthropic's type for it. For one stream and one thread; reused through
+/// <see cref="Reset"/>.
 /// </summary>
 public sealed class BedrockStream(BedrockStreamKind kind)
 {

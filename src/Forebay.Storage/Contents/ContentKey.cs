@@ -20,7 +20,8 @@ public sealed class ContentKey : IDisposable
     private ContentKey(byte[] key)
     {
         _key = key;
-        Fingerprint = HKDF.Expand(HashAlgorithmName.SHA256, key, FingerprintBytes, "forebay contents fingerprint"u8.ToArray());
+        Fingerprint = HKDF.Expand(
+            HashAlgorithmName.SHA256, key, FingerprintBytes, "forebay contents fingerprint"u8.ToArray());
     }
 
     /// <summary>Tells keys apart without telling anything of them.</summary>
@@ -64,8 +65,8 @@ public sealed class ContentKey : IDisposable
         }
         catch (StorageException)
         {
-            throw new StorageException($"{path} does not hold a key: 32 bytes in hex. Put the file back as it was; what "
-                + "was encrypted with it cannot be read without it.");
+            throw new StorageException($"{path} does not hold a key: 32 bytes in hex. Put the file back as it was; "
+                + "what was encrypted with it cannot be read without it.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -81,7 +82,9 @@ public sealed class ContentKey : IDisposable
     {
         Span<byte> ofTenant = stackalloc byte[Bytes];
         Span<byte> ofFile = stackalloc byte[Bytes];
-        HKDF.Expand(HashAlgorithmName.SHA256, _key, ofTenant, Encoding.UTF8.GetBytes("forebay contents of tenant " + name.Tenant));
+        HKDF.Expand(
+            HashAlgorithmName.SHA256, _key, ofTenant,
+            Encoding.UTF8.GetBytes("forebay contents of tenant " + name.Tenant));
         HKDF.DeriveKey(
             HashAlgorithmName.SHA256, ofTenant, ofFile, salt,
             Encoding.UTF8.GetBytes($"{name.Kind.ToString().ToLowerInvariant()} {name.Id}"));

@@ -27,7 +27,8 @@ internal sealed class ContentReader(FileStream file, AesGcm cipher, string id) :
 
             if (!SealedFormat.TryOpen(cipher, number, frame.Span, out head, out content))
             {
-                throw new InvalidDataException($"Frame {number} of the stored contents of {id} is not what was written.");
+                throw new InvalidDataException(
+                    $"Frame {number} of the stored contents of {id} is not what was written.");
             }
 
             position = ((at + frame.Length) << FrameBits) | (number + 1);

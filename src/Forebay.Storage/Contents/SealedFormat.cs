@@ -62,7 +62,8 @@ internal static class SealedFormat
         Span<byte> authenticated = stackalloc byte[AuthenticatedBytes];
         frame[..(LengthBytes + HeadBytes)].CopyTo(authenticated);
         BinaryPrimitives.WriteInt64LittleEndian(authenticated[(LengthBytes + HeadBytes)..], number);
-        cipher.Encrypt(nonce, content, sealedContent, frame.Slice(FrameBytes - TagBytes + content.Length, TagBytes), authenticated);
+        Span<byte> tag = frame.Slice(FrameBytes - TagBytes + content.Length, TagBytes);
+        cipher.Encrypt(nonce, content, sealedContent, tag, authenticated);
     }
 
     /// <summary>The length of a frame by its first bytes; 0 where they are none.</summary>

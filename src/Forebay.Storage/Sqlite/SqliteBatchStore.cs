@@ -52,7 +52,8 @@ internal sealed class SqliteBatchStore(SqliteStore store) : IBatchStore
             connection, "SELECT state FROM batches WHERE purge_ms <= $now", ("$now", nowUnixMs)),
         cancel);
 
-    public Task RemoveAsync(string id, CancellationToken cancel) => RemoveAsync("DELETE FROM batches WHERE id = $id", id, cancel);
+    public Task RemoveAsync(string id, CancellationToken cancel) =>
+        RemoveAsync("DELETE FROM batches WHERE id = $id", id, cancel);
 
     public Task SaveFileAsync(StoredFile file, CancellationToken cancel) => store.WriteAsync(
         connection =>
@@ -149,7 +150,7 @@ internal sealed class SqliteBatchStore(SqliteStore store) : IBatchStore
 
     private const string FileColumns = "id, tenant, key, purpose, name, bytes, created_ms, expires_ms";
 
-    private Task RemoveAsync(string sql, string id, CancellationToken cancel) => store.WriteAsync(
+    private Task<int> RemoveAsync(string sql, string id, CancellationToken cancel) => store.WriteAsync(
         connection =>
         {
             using SqliteCommand command = connection.CreateCommand();

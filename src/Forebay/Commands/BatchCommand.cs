@@ -89,7 +89,8 @@ public static class BatchCommand
             ("removed", b.Purge is { } purge ? TimeText.Of(purge) : "when its owner deletes it"));
         foreach (BatchProblemView problem in b.Problems ?? [])
         {
-            session.Output.Line($"{problem.Code}{(problem.Line is { } line ? $" in line {line}" : "")}: {problem.Message}");
+            string where = problem.Line is { } line ? $" in line {line}" : "";
+            session.Output.Line($"{problem.Code}{where}: {problem.Message}");
         }
 
         return 0;

@@ -297,7 +297,8 @@ internal sealed partial class ServerStart(
         ContentStore contents = Own(await ContentsOpening.OpenAsync(_store, directory.Paths, key, cancel));
         return await BatchDesk.LoadAsync(
             new BatchDeskParts(
-                _state, _store.Batches, contents, _store.SettledRequests, _change, time, logs.CreateLogger<BatchDesk>()),
+                _state, _store.Batches, contents, _store.SettledRequests, _change, time,
+                logs.CreateLogger<BatchDesk>()),
             cancel);
     }
 

@@ -15,14 +15,14 @@ internal static class BatchCalls
     /// <summary>A request of a batch of messages.</summary>
     public static string Request(string id, string prompt = "Hi", int maxTokens = 8, string model = Model) =>
         $$$"""
-        {"custom_id":"{{{id}}}","params":{"model":"{{{model}}}","max_tokens":{{{maxTokens}}},"messages":[{"role":"user","content":"{{{prompt}}}"}]}}
+        {"custom_id":"{{{id}}}","params":{"model":"{{{model}}}","max_tokens":{{{maxTokens}}},
+        "messages":[{"role":"user","content":"{{{prompt}}}"}]}}
         """;
 
     /// <summary>A line of an input file.</summary>
     public static string Line(string id, string prompt = "Hi", string model = Model) =>
-        $$$"""
-        {"custom_id":"{{{id}}}","method":"POST","url":"/v1/chat/completions","body":{"model":"{{{model}}}","max_tokens":8,"messages":[{"role":"user","content":"{{{prompt}}}"}]}}
-        """;
+        $$$"""{"custom_id":"{{{id}}}","method":"POST","url":"/v1/chat/completions","body":{"model":"{{{model}}}","""
+        + $$$""" "max_tokens":8,"messages":[{"role":"user","content":"{{{prompt}}}"}]}}""";
 
     public static async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(
         this HttpClient api, HttpMethod method, string path, HttpContent? content = null, string? key = null)

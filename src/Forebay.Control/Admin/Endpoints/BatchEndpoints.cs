@@ -50,7 +50,8 @@ internal sealed class BatchEndpoints(AdminServices services)
     }
 
     private static RefusedException NotFound(string id) => new(
-        RefusalKind.NotFound, $"There is no batch {(id.Length <= 80 ? id : id[..80])}. `forebay batch list` shows them.");
+        RefusalKind.NotFound,
+        $"There is no batch {(id.Length <= 80 ? id : id[..80])}. `forebay batch list` shows them.");
 
     private static Task ReplyAsync(AdminCall call, Batch batch) => call.ReplyAsync(
         StatusCodes.Status200OK, ViewOf(batch), AdminJson.Default.BatchView);

@@ -12,7 +12,8 @@ namespace Forebay.Gateway.Providers.Bedrock;
 internal sealed record AwsGrant(AwsCredentials Credentials, DateTimeOffset? Until);
 
 /// <summary>Finds AWS credentials by AWS's own rules: <c>aws:default</c> looks into the environment, the default
-/// profile, a web identity, the container's role and the instance's role, in that order; <c>aws:profile/NAME</c> takes a profile
+/// profile, a web identity, the container's role and the instance's role, in that order; <c>aws:profile/NAME</c>
+/// takes a profile
 /// of the shared files, with whatever it says: keys, a role to assume, a process to ask.</summary>
 internal sealed class AwsIdentity(string reference)
 {

@@ -37,6 +37,7 @@ public static class BedrockFrames
         if (!http.Response.HasStarted)
         {
             http.Response.ContentType = "application/vnd.amazon.eventstream";
+            http.Response.Headers["X-Amzn-Bedrock-Content-Type"] = "application/json";
         }
 
         byte[][] all = [.. frames];

@@ -149,7 +149,8 @@ public sealed class BatchDeskTests
         Batch ended = await rig.EndedAsync(batch);
 
         Assert.Equal((3, new BatchCounts(2, 1, 0, 0)), (ended.Total, ended.Counts));
-        Assert.Equal(["a:ok", "c:ok"], (await TextOfAsync(rig, ended.OutputFile!)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
+        string output = await TextOfAsync(rig, ended.OutputFile!);
+        Assert.Equal(["a:ok", "c:ok"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order());
         Assert.Equal("b:BadRequest\n", await TextOfAsync(rig, ended.ErrorFile!));
         Assert.Null(rig.Contents.Open(BatchDeskParts.ItemsOf(batch)));
         Assert.Null(rig.Contents.Open(BatchDeskParts.LogOf(batch)));

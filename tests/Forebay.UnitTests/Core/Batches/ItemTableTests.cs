@@ -104,7 +104,9 @@ public sealed class ItemTableTests
 
                     break;
                 case 3 or 4 when running.Length > 0:
-                    Settle(running[random.Next(running.Length)], random.Next(3) == 0 ? ItemOutcome.Errored : ItemOutcome.Succeeded);
+                    Settle(
+                        running[random.Next(running.Length)],
+                        random.Next(3) == 0 ? ItemOutcome.Errored : ItemOutcome.Succeeded);
                     break;
                 case 5 when running.Length > 0:
                     Table.Return(running[random.Next(running.Length)], _nowMs + random.Next(5));

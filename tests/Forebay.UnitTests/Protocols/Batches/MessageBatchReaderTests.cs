@@ -60,7 +60,8 @@ public sealed class MessageBatchReaderTests
             ("""{"custom_id":"a","params":[]}""", ".params: Input should be an object"),
             ("""{"custom_id":"a","params":{},"x":1}""", ".x: Extra inputs"),
             ("""{"custom_id":"a","custom_id":"b","params":{}}""", ".custom_id: stands there twice"),
-            ("""{"custom_id":"AA","params":{}}""".Replace("AA", new string('a', 65), StringComparison.Ordinal), ".custom_id: String should match"),
+            ("""{"custom_id":"AA","params":{}}""".Replace("AA", new string('a', 65), StringComparison.Ordinal),
+                ".custom_id: String should match"),
         })
         {
             Assert.False(Read(request, out _, out string? problem));
@@ -71,7 +72,9 @@ public sealed class MessageBatchReaderTests
     [Theory]
     [InlineData("""{"usage":{"input_tokens":1}}""", """{"usage":{"service_tier":"batch","input_tokens":1}}""")]
     [InlineData("""{"usage":{}}""", """{"usage":{"service_tier":"batch"}}""")]
-    [InlineData("""{"a":{"usage":{}},"usage":{"service_tier":null,"b":2}}""", """{"a":{"usage":{}},"usage":{"service_tier":"batch","b":2}}""")]
+    [InlineData(
+        """{"a":{"usage":{}},"usage":{"service_tier":null,"b":2}}""",
+        """{"a":{"usage":{}},"usage":{"service_tier":"batch","b":2}}""")]
     [InlineData("""{"usage":{"service_tier":"priority"}}""", """{"usage":{"service_tier":"priority"}}""")]
     [InlineData("""{"content":[]}""", """{"content":[]}""")]
     [InlineData("{\n\"usage\":null\r\n}", "{ \"usage\":null  }")]
