@@ -68,7 +68,7 @@ public sealed class PlacementFaultTests : IAsyncLifetime
         var fleet = new JourneyFleet(_folder)
         {
             MinimumReplicas = 1,
-            Engine = "{start_seconds: 1, start_timeout_seconds: 1, command: \"sh -c 'echo waiting; exec sleep 600'\"}",
+            Engine = "{start_seconds: 1, start_timeout_seconds: 1, command: \"sh -c 'echo not on {port}; exec sleep 600'\"}",
         };
         await _server.StartAsync(fleet.Write());
         await Eventually.TrueAsync(

@@ -146,7 +146,8 @@ public sealed class ReplayedJourneyTests : IAsyncLifetime
             _server.Data, AdminJson.Default.WithdrawalListView, "withdrawals");
         Assert.Equal(2, withdrawn.Withdrawals.Count);
         long told = withdrawn.Withdrawals.Sum(w => w.Impact!.Refused + w.Impact.Failed);
-        Assert.True(reports.Values.Sum(r => r.Requests.Failed) == told && told == 0, $"{told} told of.\n{errors}\n{_server.Errors}");
+        long failed = reports.Values.Sum(r => r.Requests.Failed);
+        Assert.True(failed == told && told == 0, $"{failed} failed, {told} told of.\n{errors}\n{_server.Errors}");
         Assert.All(reports.Values, r => Assert.Equal((0L, 0L, r.Requests.Due), (
             r.Requests.NotSent, r.Requests.Interrupted, r.Requests.Succeeded)));
 

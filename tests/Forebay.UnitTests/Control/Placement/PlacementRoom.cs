@@ -9,7 +9,6 @@ using Forebay.Core.Capacity.Ledger;
 using Forebay.Core.Capacity.Replicas;
 using Forebay.Core.Capacity.Transfers;
 using Forebay.Core.Fleet;
-using Forebay.Core.Serving;
 using Forebay.Serve;
 using Forebay.TestKit.Memory;
 using Forebay.TestKit.Time;

@@ -102,6 +102,12 @@ public sealed class ReplicaMachineTests
 
         Assert.Equal(warming, Step(warming, Wanted, 0, stale).Next);
         Assert.Equal(ReplicaPhase.Ready, Step(warming, Wanted, 0, stale with { Warmup = new(3, true, null) }).Next!.Phase);
+
+        ReplicaState starting = warming with { Phase = ReplicaPhase.Starting };
+        Assert.Equal((starting, ReplicaActions.Probe), Pair(Step(starting, Wanted, 0, stale)));
+        Assert.Equal(
+            ReplicaPhase.Warming,
+            Step(starting, Wanted, 0, stale with { Health = new EngineHealth(3, true, 1, null) }).Next!.Phase);
     }
 
     [Fact]
