@@ -139,7 +139,7 @@ public sealed class ContentStoreTests : IDisposable
             })));
         }
 
-        IReadOnlyList<(FrameHead Head, byte[] Content)> all = ReadAll(_store, Log);
+        List<(FrameHead Head, byte[] Content)> all = ReadAll(_store, Log);
         Assert.Equal(Enumerable.Range(0, 400), all.Select(f => f.Head.Item).Order());
         Assert.All(all, f => Assert.Equal(f.Head.Item, BitConverter.ToInt32(f.Content)));
     }
@@ -214,10 +214,10 @@ public sealed class ContentStoreTests : IDisposable
 
     private static byte[] ReadOne(ContentStore store, ContentName name) => Assert.Single(ReadAll(store, name)).Content;
 
-    private static IReadOnlyList<(FrameHead Head, byte[] Content)> ReadAll(ContentStore store, ContentName name)
+    private static List<(FrameHead Head, byte[] Content)> ReadAll(ContentStore store, ContentName name)
     {
         using IContentReader reader = store.Open(name)!;
-        var frames = new List<(FrameHead, byte[])>();
+        var frames = new List<(FrameHead Head, byte[] Content)>();
         long position = 0;
         while (reader.TryRead(ref position, out FrameHead head, out byte[] content))
         {
