@@ -88,7 +88,7 @@ if ((live)); then
     echo
     echo "| provider | live |"
     echo "|---|---|"
-    for provider in Anthropic OpenAi Vertex AzureAnthropic AzureOpenAi; do
+    for provider in Anthropic OpenAi Bedrock Vertex AzureAnthropic AzureOpenAi; do
         results_of=$(sed 's/<test /\n&/g' "$xml" | grep -o "^<test [^>]*type=\"[^\"]*\.Live$provider\"[^>]*" || true)
         if grep -q 'result="Fail"' <<<"$results_of"; then
             echo "| $provider | failed |"

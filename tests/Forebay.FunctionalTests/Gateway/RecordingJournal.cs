@@ -7,6 +7,7 @@ namespace Forebay.FunctionalTests.Gateway;
 public sealed class RecordingJournal : IUsageJournal, IDisposable
 {
     private readonly ConcurrentDictionary<UInt128, AcceptRecord> _open = new();
+    private readonly ConcurrentQueue<AcceptRecord> _accepted = new();
     private readonly ConcurrentQueue<UsageRecord> _settled = new();
     private readonly SemaphoreSlim _arrived = new(0);
 
@@ -15,6 +16,8 @@ public sealed class RecordingJournal : IUsageJournal, IDisposable
     /// <summary>The next acceptance fails, though the journal says that it can be written: as when the disk fills just
     /// then.</summary>
     public bool FailsNext { get; set; }
+
+    public IReadOnlyList<AcceptRecord> Accepted => [.. _accepted];
 
     public IReadOnlyList<UsageRecord> Settled => [.. _settled];
 
@@ -32,6 +35,8 @@ public sealed class RecordingJournal : IUsageJournal, IDisposable
         {
             throw new InvalidOperationException("Accepted twice.");
         }
+
+        _accepted.Enqueue(record);
     }
 
     public void Settle(UsageRecord record)

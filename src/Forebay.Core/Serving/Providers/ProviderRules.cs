@@ -168,7 +168,9 @@ internal static class ProviderRules
         if (deployment.RunsIn is { Length: 0 })
         {
             problems.Add(new ConfigProblem(
-                $"{path}.runs_in", "the list is empty: it could run nowhere", "List the jurisdictions, or leave it out."));
+                $"{path}.runs_in",
+                "the list is empty: it could run nowhere",
+                "List the jurisdictions, or leave it out."));
         }
 
         if (site is not null && deployment.RunsIn is { Length: > 0 } places && !places.Contains(site.Jurisdiction)

@@ -41,7 +41,9 @@ internal sealed class EntraToken : IDisposable
         (_entra, _secret, _time) = (entra, secret, time);
         _environment = environment ?? Environment.GetEnvironmentVariable;
         bool proxied = proxy is not null && !entra.IsManagedIdentity;
-        _called = entra.IsManagedIdentity ? "the machine's managed identity" : $"client {entra.Client} of {entra.Tenant}";
+        _called = entra.IsManagedIdentity
+            ? "the machine's managed identity"
+            : $"client {entra.Client} of {entra.Tenant}";
         _invoker = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -113,7 +115,8 @@ internal sealed class EntraToken : IDisposable
         string resource = _entra.Scope.EndsWith(DefaultSuffix, StringComparison.Ordinal)
             ? _entra.Scope[..^DefaultSuffix.Length] : _entra.Scope;
         string? platform = _entra.Authority is null ? _environment(PlatformEndpoint) : null;
-        string root = platform ?? (_entra.Authority?.AbsoluteUri ?? Metadata).TrimEnd('/') + "/metadata/identity/oauth2/token";
+        string root = platform
+            ?? (_entra.Authority?.AbsoluteUri ?? Metadata).TrimEnd('/') + "/metadata/identity/oauth2/token";
         string version = platform is null ? "2018-02-01" : "2019-08-01";
         string client = _entra.Client is { } id ? $"&client_id={Uri.EscapeDataString(id)}" : "";
         var request = new HttpRequestMessage(

@@ -44,8 +44,8 @@ internal sealed class GoogleToken(string reference, Uri? proxy, TimeProvider tim
         catch (TokenResponseException e)
         {
             throw new ProviderCredentialException(
-                $"{reference}: Google refused the identity ({e.Error?.Error}: {e.Error?.ErrorDescription}). Check that " +
-                "its key is neither deleted nor disabled and that this machine's clock is right.",
+                $"{reference}: Google refused the identity ({e.Error?.Error}: {e.Error?.ErrorDescription}). Check " +
+                "that its key is neither deleted nor disabled and that this machine's clock is right.",
                 e)
             {
                 IsTransient = e.StatusCode is { } status && (int)status is 429 or >= 500,

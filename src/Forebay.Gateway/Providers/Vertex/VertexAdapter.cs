@@ -7,8 +7,8 @@ using Forebay.Protocols;
 namespace Forebay.Gateway.Providers.Vertex;
 
 /// <summary>
-/// Anthropic's models on Google Vertex AI. The model is in the path and not in the body, the API version in the body and
-/// not in a header, and who calls is proven by an OAuth token; answers and streams are Anthropic's own.
+/// Anthropic's models on Google Vertex AI. The model is in the path and not in the body, the API version in the body
+/// and not in a header, and who calls is proven by an OAuth token; answers and streams are Anthropic's own.
 /// </summary>
 internal sealed class VertexAdapter : ProviderAdapter
 {

@@ -136,6 +136,12 @@ internal ref struct ResponsesItemReader(RequestScan scan, CanonicalRequest reque
         ByteRange seal = scan.Inner(item.Seal);
         bool isMarked = Seals.TryRead(scan.Body, ref seal, out SealKind kind);
         bool isSigned = isMarked && kind != SealKind.Responses;
+        if (kind == SealKind.AnthropicSealed && isMarked && scan.Target == WireDialect.Converse)
+        {
+            scan.Drop(Meaning.SealedThinking);
+            return;
+        }
+
         if (!seal.IsEmpty && !(isSigned && scan.Target != WireDialect.OpenAi))
         {
             scan.Drop(Meaning.EncryptedReasoning);

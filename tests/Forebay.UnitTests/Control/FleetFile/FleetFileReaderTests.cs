@@ -111,7 +111,7 @@ public sealed class FleetFileReaderTests
     [InlineData("    accelerators_per_replica: 8", "    accelerators_per_replica: 8\n    dialects: anthropic",
         "22:15: deployments[0].dialects: expected a list, found 'anthropic'. Write it as [anthropic].")]
     [InlineData("    accelerators_per_replica: 8", "    accelerators_per_replica: 8\n    dialects: [antropic]",
-        "22:16: deployments[0].dialects[0]: expected one of anthropic, openai, found 'antropic'. "
+        "22:16: deployments[0].dialects[0]: expected one of anthropic, openai, responses, converse, found 'antropic'. "
             + "Did you mean anthropic?")]
     [InlineData("    accelerators_per_replica: 8", "    accelerators_per_replica: 8\n    endpoint: 10.0.0.7",
         "22:15: deployments[0].endpoint: expected a URL, found a text. Write it whole, such as http://10.0.0.7:8000.")]

@@ -40,7 +40,7 @@ public sealed class FleetSchemaTests
             .GetProperty("dialects");
 
         Assert.Equal(
-            ["anthropic", "openai"],
+            ["anthropic", "openai", "responses", "converse"],
             dialects.GetProperty("items").GetProperty("enum").EnumerateArray().Select(w => w.GetString()));
         Assert.Equal("openai", dialects.GetProperty("default")[0].GetString());
     }

@@ -9,7 +9,7 @@ public sealed class KeyRingTests
     private static ApiKey Key(string secret, long? expires = null, long? revoked = null)
     {
         Assert.True(SecretHash.TryCompute(secret, out SecretHash hash));
-        return new ApiKey("key_1", "acme", "n", hash, "fb-", 0, expires, revoked, null);
+        return new ApiKey("key_" + secret, "acme", "n", hash, "fb-", 0, expires, revoked, null);
     }
 
     [Fact]

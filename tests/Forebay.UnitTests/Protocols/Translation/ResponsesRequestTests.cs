@@ -161,6 +161,21 @@ public sealed class ResponsesRequestTests
         Assert.Equal(3, JsonNode.Parse(body)!["input"]!.AsArray().Count);
     }
 
+    /// <summary>Converse passes on what Anthropic signed, and has no place for what it sealed.</summary>
+    [Fact]
+    public void Signed_reasoning_goes_back_by_way_of_Converse()
+    {
+        (string body, RequestTranslation result) = Translate.Request(
+            WireDialect.Responses,
+            """{"model":"m","input":[{"role":"user","content":"q"},{"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"forebay.a.Sig="},{"type":"reasoning","summary":[],"encrypted_content":"forebay.x.Red="},{"role":"assistant","content":"a"},{"role":"user","content":"r"}]}""",
+            WireDialect.Converse);
+
+        Assert.Empty(result.Problems);
+        Assert.Equal(["redacted_thinking"], result.Dropped);
+        Assert.Contains("\"signature\":\"Sig=\"", body, StringComparison.Ordinal);
+        Assert.DoesNotContain("Red=", body, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Names_told_apart_again_are_those_of_the_request()
     {

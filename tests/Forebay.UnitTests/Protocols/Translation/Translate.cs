@@ -31,7 +31,7 @@ internal static class Translate
         RequestTranslation result = RequestTranslator.Translate(
             from, to, body, in facts, MaxOutputTokens, output);
         string text = Encoding.UTF8.GetString(output.WrittenSpan);
-        if (result.Problems.Count == 0)
+        if (result.Problems.Count == 0 && to != WireDialect.Converse)
         {
             Assert.Equal(facts.ModelValue.Of(body), result.Facts.ModelValue.Of(output.WrittenSpan));
             Assert.True(
