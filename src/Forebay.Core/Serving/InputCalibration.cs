@@ -1,9 +1,9 @@
 namespace Forebay.Core.Serving;
 
 /// <summary>
-/// How far a model's tokenizer is from the estimate that a request's bytes give, learned from the usage that comes back:
-/// the ratio of tokens told to tokens estimated, weighted by length and fading. It corrects what limits, queue and
-/// routing go by before the usage is known; nothing is ever billed by it.
+/// How far a model's tokenizer is from the estimate that a request's bytes give, learned from the usage that comes
+/// back: the ratio of tokens told to tokens estimated, weighted by length and fading. It corrects what limits, queue
+/// and routing go by before the usage is known; nothing is ever billed by it.
 /// </summary>
 /// <remarks>Safe for concurrent callers. Who finds another at it does not wait: that observation is left out.</remarks>
 public sealed class InputCalibration

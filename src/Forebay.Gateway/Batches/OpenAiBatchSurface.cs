@@ -191,7 +191,8 @@ internal static class OpenAiBatchAsk
     }
 
     private static IEnumerable<string> Served =>
-        BatchWire.Endpoints.Where(e => e.Value.Dialect != Dialect.Anthropic).Select(e => e.Key).Order(StringComparer.Ordinal);
+        BatchWire.Endpoints.Where(e => e.Value.Dialect != Dialect.Anthropic).Select(e => e.Key)
+            .Order(StringComparer.Ordinal);
 
     private static bool IsServed(string endpoint) => Served.Contains(endpoint);
 

@@ -99,8 +99,8 @@ internal static class Pinned
             ? Failure.None
             : new Failure(
                 Reason.Pinned,
-                $"{param}: what it names was issued by no deployment that serves {x.Model!.Id} here (any more), as far " +
-                "as is known. Send the whole input instead, with store set to false.",
+                $"{param}: what it names was issued by no deployment that serves {x.Model!.Id} here (any more), " +
+                "as far as is known. Send the whole input instead, with store set to false.",
                 param);
     }
 

@@ -74,7 +74,8 @@ internal sealed class Exchange(HttpContext http, InForce inForce, Dialect dialec
     /// <summary>Estimated tokens of the longest text to embed.</summary>
     public long LongestItemTokens { get; set; }
 
-    /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to embed.
+    /// <summary>What must fit into the model's context, in tokens by estimate: the prompt, or the longest text to
+    /// embed.
     /// </summary>
     public long ContextTokens => Embeds ? LongestItemTokens : ExpectedInputTokens;
 

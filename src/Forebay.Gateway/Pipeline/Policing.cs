@@ -59,8 +59,8 @@ internal static class Policing
             return new Failure(
                 Reason.Capability,
                 x.Embeds
-                    ? $"{model.Id} answers prompts and embeds no texts. Call POST /v1/chat/completions, /v1/responses " +
-                        "or /v1/messages, or choose a model that embeds."
+                    ? $"{model.Id} answers prompts and embeds no texts. Call POST /v1/chat/completions, " +
+                        "/v1/responses or /v1/messages, or choose a model that embeds."
                     : $"{model.Id} embeds texts and answers no prompts. Call POST /v1/embeddings, or choose another " +
                         "model.",
                 "model");
@@ -70,8 +70,8 @@ internal static class Policing
         {
             return new Failure(
                 Reason.BadRequest,
-                "background: answers are not computed in the background here, for what they use could not be metered. " +
-                "Leave it out, and send stream: true for long answers.",
+                "background: answers are not computed in the background here, for what they use could not be " +
+                "metered. Leave it out, and send stream: true for long answers.",
                 "background");
         }
 

@@ -44,7 +44,8 @@ internal static class Routing
         if (seen is not null && (entered || !x.NoPlaceTold))
         {
             x.NoPlaceTold = !entered;
-            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, entered ? x.Route.Deployment.Id : null));
+            string? chosen = entered ? x.Route.Deployment.Id : null;
+            Explaining.Routed(x, runtime, RouteExplanation.Decided(seen, config, chosen));
         }
 
         if (entered)

@@ -70,7 +70,8 @@ internal abstract class ProviderAdapter : IDisposable
     public virtual ValueTask<bool> RenewAsync(HttpResponseMessage refused, CancellationToken cancel) => new(false);
 
     /// <summary>What an answer means, from its head alone.</summary>
-    public virtual AnswerMeaning MeaningOf(HttpResponseMessage response) => UpstreamVerdict.MeaningOf(response.StatusCode);
+    public virtual AnswerMeaning MeaningOf(HttpResponseMessage response) =>
+        UpstreamVerdict.MeaningOf(response.StatusCode);
 
     /// <summary>Takes in what an answer's head says of the account's limits, for a pool with a quota. By default in the
     /// headers of the dialects' vendors.</summary>

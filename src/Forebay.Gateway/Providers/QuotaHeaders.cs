@@ -4,8 +4,8 @@ using Forebay.Core.Capacity.Quotas;
 
 namespace Forebay.Gateway.Providers;
 
-/// <summary>Reads the rate-limit headers of Anthropic and OpenAI. What is no number above zero is not told: some servers
-/// send -1 or 0 for a limit that they do not have.</summary>
+/// <summary>Reads the rate-limit headers of Anthropic and OpenAI. What is no number above zero is not told: some
+/// servers send -1 or 0 for a limit that they do not have.</summary>
 internal static class QuotaHeaders
 {
     public static void Read(HttpResponseHeaders headers, QuotaMeter quota, long nowNs)

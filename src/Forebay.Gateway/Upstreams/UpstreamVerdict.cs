@@ -50,16 +50,20 @@ internal static class UpstreamVerdict
         string detail = $"deployment {deployment.Id} answered {status}" + (told is null ? "" : $" ({told})");
         Failure failure = meaning switch
         {
-            AnswerMeaning.RateLimit => new(Reason.UpstreamAccount, "Every deployment of this model is at its provider's limit; try again " +
-                "shortly.", null, seconds ?? 1, detail),
-            AnswerMeaning.Account => new(Reason.UpstreamAccount, "The provider refused the pool's own account; the operator has " +
-                "been told. Try again later.", null, seconds, detail),
-            AnswerMeaning.Overload => new(Reason.UpstreamOverloaded, "The model is overloaded at its provider; try again shortly.",
-                null, seconds, detail),
-            AnswerMeaning.Timeout => new(Reason.UpstreamTimeout, "The provider did not answer in time; try again.", null, seconds,
+            AnswerMeaning.RateLimit => new(
+                Reason.UpstreamAccount, "Every deployment of this model is at its provider's limit; try again shortly.",
+                null, seconds ?? 1, detail),
+            AnswerMeaning.Account => new(
+                Reason.UpstreamAccount, "The provider refused the pool's own account; the operator has been told. Try " +
+                "again later.", null, seconds, detail),
+            AnswerMeaning.Overload => new(
+                Reason.UpstreamOverloaded, "The model is overloaded at its provider; try again shortly.", null, seconds,
                 detail),
-            AnswerMeaning.Redirect => new(Reason.UpstreamProtocol, "The provider answered with a redirect, which is not " +
-                "followed; the operator must correct the endpoint.", null, null, detail),
+            AnswerMeaning.Timeout => new(
+                Reason.UpstreamTimeout, "The provider did not answer in time; try again.", null, seconds, detail),
+            AnswerMeaning.Redirect => new(
+                Reason.UpstreamProtocol, "The provider answered with a redirect, which is not followed; the operator " +
+                "must correct the endpoint.", null, null, detail),
             _ => new(Reason.UpstreamUnavailable, $"The provider failed with status {status}; try again.", null, seconds,
                 detail),
         };

@@ -59,8 +59,8 @@ public struct RequestFacts
     /// included; empty where there is none.</summary>
     public ByteRange StateId { get; set; }
 
-    /// <summary>Responses: the response that this one goes on from: a JSON string, quotes included; empty where there is
-    /// none.</summary>
+    /// <summary>Responses: the response that this one goes on from: a JSON string, quotes included; empty where there
+    /// is none.</summary>
     public ByteRange PreviousResponse { get; set; }
 
     /// <summary>Responses: the last item that stands for one that is stored: a JSON string, quotes included; empty

@@ -6,8 +6,9 @@ using Forebay.Protocols.Translation;
 namespace Forebay.Protocols;
 
 /// <summary>
-/// Finds in answers what only the account that gave it takes back. Anthropic: signatures of reasoning, sealed reasoning,
-/// and the containers of code execution. Responses: encrypted reasoning, and the ids of responses and of their items.
+/// Finds in answers what only the account that gave it takes back. Anthropic: signatures of reasoning, sealed
+/// reasoning, and the containers of code execution. Responses: encrypted reasoning, and the ids of responses and of
+/// their items.
 /// </summary>
 public static class IssuedState
 {

@@ -65,7 +65,8 @@ public static class RequestTranslator
         if (request.Turns.Count > 0 && request.Turns[^1].Role == TurnRole.Assistant)
         {
             scan.Refuse(
-                from == WireDialect.Responses ? "input" : "messages", TranslationTable.Toward(to, Meaning.Prefill).Note);
+                from == WireDialect.Responses ? "input" : "messages",
+                TranslationTable.Toward(to, Meaning.Prefill).Note);
         }
 
         if (to == WireDialect.Anthropic)

@@ -158,7 +158,8 @@ public static class TranslationPage
             ## Usage
 
             Anthropic's `input_tokens` leave cache reads and writes out; OpenAI's `prompt_tokens` include them, in
-            detail `cached_tokens` and `cache_write_tokens`, and so do the Responses dialect's. `output_tokens_details.thinking_tokens` and
+            detail `cached_tokens` and `cache_write_tokens`, and so do the Responses dialect's.
+            `output_tokens_details.thinking_tokens` and
             `completion_tokens_details.reasoning_tokens` are the same count. Where an upstream tells no usage an
             Anthropic client gets our estimate, since its dialect has no way to say nothing.
 

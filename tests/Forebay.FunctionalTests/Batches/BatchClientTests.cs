@@ -3,7 +3,6 @@ using System.ClientModel.Primitives;
 using System.Text;
 using System.Text.Json;
 using Anthropic;
-using Anthropic.Models.Messages;
 using Anthropic.Models.Messages.Batches;
 using Forebay.FunctionalTests.Server;
 using OpenAI;

@@ -7,7 +7,6 @@ using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Upstreams;
-using Microsoft.AspNetCore.Http;
 using OpenAI.Responses;
 using Xunit;
 

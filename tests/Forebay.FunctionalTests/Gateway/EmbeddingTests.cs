@@ -151,7 +151,10 @@ public sealed class EmbeddingTests
             Answer.Replace("\"prompt_tokens\":7", "\"prompt_tokens\":90", StringComparison.Ordinal));
         await using GatewayHarness gateway = await GatewayHarness.StartAsync(
             [upstream.Address],
-            config => Embeds(config) with { Tiers = [new TierConfig { Id = "scale", InputTokensPerMinute = 100 }, config.Tiers[1]] });
+            config => Embeds(config) with
+            {
+                Tiers = [new TierConfig { Id = "scale", InputTokensPerMinute = 100 }, config.Tiers[1]],
+            });
 
         using HttpResponseMessage first = await gateway.Client.SendAsync(Raw("\"input\":\"a\""));
         using HttpResponseMessage second = await gateway.Client.SendAsync(Raw($"\"input\":\"{new string('x', 100)}\""));
@@ -161,7 +164,10 @@ public sealed class EmbeddingTests
 
     [Theory]
     [InlineData("{\"object\":\"list\"}", 200, HttpStatusCode.BadGateway)]
-    [InlineData("{\"error\":{\"message\":\"too many dimensions\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":null}}", 400, HttpStatusCode.BadRequest)]
+    [InlineData(
+        """{"error":{"message":"too many dimensions","type":"invalid_request_error","param":null,"code":null}}""",
+        400,
+        HttpStatusCode.BadRequest)]
     public async Task Answers_that_are_none_and_refusals_are_told_apart(string answer, int status, HttpStatusCode expected)
     {
         await using ScriptedUpstream upstream = await UpstreamAsync(answer, status);

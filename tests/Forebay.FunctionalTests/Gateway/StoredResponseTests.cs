@@ -1,5 +1,4 @@
 using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Net;
 using System.Text.Json.Nodes;
 using Forebay.Core.Serving;

@@ -57,7 +57,8 @@ public static class Corpus
         yield return """{"model":"atlas","input":"Hi","stream":true,"store":false,"include":["reasoning.encrypted_content"]}""";
         yield return """
             {"model":"atlas","instructions":"Be brief","previous_response_id":"resp_1","max_output_tokens":64,"input":[
-            {"role":"user","content":[{"type":"input_text","text":"a\n\"b\" é"},{"type":"input_image","image_url":"data:image/png;base64,AA"}]},
+            {"role":"user","content":[{"type":"input_text","text":"a\n\"b\" é"},
+            {"type":"input_image","image_url":"data:image/png;base64,AA"}]},
             {"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAA"},{"type":"item_reference","id":"msg_1"},
             {"type":"function_call","call_id":"c","name":"t","arguments":"{\"a\":1}"},
             {"type":"function_call_output","call_id":"c","output":"ok"}],"tools":[{"type":"function","name":"t",

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using Forebay.Core.Serving;
 using Forebay.Gateway.Upstreams;
 using Forebay.TestKit.Fuzzing;
 using Microsoft.AspNetCore.Http;

@@ -9,8 +9,8 @@ namespace Forebay.Control.Limits.Following;
 
 /// <summary>
 /// The controller's inputs from the capacity ledger, the fleet in force and the usage on record. The first reading
-/// goes through the weeks that demand is read from; later ones through what came since, and the minutes before it again, since usage is
-/// counted in the minute of acceptance once a request has ended.
+/// goes through the weeks that demand is read from; later ones through what came since, and the minutes before it
+/// again, since usage is counted in the minute of acceptance once a request has ended.
 /// </summary>
 /// <param name="fleet">The fleet.</param>
 /// <param name="history">Usage by minute.</param>

@@ -9,8 +9,8 @@ public readonly record struct QuotaUse(long InputTokens, long OutputTokens);
 
 /// <summary>
 /// Keeps requests to a provider's account within its quota, so that it is not asked for what it would refuse: a bucket
-/// each for requests, input, output and all tokens per minute, filled continuously and holding one minute's worth. Taken
-/// when a request is sent, by what is expected of it; settled when it ends, by what it used.
+/// each for requests, input, output and all tokens per minute, filled continuously and holding one minute's worth.
+/// Taken when a request is sent, by what is expected of it; settled when it ends, by what it used.
 /// </summary>
 /// <remarks>
 /// One per pool, shared by its deployments, and safe for concurrent callers: one short lock a request. A request that

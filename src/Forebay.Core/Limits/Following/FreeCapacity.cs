@@ -12,8 +12,8 @@ namespace Forebay.Core.Limits.Following;
 
 /// <summary>
 /// Accelerators that the ledger has and nothing stands on yet, of pools that placement fills: replicas follow demand,
-/// so limits that waited for replicas would wait for ever. They are split over the classes of models in proportion to what
-/// those hold on the pool, else in the fleet, among those that could run there; each class gets whole replicas. A
+/// so limits that waited for replicas would wait for ever. They are split over the classes of models in proportion to
+/// what those hold on the pool, else in the fleet, among those that could run there; each class gets whole replicas. A
 /// replica counts with what one of its class does on that pool, else with what placement reckons a build to do there.
 /// </summary>
 /// <param name="exports">Where models may run.</param>

@@ -1,7 +1,7 @@
 namespace Forebay.Core.Serving.Providers;
 
-/// <summary>Where a deployment is called: at the endpoint given or, at a provider whose endpoints follow from a place or
-/// a resource, at that one.</summary>
+/// <summary>Where a deployment is called: at the endpoint given or, at a provider whose endpoints follow from a place
+/// or a resource, at that one.</summary>
 public static class ProviderEndpoint
 {
     /// <summary>The endpoint; null where the file names none.</summary>

@@ -178,8 +178,8 @@ internal static class TranslationTable
         Note(Meaning.Thinking, "asks for encrypted reasoning and its summary"),
         Note(Meaning.ThinkingText, "with the encrypted reasoning it is the summary of; without, dropped and named",
             "thinking"),
-        Note(Meaning.SignedThinking, "what an upstream of the Responses dialect encrypted, byte for byte; Anthropic's " +
-            "is dropped and named", "thinking"),
+        Note(Meaning.SignedThinking, "what an upstream of the Responses dialect encrypted, byte for byte; " +
+            "Anthropic's is dropped and named", "thinking"),
         Note(Meaning.ToolResult, "one `function_call_output` each, before what else the turn holds"),
         Note(Meaning.IsError, "the result's text begins with `Error: `"),
         Note(Meaning.Title, "the file's name; of a plain text document its first line"),

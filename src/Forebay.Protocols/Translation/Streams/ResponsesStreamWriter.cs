@@ -158,7 +158,8 @@ internal sealed class ResponsesStreamWriter(StreamObserver observer, AnswerFrame
     /// <summary>Signs the reasoning so far; what is sealed without a word of it is an item of its own.</summary>
     private void Sign(in StreamPart part, ref WireOutput to)
     {
-        Item item = part.Seal == SealKind.AnthropicSealed || _last is not { Kind: StreamPartKind.Thinking, IsClosed: false }
+        Item item = part.Seal == SealKind.AnthropicSealed
+            || _last is not { Kind: StreamPartKind.Thinking, IsClosed: false }
             ? NewThinking(ref to)
             : _last;
         item.Seal = part.Seal;

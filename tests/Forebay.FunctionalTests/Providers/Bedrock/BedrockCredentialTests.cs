@@ -1,10 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using Forebay.Core.Errors;
-using Forebay.FunctionalTests.Gateway;
 using Forebay.FunctionalTests.Hostile;
 using Forebay.FunctionalTests.Server;
-using Forebay.TestKit.Providers;
 using Forebay.TestKit.Providers.Bedrock;
 using Forebay.TestKit.Upstreams;
 using Xunit;

@@ -1,10 +1,8 @@
 using System.Net;
 using Forebay.Core.Errors;
 using Forebay.Core.Usage;
-using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Providers;
 using Forebay.TestKit.Providers.Bedrock;
-using Forebay.TestKit.Providers.Scenes;
 using Forebay.TestKit.Upstreams;
 using Microsoft.AspNetCore.Http;
 using Xunit;

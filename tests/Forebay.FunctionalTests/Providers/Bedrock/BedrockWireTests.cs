@@ -3,11 +3,9 @@ using System.Text.Json;
 using Anthropic.Bedrock;
 using Anthropic.Models.Messages;
 using Forebay.Core.Errors;
-using Forebay.Core.Serving;
 using Forebay.Core.Serving.Providers;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Providers;
-using Forebay.TestKit.Providers.Bedrock;
 using Xunit;
 
 namespace Forebay.FunctionalTests.Providers.Bedrock;

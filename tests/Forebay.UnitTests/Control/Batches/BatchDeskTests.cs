@@ -217,6 +217,12 @@ public sealed class BatchDeskTests
         Assert.Single(rig.Wire.Calls);
     }
 
+    private static bool IsGone(DeskRig rig, ContentName name)
+    {
+        using IContentReader? found = rig.Contents.Open(name);
+        return found is null;
+    }
+
     [Fact]
     public async Task What_is_kept_long_enough_goes()
     {
@@ -231,10 +237,10 @@ public sealed class BatchDeskTests
 
         rig.Time.Advance(TimeSpan.FromDays(0.01));
         await rig.UntilAsync(async () => (await rig.Rows.ListIdsAsync(default)).SetEquals([file.Id]));
-        Assert.Null(rig.Contents.Open(BatchDeskParts.LogOf(batch)));
+        await rig.UntilAsync(() => IsGone(rig, BatchDeskParts.LogOf(batch)));
         rig.Time.Advance(TimeSpan.FromDays(0.01));
         await rig.UntilAsync(async () => (await rig.Rows.ListIdsAsync(default)).Count == 0);
-        Assert.Null(rig.Contents.Open(BatchDeskParts.ContentOf(file)));
+        await rig.UntilAsync(() => IsGone(rig, BatchDeskParts.ContentOf(file)));
     }
 
     [Fact]

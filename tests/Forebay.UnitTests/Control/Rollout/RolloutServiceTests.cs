@@ -66,7 +66,7 @@ public sealed class RolloutServiceTests
             }
         }
 
-        int looks = store.ListRolloutsAsync(default).Result[0].Looks;
+        int looks = (await store.ListRolloutsAsync(default))[0].Looks;
         Assert.True(looks > 0);
         _time.Advance(TimeSpan.FromHours(5));
         using RolloutService next = await StartAsync(store);

@@ -66,11 +66,13 @@ public sealed class InputCalibrationTests
         var calibration = new InputCalibration();
         for (int i = 0; i < 20_000; i++)
         {
-            _ = calibration.Observe(random.NextInt64(-5, 1L << random.Next(1, 62)), random.NextInt64(-5, 1L << random.Next(1, 62)));
+            _ = calibration.Observe(Any(random), Any(random));
             Assert.InRange(calibration.Ratio, 1 / InputCalibration.MostRatio, InputCalibration.MostRatio);
             Assert.True(calibration.Correct(random.NextInt64()) >= 0);
         }
     }
+
+    private static long Any(Random random) => random.NextInt64(-5, 1L << random.Next(1, 62));
 
     private static void Feed(InputCalibration calibration, Random random, double ratio, int prompts)
     {

@@ -31,7 +31,7 @@ public sealed class RefreshedTokenTests
         AccessToken[] got = await Task.WhenAll(waiting);
         Assert.Single(got.Distinct());
         Assert.Equal("Bearer t1", got[0].Header);
-        Assert.True(token.GetAsync(_cancel).IsCompletedSuccessfully);
+        Assert.True(token.GetAsync(_cancel).AsTask().IsCompletedSuccessfully);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class HeaderPolicyTests
         HeaderPolicy.CopyRequest(headers, to);
         var identity = new UpstreamIdentity(
             ProviderApi.Direct, backing, new Uri("http://upstream/"), "m", null, null, "", null, 1);
-        Assert.True(new DirectAdapter(identity, secret).AuthorizeAsync(to, dialect, default).IsCompletedSuccessfully);
+        Assert.True(new DirectAdapter(identity, secret).AuthorizeAsync(to, dialect, default).AsTask().IsCompletedSuccessfully);
         return to;
     }
 

@@ -166,7 +166,8 @@ public sealed class ResponsesAnswerTests
 
         if (to == WireDialect.Anthropic)
         {
-            JsonNode[] deltas = [.. said.Where(e => e["type"]!.GetValue<string>() == "content_block_delta").Select(e => e["delta"]!)];
+            JsonNode[] deltas =
+                [.. said.Where(e => e["type"]!.GetValue<string>() == "content_block_delta").Select(e => e["delta"]!)];
             Assert.Equal("hm\n\nso", string.Concat(deltas.Select(d => d["thinking"]?.GetValue<string>())));
             Assert.Equal("forebay.r.gAAA=", string.Concat(deltas.Select(d => d["signature"]?.GetValue<string>())));
             Assert.Equal("Hi", string.Concat(deltas.Select(d => d["text"]?.GetValue<string>())));
@@ -235,7 +236,10 @@ public sealed class ResponsesAnswerTests
     public void A_translated_stream_allocates_at_most_four_times_its_bytes()
     {
         byte[] stream = Encoding.UTF8.GetBytes(string.Concat(
-            [.. AnthropicEvents[..9], .. Enumerable.Repeat(AnthropicEvents[8], 1_000), .. AnthropicEvents[10..11], .. AnthropicEvents[^2..]]));
+            [
+                .. AnthropicEvents[..9], .. Enumerable.Repeat(AnthropicEvents[8], 1_000), .. AnthropicEvents[10..11],
+                .. AnthropicEvents[^2..],
+            ]));
         var output = new System.Buffers.ArrayBufferWriter<byte>(16 * stream.Length);
         var passed = new System.Buffers.ArrayBufferWriter<byte>();
         AnswerFrame frame = Framed();

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Forebay.Core.Config;
 using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Serving.Providers;
