@@ -28,7 +28,8 @@ internal sealed class BatchEnds(BatchDeskParts parts)
             .ConfigureAwait(false);
         StoredFile? errors = await WriteAsync(batch, 'e', "error", succeeded: false, expires)
             .ConfigureAwait(false);
-        await change(b => BatchLifecycle.Finalized(b, output?.Id, errors?.Id, 0, PurgeOf(b), now)).ConfigureAwait(false);
+        await change(b => BatchLifecycle.Finalized(b, output?.Id, errors?.Id, 0, PurgeOf(b), now))
+            .ConfigureAwait(false);
     }
 
     /// <summary>Removes what nobody needs once a batch has ended: what its items were, and where results stand in

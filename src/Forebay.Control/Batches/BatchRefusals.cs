@@ -30,8 +30,8 @@ internal static class BatchRefusals
     public static BatchRefusedException TooManyItems(TierConfig tier, int queued, int more) => new(
         Reason.LimitBatchQueue,
         $"This tenant may have {tier.MaxBatchRequests:N0} items of batches that have not been answered "
-        + $"(tier {tier.Id}); {queued:N0} it has, and this batch holds {more:N0} more. Make it smaller, or try again when others have "
-        + "ended.");
+        + $"(tier {tier.Id}); {queued:N0} it has, and this batch holds {more:N0} more. Make it smaller, or "
+        + "try again when others have ended.");
 
     public static BatchRefusedException TooManyBytes(long most, long stored) => new(
         Reason.LimitBatchQueue,

@@ -20,10 +20,12 @@ namespace Forebay.Gateway.Batches;
 internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
 {
     /// <summary>What items may be for, and the dialect of that.</summary>
-    public static FrozenDictionary<string, Dialect> Endpoints { get; } = new Dictionary<string, Dialect>
+    public static FrozenDictionary<string, ItemKind> Endpoints { get; } = new Dictionary<string, ItemKind>
     {
-        [BatchHandler.MessagesEndpoint] = Dialect.Anthropic,
-        ["/v1/chat/completions"] = Dialect.OpenAi,
+        [BatchHandler.MessagesEndpoint] = new(Dialect.Anthropic),
+        ["/v1/chat/completions"] = new(Dialect.OpenAi),
+        ["/v1/responses"] = new(Dialect.Responses),
+        ["/v1/embeddings"] = new(Dialect.OpenAi, Embeds: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, Reason> Reasons =
@@ -78,12 +80,12 @@ internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
     public async Task<BatchAnswer> RunAsync(BatchCall call)
     {
         Batch batch = call.Batch;
-        Dialect dialect = Endpoints.GetValueOrDefault(
-            batch.Endpoint, batch.Surface == BatchSurface.Messages ? Dialect.Anthropic : Dialect.OpenAi);
+        ItemKind kind = Endpoints[batch.Endpoint];
         using var answer = new CapturedAnswer();
         HttpContext http = answer.Request(batch.Endpoint, batch.Headers, call.Item.Body);
-        var x = new Exchange(http, runtime.State.InForce, dialect, call.Request, Instant.From(runtime.Time))
+        var x = new Exchange(http, runtime.State.InForce, kind.Dialect, call.Request, Instant.From(runtime.Time))
         {
+            Embeds = kind.Embeds,
             Batch = new BatchRun(batch.Key, call.Prepaid),
         };
         PipelineHeaders.RequestId(http, x.IdText);
@@ -108,10 +110,10 @@ internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
     }
 
     /// <summary>What is wrong with the body of an item, where that shows without running it.</summary>
-    internal static string? Check(Dialect dialect, ReadOnlySpan<byte> body, out RequestFacts facts, out string? param)
+    internal static string? Check(ItemKind kind, ReadOnlySpan<byte> body, out RequestFacts facts, out string? param)
     {
         param = null;
-        if (!RequestReader.TryRead((WireDialect)dialect, body, countTokens: false, out facts, out RequestProblem bad))
+        if (!TryRead(kind, body, out facts, out RequestProblem bad))
         {
             param = bad.Param is null ? null : "." + bad.Param;
             return bad.Message;
@@ -124,6 +126,19 @@ internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
         }
 
         return null;
+    }
+
+    private static bool TryRead(
+        ItemKind kind, ReadOnlySpan<byte> body, out RequestFacts facts, out RequestProblem bad)
+    {
+        if (!kind.Embeds)
+        {
+            return RequestReader.TryRead((WireDialect)kind.Dialect, body, countTokens: false, out facts, out bad);
+        }
+
+        bool read = EmbeddingRequestReader.TryRead(body, out EmbeddingFacts embedding, out bad);
+        facts = embedding.Request;
+        return read;
     }
 
     private static BatchAnswer AnswerOf(BatchCall call, Exchange x, CapturedAnswer answer)
@@ -170,3 +185,8 @@ internal sealed class BatchWire(GatewayRuntime runtime) : IBatchWire
     private static string LineId(Batch batch, int item) =>
         $"batch_req_{batch.Id["batch_".Length..]}_{item.ToString(CultureInfo.InvariantCulture)}";
 }
+
+/// <summary>What the items of a batch are.</summary>
+/// <param name="Dialect">The dialect that they speak.</param>
+/// <param name="Embeds">They ask for embeddings.</param>
+internal readonly record struct ItemKind(Dialect Dialect, bool Embeds = false);

@@ -334,7 +334,8 @@ internal sealed class MessageBatchSurface(GatewayRuntime runtime, IBatchDesk des
                     return $".params: larger than {maxBytes:N0} bytes";
                 }
 
-                string? bad = BatchWire.Check(Dialect.Anthropic, body.Span, out RequestFacts facts, out _);
+                string? bad = BatchWire.Check(
+                    new ItemKind(Dialect.Anthropic), body.Span, out RequestFacts facts, out _);
                 item = new BatchItem(read.CustomId, facts.Model ?? "", body);
                 return bad is null ? null : ".params." + bad;
             }

@@ -168,8 +168,8 @@ internal static class OpenAiBatchAsk
                     break;
                 default:
                     return Bad(
-                        $"'{(field.Name.Length <= 64 ? field.Name : field.Name[..64])}' is not known here, or its value "
-                        + "is not what is expected.", field.Name);
+                        $"'{(field.Name.Length <= 64 ? field.Name : field.Name[..64])}' is not known here, or its "
+                        + "value is not what is expected.", field.Name);
             }
         }
 
@@ -191,7 +191,7 @@ internal static class OpenAiBatchAsk
     }
 
     private static IEnumerable<string> Served =>
-        BatchWire.Endpoints.Where(e => e.Value == Dialect.OpenAi).Select(e => e.Key).Order(StringComparer.Ordinal);
+        BatchWire.Endpoints.Where(e => e.Value.Dialect != Dialect.Anthropic).Select(e => e.Key).Order(StringComparer.Ordinal);
 
     private static bool IsServed(string endpoint) => Served.Contains(endpoint);
 

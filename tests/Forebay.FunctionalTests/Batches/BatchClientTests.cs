@@ -109,6 +109,21 @@ public sealed class BatchClientTests(UpFixture up)
     }
 
     [Fact]
+    public async Task A_batch_may_be_of_responses()
+    {
+        string file = await up.Server.Api.UploadAsync(
+            """{"custom_id":"r","method":"POST","url":"/v1/responses","body":{"model":"atlas-small","input":"Hi","store":false}}""");
+        (_, JsonElement made) = await up.Server.Api.SendAsync(HttpMethod.Post, "/v1/batches", BatchCalls.Json(
+            $$"""{"input_file_id":"{{file}}","endpoint":"/v1/responses","completion_window":"24h"}"""));
+
+        JsonElement ended = await up.Server.Api.EndedAsync(made.GetProperty("id").GetString()!);
+
+        string output = ended.GetProperty("output_file_id").GetString()!;
+        JsonElement line = (await up.Server.Api.LinesAsync($"/v1/files/{output}/content"))["r"];
+        Assert.Equal("response", line.GetProperty("response").GetProperty("body").GetProperty("object").GetString());
+    }
+
+    [Fact]
     public async Task Lists_go_in_pages_both_ways()
     {
         HttpClient api = up.Server.Api;

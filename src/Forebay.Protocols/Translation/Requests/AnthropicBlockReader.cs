@@ -86,10 +86,6 @@ internal readonly struct AnthropicBlockReader(RequestScan scan, CanonicalRequest
             case Meaning.ThinkingText:
                 ReadThinking(members);
                 break;
-            case Meaning.SignedThinking:
-                // Sealed by Anthropic, so that only Anthropic can open it.
-                scan.Drop(Meaning.SignedThinking);
-                break;
             default:
                 scan.Refuse(Fields.Block.Path, "a result cannot hold a result; send its content");
                 break;

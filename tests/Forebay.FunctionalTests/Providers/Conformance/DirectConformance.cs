@@ -1,5 +1,4 @@
 using Forebay.Core.Serving;
-using Forebay.Protocols;
 using Forebay.TestKit.Providers;
 using Forebay.TestKit.Providers.Shapes;
 

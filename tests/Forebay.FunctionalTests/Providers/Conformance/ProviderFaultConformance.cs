@@ -14,36 +14,13 @@ namespace Forebay.FunctionalTests.Providers.Conformance;
 public abstract class ProviderFaultConformance<T>(T under) : IClassFixture<T>
     where T : ProviderUnderTest
 {
-    public static TheoryData<string, bool> Faults => new(
-        from fault in FaultsByName.Keys from stream in (bool[])[false, true] select (fault, stream));
-
-    private static Dictionary<string, (ProviderFault Fault, Reason Reason)> FaultsByName { get; } = new()
-    {
-        ["401"] = (new ProviderFault.Status(401, "authentication_error"), Reason.UpstreamAccount),
-        ["402"] = (new ProviderFault.Status(402, "billing_error"), Reason.UpstreamAccount),
-        ["429"] = (new ProviderFault.Status(429, "rate_limit_error"), Reason.UpstreamAccount),
-        ["429 with retry-after"] = (
-            new ProviderFault.Status(429, "rate_limit_error", RetryAfter: "7"), Reason.UpstreamAccount),
-        ["429 with retry-after-ms"] = (
-            new ProviderFault.Status(429, "rate_limit_error", RetryAfterMs: "1500"), Reason.UpstreamAccount),
-        ["429 of Google's"] = (
-            new ProviderFault.Status(429, "RESOURCE_EXHAUSTED", FaultEnvelope.Google), Reason.UpstreamAccount),
-        ["500"] = (new ProviderFault.Status(500), Reason.UpstreamUnavailable),
-        ["502 in HTML"] = (new ProviderFault.Status(502, Envelope: FaultEnvelope.Html), Reason.UpstreamUnavailable),
-        ["503"] = (new ProviderFault.Status(503, "UNAVAILABLE", FaultEnvelope.Google), Reason.UpstreamOverloaded),
-        ["504"] = (new ProviderFault.Status(504, "timeout_error"), Reason.UpstreamTimeout),
-        ["529"] = (new ProviderFault.Status(529, "overloaded_error"), Reason.UpstreamOverloaded),
-        ["wrong dialect"] = (new ProviderFault.WrongDialect(), Reason.UpstreamProtocol),
-        ["cut"] = (new ProviderFault.Cut(), Reason.UpstreamCut),
-    };
-
     [Theory]
-    [MemberData(nameof(Faults))]
+    [MemberData(nameof(ProviderFaults.Known), MemberType = typeof(ProviderFaults))]
     public async Task A_fault_before_the_first_byte_is_tried_elsewhere_and_not_noticed(string fault, bool stream)
     {
         under.Play(Scene.Text);
         await using GatewayHarness gateway = await under.StartGatewayAsync(2);
-        under.Provider.FailNext(FaultsByName[fault].Fault);
+        under.Provider.FailNext(ProviderFaults.ByName[fault].Fault);
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(Ask(stream));
 
@@ -55,17 +32,17 @@ public abstract class ProviderFaultConformance<T>(T under) : IClassFixture<T>
     }
 
     [Theory]
-    [MemberData(nameof(Faults))]
+    [MemberData(nameof(ProviderFaults.Known), MemberType = typeof(ProviderFaults))]
     public async Task Where_there_is_no_elsewhere_the_client_gets_one_reason_in_its_dialect(string fault, bool stream)
     {
         under.Play(Scene.Text);
         await using GatewayHarness gateway = await under.StartGatewayAsync(1);
-        under.Provider.FailAlways(FaultsByName[fault].Fault);
+        under.Provider.FailAlways(ProviderFaults.ByName[fault].Fault);
 
         using HttpResponseMessage response = await gateway.Client.SendAsync(Ask(stream));
 
         UsageRecord usage = Assert.Single(gateway.Journal.Settled);
-        Assert.Equal(FaultsByName[fault].Reason, usage.Reason);
+        Assert.Equal(ProviderFaults.ByName[fault].Reason, usage.Reason);
         Assert.Equal((int)response.StatusCode, usage.Status);
         ReasonRow row = ReasonTable.For(usage.Reason);
         Assert.Equal(under.IsAnthropic ? row.AnthropicStatus : row.OpenAiStatus, usage.Status);

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using System.Text.Json;
 using Forebay.Core.Errors;
 using Forebay.FunctionalTests.Gateway;

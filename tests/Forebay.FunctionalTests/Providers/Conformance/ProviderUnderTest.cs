@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using Anthropic;
 using Anthropic.Models.Messages;
-using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.Core.Usage;
 using Forebay.FunctionalTests.Clients;

@@ -1,4 +1,3 @@
-using Forebay.Core.Fleet;
 using Forebay.Core.Serving;
 using Forebay.FunctionalTests.Gateway;
 using Xunit;

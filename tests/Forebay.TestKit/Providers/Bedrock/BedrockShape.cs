@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Forebay.Protocols;
-using Forebay.TestKit.Providers.Scenes;
 using Forebay.TestKit.Providers.Shapes;
 using Forebay.TestKit.Upstreams;
 using Microsoft.AspNetCore.Http;
