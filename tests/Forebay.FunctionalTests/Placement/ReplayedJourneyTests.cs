@@ -106,7 +106,8 @@ public sealed class ReplayedJourneyTests : IAsyncLifetime
     private async Task ReclaimWithNoticeAsync()
     {
         DateTimeOffset at = _contract.GetUtcNow().AddDays(DaysOfNotice);
-        await OkAsync("provider", "reclaim", "east", "--quantity", "16", "--at", at.ToString("O", CultureInfo.InvariantCulture));
+        await OkAsync(
+            "reclaim", "east-terms", "--quantity", "16", "--at", at.ToString("O", CultureInfo.InvariantCulture));
         LaneView noticed = await _server.LaneAsync("east-pool");
         Assert.True(noticed.Available == 32 || _contract.GetUtcNow() >= at, $"{noticed.Available} were left before {at:O}");
         await _server.ReadyAsync("east-pool", 2);
@@ -116,9 +117,10 @@ public sealed class ReplayedJourneyTests : IAsyncLifetime
 
     private async Task DrainAndReturnAsync()
     {
-        await OkAsync("drain", "alpha-pool");
+        string drained = await OkAsync("drain", "alpha-pool");
+        Assert.Contains("w-3", drained, StringComparison.Ordinal);
         await _server.ReadyAsync("alpha-pool", 0);
-        await OkAsync("withdrawals", "w-2", "--return");
+        await OkAsync("withdrawals", "w-3", "--return");
         await _server.ReadyAsync("alpha-pool", 1);
     }
 
@@ -144,8 +146,8 @@ public sealed class ReplayedJourneyTests : IAsyncLifetime
         string errors = string.Join('\n', reports.SelectMany(r => r.Value.Errors.Select(e => $"{r.Key}: {e}")));
         WithdrawalListView withdrawn = await Server.Cli.JsonAsync(
             _server.Data, AdminJson.Default.WithdrawalListView, "withdrawals");
-        Assert.Equal(2, withdrawn.Withdrawals.Count);
-        long told = withdrawn.Withdrawals.Sum(w => w.Impact!.Refused + w.Impact.Failed);
+        Assert.Equal(["drain", "reclaim", "drill"], withdrawn.Withdrawals.Select(w => w.Kind));
+        long told = withdrawn.Withdrawals.Sum(w => w.Impact is { } impact ? impact.Refused + impact.Failed : 0);
         long failed = reports.Values.Sum(r => r.Requests.Failed);
         Assert.True(failed == told && told == 0, $"{failed} failed, {told} told of.\n{errors}\n{_server.Errors}");
         Assert.All(reports.Values, r => Assert.Equal((0L, 0L, r.Requests.Due), (
