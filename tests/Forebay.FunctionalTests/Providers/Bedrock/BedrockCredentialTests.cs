@@ -3,7 +3,6 @@ using System.Text.Json;
 using Forebay.Core.Errors;
 using Forebay.FunctionalTests.Hostile;
 using Forebay.FunctionalTests.Server;
-using Forebay.TestKit.Providers.Bedrock;
 using Forebay.TestKit.Upstreams;
 using Xunit;
 

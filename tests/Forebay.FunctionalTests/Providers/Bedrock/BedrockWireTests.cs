@@ -3,7 +3,6 @@ using System.Text.Json;
 using Anthropic.Bedrock;
 using Anthropic.Models.Messages;
 using Forebay.Core.Errors;
-using Forebay.Core.Serving.Providers;
 using Forebay.FunctionalTests.Gateway;
 using Forebay.TestKit.Providers;
 using Xunit;
