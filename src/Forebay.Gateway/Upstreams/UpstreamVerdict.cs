@@ -54,8 +54,8 @@ internal static class UpstreamVerdict
                 Reason.UpstreamAccount, "Every deployment of this model is at its provider's limit; try again shortly.",
                 null, seconds ?? 1, detail),
             AnswerMeaning.Account => new(
-                Reason.UpstreamAccount, "The provider refused the pool's own account; the operator has been told. Try " +
-                "again later.", null, seconds, detail),
+                Reason.UpstreamAccount, "The provider refused the pool's own account; the operator has been told. " +
+                "Try again later.", null, seconds, detail),
             AnswerMeaning.Overload => new(
                 Reason.UpstreamOverloaded, "The model is overloaded at its provider; try again shortly.", null, seconds,
                 detail),
